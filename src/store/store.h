@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store of one node: rows in memory (table.h), in the log (log.h), and in the ordered tier (tier.h). All calls on
+ * the core thread. A changed row goes to the log's batch and into memory; when a generation of changed rows is large
+ * enough it is sealed: sorted and ingested into the tier in the background. Reading is a look into memory, then the
+ * tier. What is only in memory as a copy of the tier is a cache.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/buffer.h"
+#include "base/status.h"
+#include "row/dot.h"
+#include "row/row_key.h"
+#include "store/files.h"
+#include "store/log.h"
+#include "store/tier.h"
+#include "store/workers.h"
+
+struct store;
+
+enum {
+    DATABASES_MAX = 256,
+    STORE_SEAL_BYTES = 64 * 1024 * 1024, /* default of seal_bytes */
+};
+
+/* What maxmemory-policy other than noeviction evicts, for good. */
+enum eviction_policy {
+    EVICT_NOTHING,
+    EVICT_ALLKEYS_LRU,
+    EVICT_ALLKEYS_LFU,
+    EVICT_ALLKEYS_RANDOM,
+    EVICT_VOLATILE_LRU,
+    EVICT_VOLATILE_LFU,
+    EVICT_VOLATILE_RANDOM,
+    EVICT_VOLATILE_TTL,
+};
+
+struct store_options {
+    struct files *files;     /* of the data directory; borrowed, as tier and workers */
+    struct tier *tier;
+    struct workers *workers;
+    uint64_t random48;       /* for a new node's number */
+    uint64_t random_seed;
+    uint64_t now_ms;
+    unsigned databases;
+    enum log_sync sync;
+    uint64_t seal_bytes;     /* dirty rows of one generation */
+    uint64_t rows_bytes;     /* budget for rows in memory, dirty ones included */
+    enum eviction_policy eviction;
+};
+
+struct store_recovery {
+    struct log_recovery log;
+    bool new_directory;
+    bool was_clean;
+};
+
+/*
+ * Opens the data directory: locks it, takes an identity, replays the log. Errors as of identity_take and log_open, with a
+ * reason in out_error; STATUS_LOCKED.
+ */
+MUST_CHECK enum status store_open(const struct store_options *options, struct store **out,
+                                  struct store_recovery *out_recovery, struct buffer *out_error);
+
+/* A clean stop: seals nothing, syncs the log, marks the identity clean. Drains the workers. Frees the store. */
+MUST_CHECK enum status store_close(struct store *store);
+
+/* A stop as by kill -9, for tests: frees memory, writes nothing. The workers are drained before. */
+void store_abandon(struct store *store);
+
+/* The end of a turn: the batch is written. An error is final: the process must end. */
+MUST_CHECK enum status store_turn_end(struct store *store, uint64_t now_ms);
+
+/* Periodic work, bounded per call: expiry, eviction, purging, sealing, syncing. When to call next: store_deadline. */
+void store_tick(struct store *store, uint64_t now_ms);
+uint64_t store_deadline_ms(const struct store *store);
+
+/* Whether what a reply waits for (txn.gate) is as durable as appendfsync says. */
+bool store_gate_passed(const struct store *store, uint64_t gate);
+
+/* False while writes are to wait (STATUS_THROTTLED). */
+bool store_has_room(const struct store *store);
+
+/* A failure after which the process must end (STATUS_OK: none). */
+enum status store_failure(const struct store *store);
+
+/* Whether writes are refused because the disk is full. */
+bool store_disk_full(const struct store *store);
+
+/* ---- settings that may change at run time ------------------------------------------------------------------------- */
+
+void store_set_sync(struct store *store, enum log_sync sync);
+void store_set_rows_bytes(struct store *store, uint64_t bytes);
+void store_set_eviction(struct store *store, enum eviction_policy policy);
+void store_set_active_expiry(struct store *store, bool active);
+
+/* Seals what is dirty now and waits for it (SAVE, tests). */
+MUST_CHECK enum status store_seal_now(struct store *store);
+
+/* ---- facts ---------------------------------------------------------------------------------------------------------- */
+
+/* Keys of a database, dead ones not counted; expired ones are, until purged, as in Redis. Constant time. */
+uint64_t store_keys(const struct store *store, uint8_t db);
+uint64_t store_keys_with_expiry(const struct store *store, uint8_t db);
+uint64_t store_slot_keys(const struct store *store, uint16_t slot, uint8_t db);
+
+uint64_t store_node(const struct store *store);   /* 48 bits */
+uint16_t store_epoch(const struct store *store);
+
+struct store_stats {
+    uint64_t rows;              /* in memory */
+    uint64_t rows_bytes;        /* they take, with their overhead */
+    uint64_t dirty_rows;
+    uint64_t dirty_bytes;
+    uint64_t hits, misses;      /* rows asked for: found in memory, or not */
+    uint64_t cold_reads;        /* rows read on a storage thread */
+    uint64_t blocking_reads;    /* after TXN_RUNS_MAX runs */
+    uint64_t cache_evictions;   /* clean rows dropped from memory */
+    uint64_t evicted_keys;      /* for good, by maxmemory-policy */
+    uint64_t expired_keys;
+    uint64_t seals, seal_failures;
+    uint64_t sealed_rows, sealed_bytes;
+    uint64_t sealing;           /* 1 while a seal is under way */
+    uint64_t log_bytes;         /* of segments on disk */
+    uint64_t log_position, log_synced;
+    struct tier_stats tier;
+};
+void store_stats(const struct store *store, struct store_stats *out);
+
+/* ---- offline ---------------------------------------------------------------------------------------------------------- */
+
+/* `shoal-server --check`: verifies identity, log and tier, changes nothing. Findings as lines of text. STATUS_CORRUPT if any. */
+MUST_CHECK enum status store_check(struct files *files, struct tier *tier, struct buffer *out_report);
+
+#endif
