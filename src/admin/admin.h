@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* The node as operators see it: what INFO, CONFIG, COMMAND and SHUTDOWN work on. Filled in by node/. */
+#ifndef ADMIN_ADMIN_H
+#define ADMIN_ADMIN_H
+
+#include "command/request.h"
+#include "config/config.h"
+#include "observe/stats.h"
+#include "store/store.h"
+
+struct sessions;
+
+struct admin {
+    struct config *config;
+    struct store *store;
+    struct stats *stats;
+    struct sessions *sessions;
+    const struct command_set *commands;
+    int64_t process_id;
+    char run_id[41];                 /* 40 hex digits */
+    const char *executable;
+    /* What a change of the setting means: told after config->... has changed. NULL: nothing to do. */
+    void (*config_changed)(void *context, const char *name);
+    /* Asks for a stop: the process ends after this turn. `save` seals first; `now`: does not wait for clients. */
+    void (*shutdown)(void *context, bool save, bool now);
+    /* CPU time of the process, for INFO: microseconds. */
+    void (*cpu_time)(void *context, uint64_t *out_system_us, uint64_t *out_user_us);
+    void *context;
+};
+
+/* CONFIG, INFO, COMMAND, SHUTDOWN, ... */
+extern const struct command admin_commands[];
+
+#endif
