@@ -29,10 +29,11 @@
 #include "row/dot.h"
 
 enum {
-    ROW_SIBLINGS_MAX = 4096,         /* in one encoded row: more is refused as damaged */
-    ROW_COLLAPSE_ABOVE = 16,         /* siblings: the coordinator's next write collapses more */
-    ROW_SIZE_MAX = 1024 * 1024,      /* of a name and its row together */
-    ROW_COMPACT_OVERHEAD = 24,       /* most bytes over the value: one sibling whose dot is the whole vector */
+    ROW_SIBLINGS_MAX = 4096,    /* in one encoded row: more is refused as damaged */
+    ROW_COLLAPSE_ABOVE = 16,    /* siblings: the coordinator's next write collapses more */
+    ROW_SIZE_MAX = 1024 * 1024, /* of a name and its row together */
+    ROW_COMPACT_OVERHEAD =
+        24, /* most bytes over the value: one sibling whose dot is the whole vector */
 };
 
 #define EXPIRY_NEVER UINT64_MAX
@@ -74,7 +75,7 @@ struct row {
     struct vector vector;
     struct sibling *siblings; /* sorted by dot_compare: the newest is the last */
     uint32_t sibling_count;
-    struct expiry *expiries;  /* sorted by dot_compare */
+    struct expiry *expiries; /* sorted by dot_compare */
     uint32_t expiry_count;
     struct increments added;
     struct increments removed;
@@ -142,11 +143,12 @@ void row_expire(struct row *row, struct dot dot, uint64_t at_ms, struct arena *a
 /* ---- reading -------------------------------------------------------------------------------------------------- */
 
 struct row_view {
-    bool exists;            /* there is a sibling, or an increment that no delete had seen */
+    bool exists;                   /* there is a sibling, or an increment that no delete had seen */
     const struct sibling *sibling; /* the newest one; NULL for a counter that was never set */
-    bool counted;           /* sum != 0 or there is no sibling: the value is base + sum, the base absent being 0 */
-    __int128 sum;           /* of added - remembered */
-    uint64_t at_ms;         /* when it expires, or EXPIRY_NEVER */
+    bool
+        counted; /* sum != 0 or there is no sibling: the value is base + sum, the base absent being 0 */
+    __int128 sum;   /* of added - remembered */
+    uint64_t at_ms; /* when it expires, or EXPIRY_NEVER */
 };
 
 /* Chooses. Expiry is reported, not judged: the caller compares at_ms with its clock. */

@@ -29,20 +29,20 @@ enum row_kind {
 };
 
 enum {
-    ROW_KEY_PREFIX_SIZE = 9,           /* slot, db, hash: the ordered tier's Bloom prefix */
-    ROW_KEY_CLEARED_SIZE = 3,          /* slot, db */
+    ROW_KEY_PREFIX_SIZE = 9,  /* slot, db, hash: the ordered tier's Bloom prefix */
+    ROW_KEY_CLEARED_SIZE = 3, /* slot, db */
     ROW_KEY_CHUNK_SUBKEY_SIZE = 20,
-    KEY_SIZE_MAX = 512 * 1024,         /* of a user's key */
+    KEY_SIZE_MAX = 512 * 1024, /* of a user's key */
 };
 
 struct row_key {
     uint16_t slot;
     uint8_t db;
-    uint64_t hash;        /* 48 bits */
-    struct bytes key;     /* the user's; borrowed */
+    uint64_t hash;    /* 48 bits */
+    struct bytes key; /* the user's; borrowed */
     enum row_kind kind;
-    struct dot base;      /* ROW_CHUNK */
-    uint32_t index;       /* ROW_CHUNK */
+    struct dot base; /* ROW_CHUNK */
+    uint32_t index;  /* ROW_CHUNK */
 };
 
 uint64_t row_key_hash(struct bytes key);

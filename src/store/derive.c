@@ -2,6 +2,7 @@
 #include "store/derive.h"
 
 #include "base/check.h"
+#include "row/chunked.h"
 
 static struct row decode(struct bytes bytes, struct arena *arena)
 {

@@ -65,13 +65,13 @@ void facts_encode(const struct facts *facts, uint8_t db, struct buffer *out)
     unsigned former = 0;
     for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
         const struct slot_facts *of = &facts->slots[db][slot];
-        if (of->stored == 0)
+        if (of->keys == 0)
             continue;
         char *room = buffer_reserve(out, 4 * VARINT_MAX);
         char *end = pack_varint(room, slot - former);
         end = pack_varint(end, of->keys);
         end = pack_varint(end, of->expiring);
-        end = pack_varint(end, of->stored);
+        end = pack_varint(end, of->keys); /* a sole owner's seal leaves no tombstone in the tier */
         buffer_commit(out, (size_t)(end - room));
         former = slot;
     }

@@ -82,13 +82,14 @@ void generation_deinit(struct generation *generation)
     memory_free(generation->flushed);
 }
 
-void generation_add_flushed(struct generation *generation, uint16_t slot, uint8_t db, struct flush *flush)
+void generation_add_flushed(struct generation *generation, uint16_t slot, uint8_t db,
+                            struct flush *flush)
 {
     if (generation->flushed_count == generation->flushed_room) {
         generation->flushed_room =
             generation->flushed_room ? generation->flushed_room * 2 : FLUSHED_ROOM_MIN;
-        generation->flushed = memory_resize(generation->flushed,
-                                            generation->flushed_room * sizeof(*generation->flushed));
+        generation->flushed = memory_resize(generation->flushed, generation->flushed_room *
+                                                                     sizeof(*generation->flushed));
     }
     generation->flushed[generation->flushed_count++] = (struct flushed){slot, db, flush};
 }

@@ -45,13 +45,14 @@ struct flushed {
 
 struct generation {
     uint32_t number;
-    struct list rows;            /* entries, the oldest change first */
+    struct list rows; /* entries, the oldest change first */
     uint64_t count;
     uint64_t bytes;              /* of them, as the allocator counts */
     uint64_t log_begin, log_end; /* positions of the log that it covers */
     struct due_heap due;         /* expiries set in it */
     struct buffer index_deletes; /* size(4) name: index rows in the tier that are no longer true */
-    struct buffer dead_prefixes; /* size(4) prefix: rows in the tier, and older ones in it, to be deleted */
+    struct buffer
+        dead_prefixes; /* size(4) prefix: rows in the tier, and older ones in it, to be deleted */
     struct flushed *flushed;
     size_t flushed_count, flushed_room;
 };
@@ -61,7 +62,8 @@ void generation_init(struct generation *generation, uint32_t number, uint64_t lo
 void generation_deinit(struct generation *generation);
 
 /* Takes over a share of the flush. */
-void generation_add_flushed(struct generation *generation, uint16_t slot, uint8_t db, struct flush *flush);
+void generation_add_flushed(struct generation *generation, uint16_t slot, uint8_t db,
+                            struct flush *flush);
 
 /* For index_deletes and dead_prefixes. */
 void generation_note(struct buffer *notes, struct bytes name);

@@ -16,12 +16,13 @@
 #include "store/files.h"
 
 struct identity {
-    uint64_t node;         /* 48 bits */
+    uint64_t node; /* 48 bits */
     uint16_t epoch;
-    uint64_t mark;         /* see files_ops.lock: another number means that the directory is a copy */
-    bool clean;            /* the last stop was clean: the same epoch may go on from `time` */
-    uint64_t time;         /* the newest hybrid time given, at a clean stop */
-    struct vector former;  /* actors that this directory was before, each with time UINT64_MAX: the stable vector of a
+    uint64_t mark; /* see files_ops.lock: another number means that the directory is a copy */
+    bool clean;    /* the last stop was clean: the same epoch may go on from `time` */
+    uint64_t time; /* the newest hybrid time given, at a clean stop */
+    struct vector
+        former; /* actors that this directory was before, each with time UINT64_MAX: the stable vector of a
                               sole owner. Owned (memory_alloc). */
 };
 
@@ -41,7 +42,8 @@ MUST_CHECK enum status identity_take(struct files *files, uint64_t mark, uint64_
                                      struct buffer *out_error);
 
 /* The stop is clean: everything is durable, and the newest time given is `time`. */
-MUST_CHECK enum status identity_release(struct files *files, struct identity *identity, uint64_t time);
+MUST_CHECK enum status identity_release(struct files *files, struct identity *identity,
+                                        uint64_t time);
 
 /* From now on the next epoch of the same node, durably. */
 MUST_CHECK enum status identity_next_epoch(struct files *files, struct identity *identity);

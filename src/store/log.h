@@ -52,8 +52,8 @@ struct log_replay {
 struct log_recovery {
     uint64_t records;
     uint64_t batches;
-    uint64_t lost_bytes;   /* of a lost tail, 0 for none */
-    uint64_t end;          /* position after the last good batch */
+    uint64_t lost_bytes; /* of a lost tail, 0 for none */
+    uint64_t end;        /* position after the last good batch */
 };
 
 /*
@@ -107,11 +107,12 @@ MUST_CHECK enum status log_sync_now(struct log *log);
 uint64_t log_disk_bytes(const struct log *log);
 
 /* Reads every segment and checks it without changing anything; what is damaged goes to out_report as text lines. */
-MUST_CHECK enum status log_verify(struct files *files, uint64_t sealed, struct log_recovery *out_recovery,
-                                  struct buffer *out_report);
+MUST_CHECK enum status log_verify(struct files *files, uint64_t sealed,
+                                  struct log_recovery *out_recovery, struct buffer *out_report);
 
 /* Like log_open's replay, but goes on after damage: whatever batch is whole is replayed. Changes nothing. */
-MUST_CHECK enum status log_salvage(struct files *files, uint64_t sealed, const struct log_replay *replay,
+MUST_CHECK enum status log_salvage(struct files *files, uint64_t sealed,
+                                   const struct log_replay *replay,
                                    struct log_recovery *out_recovery, struct buffer *out_report);
 
 #endif

@@ -59,8 +59,9 @@ enum status meta_seal_read(struct tier *tier, uint64_t *out_position)
 
 struct bytes meta_facts_name(char *name, uint8_t db)
 {
-    memcpy(name, "\xf0"
-                 "facts",
+    memcpy(name,
+           "\xf0"
+           "facts",
            6);
     name[6] = (char)db;
     return bytes_of(name, META_FACTS_NAME_SIZE);

@@ -28,40 +28,39 @@ struct store {
     struct table table;
     struct facts facts;
     struct random random;
-    struct arena scratch;         /* of one call */
-    enum status failure;          /* final */
+    struct arena scratch; /* of one call */
+    enum status failure;  /* final */
 
     struct generation current;
-    struct generation sealing;    /* meaningful unless SEAL_IDLE */
+    struct generation sealing; /* meaningful unless SEAL_IDLE */
     struct {
         enum seal_state state;
-        enum status failure;      /* of the last try */
+        enum status failure; /* of the last try */
         uint64_t retry_ms;
         struct seal_job *job;
     } seal;
-    uint64_t tier_version;        /* of what the core knows of the tier: grows with each seal that ended */
-    struct entry **detached;      /* out of the table, still on the list of the generation being sealed */
+    uint64_t tier_version; /* of what the core knows of the tier: grows with each seal that ended */
+    struct entry *
+        *detached; /* out of the table, still on the list of the generation being sealed */
     size_t detached_count, detached_room;
-    struct entry **garbage;       /* the same of a generation that has been sealed: freed bit by bit */
-    size_t garbage_count;
+    struct entry **
+        garbage; /* detached and collected ones of a generation that was sealed: freed bit by bit */
+    size_t garbage_count, garbage_room;
 
-    struct list cache;            /* clean entries: SIEVE's queue, the newest at the end */
-    struct list *hand;            /* of SIEVE: the next to look at; the queue's head when it is to start anew */
+    struct list cache; /* clean entries: SIEVE's queue, the newest at the end */
+    struct list
+        *hand; /* of SIEVE: the next to look at; the queue's head when it is to start anew */
 
-    uint64_t tick_ms;             /* of the last tick */
+    uint64_t tick_ms; /* of the last tick */
     bool active_expiry;
+    struct expiry_job *expiry; /* the search of the tier's index */
     struct {
-        struct expiry_job *job;   /* under way, or NULL */
-        uint64_t searched_ms;     /* due times below this have been looked for in the tier */
-    } expiry;
-    struct {
-        unsigned slot;            /* the purge of flushed rows goes on here */
-        unsigned pending;         /* slots with something to purge */
+        unsigned slot;    /* the purge of flushed rows goes on here */
+        unsigned pending; /* (slot, db)s with something to purge */
     } purge;
-    bool evict_nothing_left;      /* the policy found no key to evict: writes are refused */
+    bool evict_nothing_left; /* the policy found no key to evict: writes are refused */
 
-    struct list fetches;          /* under way */
-    struct store_stats stats;     /* the counters of it */
+    struct store_stats stats; /* the counters of it */
 };
 
 static inline const struct vector *store_stable(const struct store *store)

@@ -89,6 +89,7 @@ static struct entry *entry_new(struct table *table, struct bytes name, struct by
     entry->generation = 0;
     entry->flags = 0;
     entry->visited = 0;
+    entry->collected = 0;
     entry->is_head = row_key_is_head(name);
     memcpy(entry->data, name.data, name.size);
     if (row.size)
@@ -97,7 +98,8 @@ static struct entry *entry_new(struct table *table, struct bytes name, struct by
     return entry;
 }
 
-struct entry *table_insert(struct table *table, struct slot *slot, struct bytes name, struct bytes row)
+struct entry *table_insert(struct table *table, struct slot *slot, struct bytes name,
+                           struct bytes row)
 {
     if (slot->entries >= table_buckets(slot))
         grow(table, slot);
@@ -133,7 +135,8 @@ void table_free(struct table *table, struct entry *entry)
     memory_free(entry);
 }
 
-struct entry *table_replace(struct table *table, struct slot *slot, struct entry *old, struct bytes row)
+struct entry *table_replace(struct table *table, struct slot *slot, struct entry *old,
+                            struct bytes row)
 {
     struct entry **link = link_to(slot, old);
     struct entry *entry = entry_new(table, entry_name(old), row);

@@ -5,8 +5,8 @@
  *   dirty    changed in the current generation: pinned, on that generation's list;
  *   sealing  of the generation that is being written to the tier: frozen, its links and bytes must not change;
  *   clean    a copy of what the tier holds: on the cache's queue, may be dropped.
- * Which of them is told by entry->generation (see generation.h). A row of size 0 says that the name is collected: the
- * tier's row, if any, is to be deleted by the seal.
+ * Which of them is told by entry->generation (see generation.h). A dirty entry may be collected: the tier's row of that
+ * name is to be deleted by the seal. A clean entry with a row of size 0 says that the tier has no row of that name.
  */
 #ifndef STORE_TABLE_H
 #define STORE_TABLE_H
@@ -24,14 +24,15 @@ enum entry_flag {
 
 struct entry {
     struct list link;
-    struct entry *next;   /* in its bucket */
+    struct entry *next; /* in its bucket */
     uint32_t name_size;
     uint32_t row_size;
-    uint32_t generation;  /* the one in which it was last changed; 0 for a copy of the tier's */
-    uint8_t flags;        /* enum entry_flag */
-    uint8_t visited;      /* SIEVE's bit */
+    uint32_t generation; /* the one in which it was last changed; 0 for a copy of the tier's */
+    uint8_t flags;       /* enum entry_flag */
+    uint8_t visited;     /* SIEVE's bit */
     uint8_t is_head;
-    char data[];          /* name, row */
+    uint8_t collected; /* the name is gone: the row only tells what had been there */
+    char data[];       /* name, row */
 };
 
 struct flush;
@@ -40,23 +41,23 @@ struct flush;
 struct cleared {
     struct cleared *next;
     uint8_t db;
-    uint32_t generation;  /* whose seal deletes them from the tier; 0 when it has */
-    bool purged;          /* the table has dropped them */
-    struct flush *flush;  /* a share */
+    uint32_t generation; /* whose seal deletes them from the tier; 0 when it has */
+    bool purged;         /* the table has dropped them */
+    struct flush *flush; /* a share */
 };
 
 struct slot {
     struct entry **buckets; /* 1 << bits, or NULL */
     uint8_t bits;
     uint32_t entries;
-    uint64_t written;       /* log position after the last change: what a reader's reply waits for */
+    uint64_t written; /* log position after the last change: what a reader's reply waits for */
     struct cleared *cleared;
 };
 
 struct table {
     struct slot slots[SLOT_COUNT];
     uint64_t entries;
-    uint64_t bytes;         /* blocks and buckets, as the allocator counts them */
+    uint64_t bytes; /* blocks and buckets, as the allocator counts them */
 };
 
 void table_init(struct table *table);
@@ -72,6 +73,12 @@ static inline struct bytes entry_row(const struct entry *entry)
     return bytes_of(entry->data + entry->name_size, entry->row_size);
 }
 
+/* Whether it holds a row that readers are to see. */
+static inline bool entry_has_row(const struct entry *entry)
+{
+    return entry->row_size > 0 && !entry->collected;
+}
+
 size_t entry_bytes(const struct entry *entry);
 
 static inline struct slot *table_slot(struct table *table, struct bytes name)
@@ -83,7 +90,8 @@ static inline struct slot *table_slot(struct table *table, struct bytes name)
 struct entry *table_find(const struct slot *slot, struct bytes name);
 
 /* A new entry, in the table; its links, generation and flags are the caller's to set. The name is not in the table. */
-struct entry *table_insert(struct table *table, struct slot *slot, struct bytes name, struct bytes row);
+struct entry *table_insert(struct table *table, struct slot *slot, struct bytes name,
+                           struct bytes row);
 
 /* Takes it out of the table; it goes on to exist. */
 void table_unlink(struct table *table, struct slot *slot, struct entry *entry);
@@ -92,7 +100,8 @@ void table_unlink(struct table *table, struct slot *slot, struct entry *entry);
 void table_free(struct table *table, struct entry *entry);
 
 /* Puts another entry of the same name into its place; `old` goes on to exist, out of the table. */
-struct entry *table_replace(struct table *table, struct slot *slot, struct entry *old, struct bytes row);
+struct entry *table_replace(struct table *table, struct slot *slot, struct entry *old,
+                            struct bytes row);
 
 /* The buckets that hold hashes from `hash` on begin at this one. */
 static inline size_t table_bucket(const struct slot *slot, uint64_t hash)

@@ -14,19 +14,19 @@ struct tier_table;
 
 /* Called for each row of a scan in order; the bytes are valid during the call. */
 enum tier_next {
-    TIER_NEXT,     /* go on */
-    TIER_SEEK,     /* go on at *seek_to, which the visitor has set to a name above the present one */
+    TIER_NEXT, /* go on */
+    TIER_SEEK, /* go on at *seek_to, which the visitor has set to a name above the present one */
     TIER_STOP,
 };
 typedef enum tier_next tier_visit(void *context, struct bytes name, struct bytes row,
                                   struct buffer *seek_to);
 
 struct tier_stats {
-    uint64_t disk_bytes;        /* live table files */
-    uint64_t memory_bytes;      /* block cache, indexes and filters */
-    uint64_t tables;            /* files */
+    uint64_t disk_bytes;   /* live table files */
+    uint64_t memory_bytes; /* block cache, indexes and filters */
+    uint64_t tables;       /* files */
     uint64_t pending_compaction_bytes;
-    bool stopped_by_error;      /* it refuses to ingest: see `resume` */
+    bool stopped_by_error; /* it refuses to ingest: see `resume` */
 };
 
 struct tier_ops {
