@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "store/apply.h"
 #include "store/cache.h"
+#include "store/check.h"
 #include "store/evict.h"
 #include "store/expiry.h"
 #include "store/meta.h"
@@ -95,8 +96,14 @@ static enum status recover(struct store *store, struct store_recovery *recovery,
     struct tier *tier = store->options.tier;
     uint64_t sealed;
     enum status status = meta_seal_read(tier, &sealed);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && store->options.recount) {
+        struct buffer report = {0};
+        status = check_count(tier, &store->facts, &report);
+        buffer_deinit(&report);
+        status = status == STATUS_CORRUPT ? STATUS_OK : status;
+    } else if (status == STATUS_OK) {
         status = facts_read(&store->facts, tier);
+    }
     if (status != STATUS_OK) {
         buffer_printf(out_error, "the ordered tier's record of its state: %s",
                       status == STATUS_INVALID
@@ -196,6 +203,31 @@ enum status store_close(struct store *store)
         status = identity_release(store->options.files, &store->identity, store->clock.last);
     store_free(store);
     return status;
+}
+
+static enum status salvage_row(void *context, actor_t actor, struct bytes name, struct bytes row)
+{
+    struct replay *replay = context;
+    struct log *log = replay->store->log;
+    enum status status = log_reserve(log, name.size + row.size, 1);
+    if (status != STATUS_OK)
+        return status;
+    status = replay_row(replay, actor, name, row);
+    if (status == STATUS_CORRUPT || status == STATUS_INVALID) /* no row: not worth the rest */
+        return STATUS_OK;
+    log_append(log, name, row);
+    return status == STATUS_OK ? store_turn_end(replay->store, 0) : status;
+}
+
+enum status store_salvage(struct store *store, struct files *damaged, struct buffer *out_report)
+{
+    struct replay replay = {.store = store};
+    struct log_recovery recovery;
+    replay.stable.dots = memory_alloc((store_stable(store)->count + 1) * sizeof(struct dot));
+    struct log_replay calls = {salvage_row, &replay};
+    enum status status = log_salvage(damaged, store->current.log_begin, &calls, &recovery, out_report);
+    memory_free(replay.stable.dots);
+    return status == STATUS_OK ? store_seal_now(store) : status;
 }
 
 void store_abandon(struct store *store)

@@ -48,6 +48,7 @@ struct store_options {
     uint64_t seal_bytes; /* dirty rows of one generation */
     uint64_t rows_bytes; /* budget for rows in memory, dirty ones included */
     enum eviction_policy eviction;
+    bool recount;            /* --salvage: the tier's record of its counts is not to be believed */
 };
 
 struct store_recovery {
@@ -133,5 +134,11 @@ void store_stats(const struct store *store, struct store_stats *out);
 /* `shoal-server --check`: verifies identity, log and tier, changes nothing. Findings as lines of text. STATUS_CORRUPT if any. */
 MUST_CHECK enum status store_check(struct files *files, struct tier *tier,
                                    struct buffer *out_report);
+
+/*
+ * `shoal-server --salvage`: takes every whole record of a damaged directory's log into this store, which was opened on what could
+ * be saved of its tier, and seals. What could not be read is said in the report.
+ */
+MUST_CHECK enum status store_salvage(struct store *store, struct files *damaged, struct buffer *out_report);
 
 #endif
