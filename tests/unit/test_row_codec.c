@@ -247,6 +247,10 @@ static void test_refuses_what_is_too_big(void **state)
     assert_int_equal(decode(bytes), STATUS_OK);
     bytes = row_encode_common(&arena, dot, VALUE_STRING, bytes_of(value, most + 1), EXPIRY_NEVER);
     assert_int_equal(decode(bytes), STATUS_CORRUPT);
+    struct row row;
+    row_init(&row);
+    row_write(&row, dot, VALUE_STRING, bytes_of(value, most), 0, true, &arena);
+    assert_int_equal(decode(row_encode(&row, &arena)), STATUS_CORRUPT);
     arena_clear(&arena);
 }
 
