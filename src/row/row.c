@@ -59,8 +59,8 @@ static void event(struct row *row, struct dot dot, struct arena *arena)
 }
 
 /*
- * What the context has seen goes, all without one. There is room for one more: what an event adds is
- * the newest, so it stands last.
+ * What the context has seen goes, all without one. There is room for one more: what an event adds
+ * is the newest, so it stands last.
  */
 static void keep_unseen_siblings(struct row *row, const struct vector *context, struct arena *arena)
 {
