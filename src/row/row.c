@@ -58,7 +58,10 @@ static void event(struct row *row, struct dot dot, struct arena *arena)
     see_all(row, &one, arena);
 }
 
-/* The event is the newest in the row: what it adds stands last. */
+/*
+ * What the context has seen goes, all without one. There is room for one more: what an event adds
+ * is the newest, so it stands last.
+ */
 static void keep_unseen_siblings(struct row *row, const struct vector *context, struct arena *arena)
 {
     struct sibling *kept = arena_alloc(arena, (row->sibling_count + 1) * sizeof(*kept));
@@ -70,7 +73,7 @@ static void keep_unseen_siblings(struct row *row, const struct vector *context, 
     row->sibling_count = count;
 }
 
-/* With context NULL, all entries go. */
+/* Of the entries, what the context has seen goes, all without one. */
 static void set_expiry(struct row *row, struct dot dot, uint64_t at_ms,
                        const struct vector *context, struct arena *arena)
 {
@@ -102,9 +105,9 @@ void row_write_context(struct row *row, struct dot dot, enum value_form form, st
                        uint64_t at_ms, const struct vector *context,
                        const struct increments *remembered, struct arena *arena)
 {
-    keep_unseen_siblings(row, context, arena);
     event(row, dot, arena);
     see_all(row, context, arena);
+    keep_unseen_siblings(row, context, arena);
     row_join_increments(&row->added, remembered, arena, &row->added);
     row->siblings[row->sibling_count++] = (struct sibling){dot, form, value, *remembered};
     set_expiry(row, dot, at_ms, context, arena);
