@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Saving a damaged tier. RocksDB's own repair is of no use here: it throws away every ingested
+ * table (it misses the name of their column family) and calls that success. So: RocksDB recovers,
+ * on a copy made of hard links, the last state in its MANIFEST whose tables are all there; each row
+ * of it that can be read goes into a new tier; the new one and the old one change places. A damaged
+ * block ends a scan: it is leapt over in steps that double until reading goes on.
+ */
+#include "store/tier.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/pack.h"
+
+enum {
+    TABLE_BYTES = 64 * 1024 * 1024,
+    CACHE_BYTES = 8 * 1024 * 1024,
+    LEAP_SIZE = 8,  /* of a name's first bytes, as a number: slot, database, most of the hash */
+    LEAP_LEAST = 1, /* what is added to it first */
+    PATH_SIZE_MAX = 4096,
+    PATH_SUFFIX_MAX = 400, /* room for a suffix and a file's name */
+    SET_ASIDE_MAX = 1000,
+};
+
+struct copy {
+    struct tier *from;
+    struct tier *to;
+    struct tier_table *table;
+    size_t table_bytes;
+    enum status status; /* of writing */
+    struct buffer last; /* the last name that was read */
+    uint64_t leap;
+    uint64_t rows;
+    uint64_t damaged_places;
+};
+
+/* ---- directories ----------------------------------------------------------------------------- */
+
+static enum status status_of_errno(void)
+{
+    return errno == ENOSPC || errno == EDQUOT ? STATUS_DISK_FULL : STATUS_IO;
+}
+
+/* A flat directory; not being there is fine. */
+static void remove_directory(const char *path)
+{
+    DIR *directory = opendir(path);
+    if (!directory)
+        return;
+    const struct dirent *entry;
+    while ((entry = readdir(directory)))
+        (void)unlinkat(dirfd(directory), entry->d_name, 0);
+    closedir(directory);
+    (void)rmdir(path);
+}
+
+/* What makes up the database: its log is empty, and all else is made anew. */
+static bool is_of_database(struct bytes name)
+{
+    static const struct bytes suffix = {".sst", 4};
+    bool is_table = name.size > suffix.size && name.data[0] >= '0' && name.data[0] <= '9' &&
+                    memcmp(name.data + name.size - suffix.size, suffix.data, suffix.size) == 0;
+    return is_table || bytes_starts_with(name, BYTES("MANIFEST-")) ||
+           bytes_equal(name, BYTES("CURRENT")) || bytes_equal(name, BYTES("IDENTITY"));
+}
+
+/* RocksDB never changes a file that it finds (it writes a new MANIFEST), so links are as good as
+ * copies. */
+static enum status link_database(const char *path, const char *to)
+{
+    DIR *directory = opendir(path);
+    if (!directory)
+        return errno == ENOENT ? STATUS_ABSENT : status_of_errno();
+    enum status status = mkdir(to, 0700) == 0 ? STATUS_OK : status_of_errno();
+    int to_fd = status == STATUS_OK ? open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    const struct dirent *entry;
+    while (status == STATUS_OK && (entry = readdir(directory)))
+        if (is_of_database(bytes_text(entry->d_name)) &&
+            linkat(dirfd(directory), entry->d_name, to_fd, entry->d_name, 0) != 0)
+            status = status_of_errno();
+    if (to_fd >= 0)
+        close(to_fd);
+    closedir(directory);
+    return status;
+}
+
+/* The repaired tier and the damaged one change places at once; then the damaged one takes its
+ * lasting name. */
+static enum status exchange(const char *path, const char *repaired, struct buffer *out_error)
+{
+    char aside[PATH_SIZE_MAX];
+    struct stat unused;
+    unsigned number = 1;
+    do {
+        snprintf(aside, sizeof(aside), number == 1 ? "%s.damaged" : "%s.damaged.%u", path, number);
+    } while (lstat(aside, &unused) == 0 && ++number < SET_ASIDE_MAX);
+    if (renameat2(AT_FDCWD, repaired, AT_FDCWD, path, RENAME_EXCHANGE) != 0 ||
+        renameat2(AT_FDCWD, repaired, AT_FDCWD, aside, RENAME_NOREPLACE) != 0)
+        return status_of_errno();
+    char parent[PATH_SIZE_MAX];
+    snprintf(parent, sizeof(parent), "%s/..", path);
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    buffer_printf(out_error, "; what it was is in %s", aside);
+    return synced ? STATUS_OK : STATUS_IO;
+}
+
+/* ---- copying --------------------------------------------------------------------------------- */
+
+static void copy_flush(struct copy *copy)
+{
+    enum status status = copy->to->ops->table_ingest(copy->table);
+    copy->table = NULL;
+    if (copy->status == STATUS_OK)
+        copy->status = status;
+}
+
+static enum tier_next copy_row(void *context, struct bytes name, struct bytes row,
+                               struct buffer *seek_to)
+{
+    (void)seek_to;
+    struct copy *copy = context;
+    if (!copy->table) {
+        copy->status = copy->to->ops->table_begin(copy->to, &copy->table);
+        copy->table_bytes = 0;
+        if (copy->status != STATUS_OK)
+            return TIER_STOP;
+    }
+    copy->status = copy->to->ops->table_put(copy->table, name, row);
+    copy->table_bytes += name.size + row.size;
+    copy->rows++;
+    copy->leap = LEAP_LEAST;
+    buffer_clear(&copy->last, SIZE_MAX);
+    buffer_append_bytes(&copy->last, name);
+    if (copy->status == STATUS_OK && copy->table_bytes >= TABLE_BYTES)
+        copy_flush(copy);
+    return copy->status == STATUS_OK ? TIER_NEXT : TIER_STOP;
+}
+
+/* Sets `last` to a name beyond the damage, as far as can be guessed. False: there are none. */
+static bool copy_leap(struct copy *copy)
+{
+    char head[LEAP_SIZE] = {0};
+    struct bytes last = buffer_bytes(&copy->last);
+    if (last.size > 0)
+        memcpy(head, last.data, last.size < LEAP_SIZE ? last.size : LEAP_SIZE);
+    uint64_t at;
+    if (__builtin_add_overflow(unpack_be(head, LEAP_SIZE), copy->leap, &at))
+        return false;
+    if (copy->leap == LEAP_LEAST)
+        copy->damaged_places++;
+    copy->leap *= 2;
+    buffer_clear(&copy->last, SIZE_MAX);
+    pack_be(buffer_reserve(&copy->last, LEAP_SIZE), at, LEAP_SIZE);
+    buffer_commit(&copy->last, LEAP_SIZE);
+    return copy->leap != 0;
+}
+
+static enum status copy_all(struct copy *copy)
+{
+    static const char beyond[] = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff";
+    enum status status;
+    do {
+        struct buffer from = {0}; /* `last` changes during the scan */
+        buffer_append_bytes(&from, buffer_bytes(&copy->last));
+        status = copy->from->ops->scan(copy->from, buffer_bytes(&from),
+                                       bytes_of(beyond, sizeof(beyond) - 1), true, copy_row, copy);
+        buffer_deinit(&from);
+    } while (copy->status == STATUS_OK && status != STATUS_OK && copy_leap(copy));
+    if (copy->table)
+        copy_flush(copy);
+    return copy->status;
+}
+
+/* ---- repairing ------------------------------------------------------------------------------- */
+
+static enum status copy_between(const char *source, const char *repaired, struct buffer *out_error)
+{
+    struct tier_options options = {
+        .block_cache_bytes = CACHE_BYTES, .compaction_threads = 1, .salvage = true};
+    struct copy copy = {.leap = LEAP_LEAST};
+    enum status status = tier_rocksdb_open(source, &options, &copy.from, out_error);
+    if (status != STATUS_OK)
+        return status;
+    options.salvage = false;
+    status = tier_rocksdb_open(repaired, &options, &copy.to, out_error);
+    if (status == STATUS_OK) {
+        status = copy_all(&copy);
+        copy.to->ops->free(copy.to);
+    }
+    copy.from->ops->free(copy.from);
+    buffer_deinit(&copy.last);
+    if (status == STATUS_OK)
+        buffer_printf(out_error, "%llu rows saved, %llu damaged places left out",
+                      (unsigned long long)copy.rows, (unsigned long long)copy.damaged_places);
+    return status;
+}
+
+enum status tier_rocksdb_repair(const char *path, struct buffer *out_error)
+{
+    char source[PATH_SIZE_MAX], repaired[PATH_SIZE_MAX];
+    if (strlen(path) > PATH_SIZE_MAX - PATH_SUFFIX_MAX) {
+        buffer_printf(out_error, "the path %.64s... is too long", path);
+        return STATUS_TOO_BIG;
+    }
+    snprintf(source, sizeof(source), "%s.source", path);
+    snprintf(repaired, sizeof(repaired), "%s.repaired", path);
+    remove_directory(source); /* of an earlier attempt */
+    remove_directory(repaired);
+    enum status status = link_database(path, source);
+    if (status == STATUS_OK)
+        status = copy_between(source, repaired, out_error);
+    if (status == STATUS_OK)
+        status = exchange(path, repaired, out_error);
+    remove_directory(source);
+    remove_directory(repaired);
+    return status;
+}
