@@ -20,12 +20,14 @@
 enum {
     TABLE_BYTES = 64 * 1024 * 1024,
     CACHE_BYTES = 8 * 1024 * 1024,
-    LEAP_SIZE = 8,  /* of a name's first bytes, as a number: slot, database, most of the hash */
-    LEAP_LEAST = 1, /* what is added to it first */
+    LEAP_SIZE = 8, /* of a name's first bytes, as a number: slot, database, most of the hash */
     PATH_SIZE_MAX = 4096,
     PATH_SUFFIX_MAX = 400, /* room for a suffix and a file's name */
     SET_ASIDE_MAX = 1000,
 };
+
+/* Above every name. */
+#define BEYOND BYTES("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")
 
 struct copy {
     struct tier *from;
@@ -34,7 +36,6 @@ struct copy {
     size_t table_bytes;
     enum status status; /* of writing */
     struct buffer last; /* the last name that was read */
-    uint64_t leap;
     uint64_t rows;
     uint64_t damaged_places;
 };
@@ -136,7 +137,6 @@ static enum tier_next copy_row(void *context, struct bytes name, struct bytes ro
     copy->status = copy->to->ops->table_put(copy->table, name, row);
     copy->table_bytes += name.size + row.size;
     copy->rows++;
-    copy->leap = LEAP_LEAST;
     buffer_clear(&copy->last, SIZE_MAX);
     buffer_append_bytes(&copy->last, name);
     if (copy->status == STATUS_OK && copy->table_bytes >= TABLE_BYTES)
@@ -144,34 +144,59 @@ static enum tier_next copy_row(void *context, struct bytes name, struct bytes ro
     return copy->status == STATUS_OK ? TIER_NEXT : TIER_STOP;
 }
 
-/* Sets `last` to a name beyond the damage, as far as can be guessed. False: there are none. */
+static enum tier_next stop_at_once(void *context, struct bytes name, struct bytes row,
+                                   struct buffer *seek_to)
+{
+    (void)context, (void)name, (void)row, (void)seek_to;
+    return TIER_STOP;
+}
+
+static bool can_read_at(struct copy *copy, uint64_t at)
+{
+    char name[LEAP_SIZE];
+    pack_be(name, at, LEAP_SIZE);
+    return copy->from->ops->scan(copy->from, bytes_of(name, LEAP_SIZE), BEYOND, true, stop_at_once,
+                                 NULL) == STATUS_OK;
+}
+
+/* Sets `last` to the first place after the damage where reading goes on. False: there is none. */
 static bool copy_leap(struct copy *copy)
 {
     char head[LEAP_SIZE] = {0};
     struct bytes last = buffer_bytes(&copy->last);
     if (last.size > 0)
         memcpy(head, last.data, last.size < LEAP_SIZE ? last.size : LEAP_SIZE);
-    uint64_t at;
-    if (__builtin_add_overflow(unpack_be(head, LEAP_SIZE), copy->leap, &at))
-        return false;
-    if (copy->leap == LEAP_LEAST)
-        copy->damaged_places++;
-    copy->leap *= 2;
+    copy->damaged_places++;
+
+    uint64_t bad = unpack_be(head, LEAP_SIZE), good;
+    for (uint64_t step = 1;; step *= 2) {
+        if (step == 0 || __builtin_add_overflow(bad, step, &good))
+            return false;
+        if (can_read_at(copy, good))
+            break;
+        bad = good;
+    }
+    while (good - bad > 1) {
+        uint64_t middle = bad + (good - bad) / 2;
+        if (can_read_at(copy, middle))
+            good = middle;
+        else
+            bad = middle;
+    }
+    pack_be(head, good, LEAP_SIZE);
     buffer_clear(&copy->last, SIZE_MAX);
-    pack_be(buffer_reserve(&copy->last, LEAP_SIZE), at, LEAP_SIZE);
-    buffer_commit(&copy->last, LEAP_SIZE);
-    return copy->leap != 0;
+    buffer_append(&copy->last, head, LEAP_SIZE);
+    return true;
 }
 
 static enum status copy_all(struct copy *copy)
 {
-    static const char beyond[] = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff";
     enum status status;
     do {
         struct buffer from = {0}; /* `last` changes during the scan */
         buffer_append_bytes(&from, buffer_bytes(&copy->last));
-        status = copy->from->ops->scan(copy->from, buffer_bytes(&from),
-                                       bytes_of(beyond, sizeof(beyond) - 1), true, copy_row, copy);
+        status =
+            copy->from->ops->scan(copy->from, buffer_bytes(&from), BEYOND, true, copy_row, copy);
         buffer_deinit(&from);
     } while (copy->status == STATUS_OK && status != STATUS_OK && copy_leap(copy));
     if (copy->table)
@@ -185,7 +210,7 @@ static enum status copy_between(const char *source, const char *repaired, struct
 {
     struct tier_options options = {
         .block_cache_bytes = CACHE_BYTES, .compaction_threads = 1, .salvage = true};
-    struct copy copy = {.leap = LEAP_LEAST};
+    struct copy copy = {0};
     enum status status = tier_rocksdb_open(source, &options, &copy.from, out_error);
     if (status != STATUS_OK)
         return status;
