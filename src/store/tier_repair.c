@@ -60,33 +60,42 @@ static void remove_directory(const char *path)
     (void)rmdir(path);
 }
 
+static bool is_table(struct bytes name)
+{
+    struct bytes suffix = BYTES(".sst");
+    return name.size > suffix.size && name.data[0] >= '0' && name.data[0] <= '9' &&
+           memcmp(name.data + name.size - suffix.size, suffix.data, suffix.size) == 0;
+}
+
 /* What makes up the database: its log is empty, and all else is made anew. */
 static bool is_of_database(struct bytes name)
 {
-    static const struct bytes suffix = {".sst", 4};
-    bool is_table = name.size > suffix.size && name.data[0] >= '0' && name.data[0] <= '9' &&
-                    memcmp(name.data + name.size - suffix.size, suffix.data, suffix.size) == 0;
-    return is_table || bytes_starts_with(name, BYTES("MANIFEST-")) ||
+    return is_table(name) || bytes_starts_with(name, BYTES("MANIFEST-")) ||
            bytes_equal(name, BYTES("CURRENT")) || bytes_equal(name, BYTES("IDENTITY"));
 }
 
 /* RocksDB never changes a file that it finds (it writes a new MANIFEST), so links are as good as
  * copies. */
-static enum status link_database(const char *path, const char *to)
+static enum status link_database(const char *path, const char *to, uint64_t *out_tables)
 {
     DIR *directory = opendir(path);
     if (!directory)
         return errno == ENOENT ? STATUS_ABSENT : status_of_errno();
     enum status status = mkdir(to, 0700) == 0 ? STATUS_OK : status_of_errno();
     int to_fd = status == STATUS_OK ? open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    uint64_t tables = 0;
     const struct dirent *entry;
-    while (status == STATUS_OK && (entry = readdir(directory)))
-        if (is_of_database(bytes_text(entry->d_name)) &&
+    while (status == STATUS_OK && (entry = readdir(directory))) {
+        struct bytes name = bytes_text(entry->d_name);
+        tables += is_table(name);
+        if (is_of_database(name) &&
             linkat(dirfd(directory), entry->d_name, to_fd, entry->d_name, 0) != 0)
             status = status_of_errno();
+    }
     if (to_fd >= 0)
         close(to_fd);
     closedir(directory);
+    *out_tables = tables;
     return status;
 }
 
@@ -206,7 +215,8 @@ static enum status copy_all(struct copy *copy)
 
 /* ---- repairing ------------------------------------------------------------------------------- */
 
-static enum status copy_between(const char *source, const char *repaired, struct buffer *out_error)
+static enum status copy_between(const char *source, uint64_t tables, const char *repaired,
+                                struct buffer *out_error)
 {
     struct tier_options options = {
         .block_cache_bytes = CACHE_BYTES, .compaction_threads = 1, .salvage = true};
@@ -214,6 +224,13 @@ static enum status copy_between(const char *source, const char *repaired, struct
     enum status status = tier_rocksdb_open(source, &options, &copy.from, out_error);
     if (status != STATUS_OK)
         return status;
+    struct tier_stats stats;
+    copy.from->ops->stats(copy.from, &stats);
+    if (stats.tables == 0 && tables > 0) {
+        buffer_printf(out_error, "the list of its %llu tables is lost", (unsigned long long)tables);
+        copy.from->ops->free(copy.from);
+        return STATUS_CORRUPT;
+    }
     options.salvage = false;
     status = tier_rocksdb_open(repaired, &options, &copy.to, out_error);
     if (status == STATUS_OK) {
@@ -239,9 +256,10 @@ enum status tier_rocksdb_repair(const char *path, struct buffer *out_error)
     snprintf(repaired, sizeof(repaired), "%s.repaired", path);
     remove_directory(source); /* of an earlier attempt */
     remove_directory(repaired);
-    enum status status = link_database(path, source);
+    uint64_t tables = 0;
+    enum status status = link_database(path, source, &tables);
     if (status == STATUS_OK)
-        status = copy_between(source, repaired, out_error);
+        status = copy_between(source, tables, repaired, out_error);
     if (status == STATUS_OK)
         status = exchange(path, repaired, out_error);
     remove_directory(source);

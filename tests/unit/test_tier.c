@@ -712,6 +712,24 @@ static void test_repairing_around_damaged_blocks(void **state)
     buffer_deinit(&out);
 }
 
+/* Without a MANIFEST nobody knows which table is newer: nothing is touched. */
+static void test_repairing_without_a_list_of_tables(void **state)
+{
+    struct world *world = *state;
+    put_many(world, 0, 1, "row");
+    world->tier->ops->free(world->tier);
+    shell("mkdir ../$(basename $PWD).kept && mv MANIFEST-* CURRENT ../$(basename $PWD).kept",
+          world->path);
+    struct buffer error = {0};
+    assert_int_equal(tier_rocksdb_repair(world->path, &error), STATUS_CORRUPT);
+    assert_true(buffer_size(&error) > 0);
+    buffer_deinit(&error);
+    shell("mv ../$(basename $PWD).kept/* .", world->path);
+    world->tier = open_path(world->path);
+    char room[64];
+    expect(world, many_name(room, 1), "row");
+}
+
 /* On a file system of its own, 24 MB, which only this process sees. Needs the right to mount. */
 static void test_a_full_disk_refuses_and_recovers(void **state)
 {
@@ -786,6 +804,7 @@ int main(void)
         ON(rocksdb, test_a_flipped_bit_is_found),
         ON(rocksdb, test_repairing_without_a_table),
         ON(rocksdb, test_repairing_around_damaged_blocks),
+        ON(rocksdb, test_repairing_without_a_list_of_tables),
         ON(rocksdb, test_a_full_disk_refuses_and_recovers),
     };
     return run_both(&model, "tier: the model") + run_both(&rocksdb, "tier: RocksDB") +
