@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ordered tier on RocksDB. Nothing is ever put: whole tables, built beside the database's own files as
- * ingest-<number>.sst, are linked into it, so its log and memtable stay empty. What RocksDB's C interface cannot do
- * (leave an error state) is done by opening the database anew; hence the lock.
+ * The ordered tier on RocksDB. Nothing is ever put: whole tables, built beside the database's own
+ * files as ingest-<number>.sst, are linked into it, so its log and memtable stay empty. What
+ * RocksDB's C interface cannot do (leave an error state) is done by opening the database anew;
+ * hence the lock.
  *
- * Durability: SstFileWriter syncs a table when it is finished, ingestion syncs the directory and the MANIFEST.
+ * Durability: SstFileWriter syncs a table when it is finished, ingestion syncs the directory and
+ * the MANIFEST.
  */
 #include "store/tier.h"
 
@@ -62,8 +64,8 @@ struct tier_rocksdb {
     rocksdb_readoptions_t *read_cached;
 
     pthread_rwlock_t lock; /* held for writing only while `db` is replaced */
-    rocksdb_t *db;         /* NULL if it could not even be opened for reading again */
-    bool read_only;        /* it could not be opened for writing again: reads go on */
+    rocksdb_t *db;
+    bool read_only; /* it could not be opened for writing again: reads go on */
 
     uint64_t tables_begun;
     bool table_open;
@@ -84,7 +86,7 @@ static struct tier_rocksdb *rocksdb_of(struct tier *tier)
     return (struct tier_rocksdb *)(void *)((char *)tier - offsetof(struct tier_rocksdb, tier));
 }
 
-/* ---- RocksDB's errors ------------------------------------------------------------------------------------------- */
+/* ---- RocksDB's errors ------------------------------------------------------------------------ */
 
 /* RocksDB's C interface gives texts only: this is the one place that reads them. Frees the text. */
 static enum status status_of_error(char *error, struct buffer *out_error)
@@ -120,21 +122,21 @@ static enum status status_of_error(char *error, struct buffer *out_error)
 static uint64_t property_int(rocksdb_t *db, const char *name)
 {
     uint64_t value = 0;
-    return db && rocksdb_property_int(db, name, &value) == 0 ? value : 0;
+    return rocksdb_property_int(db, name, &value) == 0 ? value : 0;
 }
 
 static uint64_t level_tables(rocksdb_t *db, unsigned level)
 {
     char name[48];
     snprintf(name, sizeof(name), "rocksdb.num-files-at-level%u", level);
-    char *text = db ? rocksdb_property_value(db, name) : NULL;
+    char *text = rocksdb_property_value(db, name);
     uint64_t tables = text ? strtoull(text, NULL, 10) : 0;
     rocksdb_free(text);
     return tables;
 }
 
-/* Under the lock. A full disk during compaction is forgiven by RocksDB itself once there is room; it doesn't say when,
- * so the state lasts until an ingestion succeeds or `resume`. */
+/* Under the lock. A full disk during compaction is forgiven by RocksDB itself once there is room;
+ * it doesn't say when, so the state lasts until an ingestion succeeds or `resume`. */
 static bool is_stopped(struct tier_rocksdb *self)
 {
     return self->read_only || atomic_load(&self->ingest_failed) ||
@@ -142,14 +144,12 @@ static bool is_stopped(struct tier_rocksdb *self)
                atomic_load(&self->errors_accepted);
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Under the lock. One copy: from RocksDB's block to the buffer. */
 static enum status get_with(struct tier_rocksdb *self, const rocksdb_readoptions_t *options,
                             struct bytes name, struct buffer *out_row)
 {
-    if (!self->db)
-        return STATUS_IO;
     char *error = NULL;
     rocksdb_pinnableslice_t *slice =
         rocksdb_get_pinned(self->db, options, name.data, name.size, &error);
@@ -188,7 +188,8 @@ static enum status tier_get_cached(struct tier *tier, struct bytes name, struct 
     return status;
 }
 
-/* Within one prefix the Bloom filters of prefixes may be asked; across several they would hide rows. */
+/* Within one prefix the Bloom filters of prefixes may be asked; across several they would hide
+ * rows. */
 static bool is_one_prefix(struct bytes from, struct bytes to)
 {
     return from.size >= ROW_KEY_PREFIX_SIZE && to.size >= ROW_KEY_PREFIX_SIZE &&
@@ -238,12 +239,9 @@ static enum status tier_scan(struct tier *tier, struct bytes from, struct bytes 
         rocksdb_readoptions_set_readahead_size(options, BULK_READAHEAD);
     }
     pthread_rwlock_rdlock(&self->lock);
-    enum status status = STATUS_IO;
-    if (self->db) {
-        rocksdb_iterator_t *iterator = rocksdb_create_iterator(self->db, options);
-        status = visit_rows(iterator, from, visit, context);
-        rocksdb_iter_destroy(iterator);
-    }
+    rocksdb_iterator_t *iterator = rocksdb_create_iterator(self->db, options);
+    enum status status = visit_rows(iterator, from, visit, context);
+    rocksdb_iter_destroy(iterator);
     pthread_rwlock_unlock(&self->lock);
     rocksdb_readoptions_destroy(options);
     return status;
@@ -260,30 +258,24 @@ static enum status tier_verify(struct tier *tier, struct buffer *out_error)
     /* What a range deletion hides is to be read too. */
     rocksdb_readoptions_set_ignore_range_deletions(options, 1);
     pthread_rwlock_rdlock(&self->lock);
-    enum status status = STATUS_IO;
-    if (self->db) {
-        rocksdb_iterator_t *iterator = rocksdb_create_iterator(self->db, options);
-        for (rocksdb_iter_seek_to_first(iterator); rocksdb_iter_valid(iterator);)
-            rocksdb_iter_next(iterator);
-        char *error = NULL;
-        rocksdb_iter_get_error(iterator, &error);
-        rocksdb_iter_destroy(iterator);
-        status = status_of_error(error, out_error);
-    }
+    rocksdb_iterator_t *iterator = rocksdb_create_iterator(self->db, options);
+    for (rocksdb_iter_seek_to_first(iterator); rocksdb_iter_valid(iterator);)
+        rocksdb_iter_next(iterator);
+    char *error = NULL;
+    rocksdb_iter_get_error(iterator, &error);
+    rocksdb_iter_destroy(iterator);
     pthread_rwlock_unlock(&self->lock);
     rocksdb_readoptions_destroy(options);
-    return status;
+    return status_of_error(error, out_error);
 }
 
-/* ---- a table ---------------------------------------------------------------------------------------------------- */
+/* ---- a table --------------------------------------------------------------------------------- */
 
 static void table_free(struct tier_table *table)
 {
     if (table->writer)
         rocksdb_sstfilewriter_destroy(table->writer);
-    (void)unlink(
-        table
-            ->path); /* gone already if ingestion moved it; else removed at the next start at the latest */
+    (void)unlink(table->path); /* not there if it was ingested; remove_leftovers meets what stays */
     table->tier->table_open = false;
     memory_free(table);
 }
@@ -350,7 +342,8 @@ static enum status tier_table_delete_range(struct tier_table *table, struct byte
     return table_after(table, error);
 }
 
-/* Compaction that has fallen far behind slows ingestion down, never stops it. RocksDB itself would let level 0 grow. */
+/* Compaction that has fallen far behind slows ingestion down, never stops it. RocksDB itself would
+ * let level 0 grow. */
 static void await_compaction(struct tier_rocksdb *self)
 {
     const struct timespec step = {.tv_nsec = INGEST_WAIT_STEP_MS * 1000 * 1000L};
@@ -407,22 +400,20 @@ static void tier_table_abandon(struct tier_table *table)
     table_free(table);
 }
 
-/* ---- the rest of the interface ------------------------------------------------------------------------------------ */
+/* ---- the rest of the interface --------------------------------------------------------------- */
 
 static enum status tier_checkpoint(struct tier *tier, const char *path)
 {
     struct tier_rocksdb *self = rocksdb_of(tier);
     pthread_rwlock_rdlock(&self->lock);
     char *error = NULL;
-    rocksdb_checkpoint_t *checkpoint =
-        self->db ? rocksdb_checkpoint_object_create(self->db, &error) : NULL;
+    rocksdb_checkpoint_t *checkpoint = rocksdb_checkpoint_object_create(self->db, &error);
     if (checkpoint) {
         rocksdb_checkpoint_create(checkpoint, path, 0, &error);
         rocksdb_checkpoint_object_destroy(checkpoint);
     }
-    enum status status = self->db ? status_of_error(error, NULL) : STATUS_IO;
     pthread_rwlock_unlock(&self->lock);
-    return status;
+    return status_of_error(error, NULL);
 }
 
 static void tier_stats(struct tier *tier, struct tier_stats *out)
@@ -457,7 +448,11 @@ static enum status probe_room(struct tier_rocksdb *self)
     return error == ENOSPC || error == EDQUOT ? STATUS_DISK_FULL : STATUS_IO;
 }
 
-/* Where opening for writing fails, reads go on and `resume` may be tried again. */
+/*
+ * Opens the database anew. Reads never end for that: it is first opened for reading beside the old
+ * one, which stays where that fails (a MANIFEST whose sync failed may name a table that RocksDB has
+ * removed), and serves where opening for writing fails; then `resume` may be tried again.
+ */
 static enum status tier_resume(struct tier *tier)
 {
     struct tier_rocksdb *self = rocksdb_of(tier);
@@ -469,22 +464,24 @@ static enum status tier_resume(struct tier *tier)
     enum status status = probe_room(self);
     if (status != STATUS_OK)
         return status;
+    char *error = NULL;
+    rocksdb_t *reader = rocksdb_open_for_read_only(self->options, self->path, 0, &error);
+    status = status_of_error(error, NULL);
+    if (status != STATUS_OK)
+        return status;
 
     pthread_rwlock_wrlock(&self->lock);
-    if (self->db)
-        rocksdb_close(self->db);
-    char *error = NULL;
-    self->db = rocksdb_open(self->options, self->path, &error);
+    rocksdb_close(self->db);
+    error = NULL;
+    rocksdb_t *writer = rocksdb_open(self->options, self->path, &error);
     status = status_of_error(error, NULL);
-    self->read_only = self->db == NULL;
-    if (self->read_only) {
-        error = NULL;
-        self->db = rocksdb_open_for_read_only(self->options, self->path, 0, &error);
-        (void)status_of_error(error, NULL); /* then reads fail, until `resume` succeeds */
-    }
+    self->read_only = writer == NULL;
+    self->db = writer ? writer : reader;
     atomic_store(&self->ingest_failed, false);
     atomic_store(&self->errors_accepted, 0);
     pthread_rwlock_unlock(&self->lock);
+    if (writer)
+        rocksdb_close(reader);
     return status;
 }
 
@@ -511,11 +508,12 @@ static void tier_free(struct tier *tier)
     close_all(self);
 }
 
-/* ---- options ------------------------------------------------------------------------------------------------------ */
+/* ---- options --------------------------------------------------------------------------------- */
 
 /*
- * How a table's file is laid out. Indexes and filters stay outside the block cache: they are then always in memory, so a
- * name that is not stored is known absent without the disk, and what they take is counted by tier_stats.
+ * How a table's file is laid out. Indexes and filters stay outside the block cache: they are then
+ * always in memory, so a name that is not stored is known absent without the disk, and what they
+ * take is counted by tier_stats.
  */
 static rocksdb_block_based_table_options_t *block_options(rocksdb_cache_t *cache)
 {
@@ -543,7 +541,8 @@ static rocksdb_options_t *options_of_tables(rocksdb_cache_t *cache)
     return options;
 }
 
-/* Leveled, for bursts of tables that overlap each other wholly, on machines where CPU is what is scarce. */
+/* Leveled, for bursts of tables that overlap each other wholly, on machines where CPU is what is
+ * scarce. */
 static rocksdb_options_t *options_of_database(rocksdb_cache_t *cache, unsigned compaction_threads)
 {
     static const int compression[LEVELS] = {rocksdb_no_compression,  rocksdb_lz4_compression,
@@ -552,7 +551,8 @@ static rocksdb_options_t *options_of_database(rocksdb_cache_t *cache, unsigned c
                                             rocksdb_lz4_compression};
     rocksdb_options_t *options = options_of_tables(cache);
     rocksdb_options_set_create_if_missing(options, 1);
-    /* A table that is not open makes a read of the cache tier answer an empty value for a name that exists. */
+    /* A table that is not open makes a read of the cache tier answer an empty value for a name that
+     * exists. */
     rocksdb_options_set_max_open_files(options, -1);
 
     rocksdb_options_set_compaction_style(options, rocksdb_level_compaction);
@@ -578,6 +578,17 @@ static rocksdb_options_t *options_of_database(rocksdb_cache_t *cache, unsigned c
     return options;
 }
 
+/* RocksDB's C interface has no setter for this one. */
+static rocksdb_options_t *options_of_salvage(rocksdb_options_t *options)
+{
+    rocksdb_options_t *salvage = rocksdb_options_create();
+    char *error = NULL;
+    rocksdb_get_options_from_string(options, "best_efforts_recovery=true", salvage, &error);
+    check(!error);
+    rocksdb_options_destroy(options);
+    return salvage;
+}
+
 /* The threads are the process's: compaction gives way to commands, to sealing and to the log. */
 static void lower_compaction_priority(void)
 {
@@ -587,7 +598,7 @@ static void lower_compaction_priority(void)
     rocksdb_env_destroy(env);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------ */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* What a crash left of tables being built. */
 static void remove_leftovers(const char *path)
@@ -633,6 +644,8 @@ enum status tier_rocksdb_open(const char *path, const struct tier_options *optio
     pthread_rwlock_init(&self->lock, NULL);
     self->cache = rocksdb_cache_create_lru(options->block_cache_bytes);
     self->options = options_of_database(self->cache, options->compaction_threads);
+    if (options->salvage)
+        self->options = options_of_salvage(self->options);
     self->table_options = options_of_tables(self->cache);
     self->read = rocksdb_readoptions_create();
     self->read_cached = rocksdb_readoptions_create();
@@ -649,15 +662,4 @@ enum status tier_rocksdb_open(const char *path, const struct tier_options *optio
     remove_leftovers(path); /* only now that nobody else can be building one */
     *out = &self->tier;
     return STATUS_OK;
-}
-
-enum status tier_rocksdb_repair(const char *path, struct buffer *out_error)
-{
-    rocksdb_cache_t *cache = rocksdb_cache_create_lru(TABLE_SIZE);
-    rocksdb_options_t *options = options_of_database(cache, 1);
-    char *error = NULL;
-    rocksdb_repair_db(options, path, &error);
-    rocksdb_options_destroy(options);
-    rocksdb_cache_destroy(cache);
-    return status_of_error(error, out_error);
 }

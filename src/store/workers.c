@@ -64,7 +64,8 @@ static void thread_prepare(const struct pool *pool)
     static const char *const names[JOB_CLASSES] = {
         [JOB_SYNC] = "shoal-sync", [JOB_READ] = "shoal-read", [JOB_BACKGROUND] = "shoal-seal"};
     pthread_setname_np(pthread_self(), names[pool->class]);
-    /* On Linux niceness belongs to the thread, and 0 means the calling one. Refused: then it runs as the others do. */
+    /* On Linux niceness belongs to the thread, and 0 means the calling one. Refused: then it runs
+     * as the others do. */
     if (pool->class == JOB_BACKGROUND)
         (void)setpriority(PRIO_PROCESS, 0, BACKGROUND_NICE);
 }
@@ -190,7 +191,8 @@ struct workers *workers_threads_new(unsigned read_threads, int *out_wake_fd)
     self->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     check(self->wake_fd >= 0);
 
-    /* The process's signals are the main thread's: the new threads inherit a mask that blocks them all. */
+    /* The process's signals are the main thread's: the new threads inherit a mask that blocks them
+     * all. */
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -81,7 +81,7 @@ static void bytes_free(struct bytes bytes)
     memory_free((void *)(uintptr_t)bytes.data);
 }
 
-/* ---- sorted rows -------------------------------------------------------------------------------------------------- */
+/* ---- sorted rows ----------------------------------------------------------------------------- */
 
 static struct bytes row_name(const struct sim_row *row)
 {
@@ -175,7 +175,7 @@ static void rows_merge(struct sim_rows *old, struct tier_table *table)
     *old = merged;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static enum status read_failure(const struct sim_tier *disk, struct bytes name)
 {
@@ -246,7 +246,7 @@ static enum status sim_verify(struct tier *tier, struct buffer *out_error)
     return status;
 }
 
-/* ---- a table ------------------------------------------------------------------------------------------------------ */
+/* ---- a table --------------------------------------------------------------------------------- */
 
 static void table_free(struct tier_table *table)
 {
@@ -341,7 +341,7 @@ static void sim_table_abandon(struct tier_table *table)
     table_free(table);
 }
 
-/* ---- the rest of the interface -------------------------------------------------------------------------------------- */
+/* ---- the rest of the interface --------------------------------------------------------------- */
 
 static enum status sim_checkpoint(struct tier *tier, const char *path)
 {
@@ -405,7 +405,7 @@ static const struct tier_ops sim_ops = {
     .free = sim_free,
 };
 
-/* ---- the disk ------------------------------------------------------------------------------------------------------- */
+/* ---- the disk -------------------------------------------------------------------------------- */
 
 struct sim_tier *sim_tier_new(uint64_t seed)
 {

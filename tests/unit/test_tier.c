@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ordered tier: the same tests against RocksDB and against the simulator's model; after them, what only a real
- * disk can show.
+ * The ordered tier: the same tests against RocksDB and against the simulator's model; after them,
+ * what only a real disk can show.
  */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 
 #include <cmocka.h>
 
@@ -43,7 +45,7 @@ static struct tier *open_path(const char *path)
 static void remove_tree(const char *path)
 {
     char command[160];
-    snprintf(command, sizeof(command), "rm -rf '%s' '%s.copy'", path, path);
+    snprintf(command, sizeof(command), "rm -rf '%s' '%s'.*", path, path);
     assert_int_equal(system(command), 0);
 }
 
@@ -79,7 +81,7 @@ static void reopen(struct world *world)
     world->tier = world->is_model ? sim_tier_open(world->disk) : open_path(world->path);
 }
 
-/* ---- words of the tests --------------------------------------------------------------------------------------------- */
+/* ---- words of the tests ---------------------------------------------------------------------- */
 
 /* The name of a row as row_key.h draws it; its bytes live in `room`. */
 static struct bytes name_of(char room[64], unsigned slot, unsigned hash, const char *key,
@@ -175,7 +177,7 @@ static void expect_scan(struct world *world, struct bytes from, struct bytes to,
     }
 }
 
-/* ---- both implementations ------------------------------------------------------------------------------------------- */
+/* ---- both implementations -------------------------------------------------------------------- */
 
 static void test_a_newer_table_wins(void **state)
 {
@@ -224,7 +226,8 @@ static void test_an_abandoned_or_empty_table_changes_nothing(void **state)
     expect(world, name, "a1");
 }
 
-/* Deleted is what older tables hold, never what the same table puts: before, within or after the call. */
+/* Deleted is what older tables hold, never what the same table puts: before, within or after the
+ * call. */
 static void test_a_range_deletes_only_older_rows(void **state)
 {
     struct world *world = *state;
@@ -448,7 +451,326 @@ static void test_a_running_tier_needs_no_resuming(void **state)
     expect(world, name_of(a, 1, 1, "k", 0), "row");
 }
 
-/* ---- main ----------------------------------------------------------------------------------------------------------- */
+/* ---- the model's own ------------------------------------------------------------------------- */
+
+static void count_call(void *context)
+{
+    (*(unsigned *)context)++;
+}
+
+static enum status ingest_one(struct world *world, struct bytes name, const char *row)
+{
+    struct tier_table *table = begin(world);
+    put(world, table, name, row);
+    return world->tier->ops->table_ingest(table);
+}
+
+static void test_a_crash_in_ingesting_keeps_all_or_nothing(void **state)
+{
+    struct world *world = *state;
+    for (int what = SIM_TIER_NOTHING_KEPT; what <= SIM_TIER_ALL_KEPT; what++) {
+        unsigned calls = 0;
+        put_one(world, BYTES("a"), "1");
+        put_one(world, BYTES("b"), "1");
+        sim_tier_crash_in_ingest(world->disk, (enum sim_tier_crash)what, count_call, &calls);
+        struct tier_table *table = begin(world);
+        put(world, table, BYTES("a"), "2");
+        assert_int_equal(world->tier->ops->table_delete(table, BYTES("b")), STATUS_OK);
+        assert_int_equal(world->tier->ops->table_ingest(table), STATUS_IO);
+        assert_int_equal(calls, 1);
+        assert_true(sim_tier_is_crashed(world->disk));
+        struct buffer out = {0};
+        assert_int_equal(world->tier->ops->get(world->tier, BYTES("a"), &out), STATUS_IO);
+        assert_int_equal(world->tier->ops->table_begin(world->tier, &table), STATUS_IO);
+        reopen(world);
+        expect(world, BYTES("a"), what == SIM_TIER_ALL_KEPT ? "2" : "1");
+        expect(world, BYTES("b"), what == SIM_TIER_ALL_KEPT ? NULL : "1");
+    }
+}
+
+static void test_failures_on_demand(void **state)
+{
+    struct world *world = *state;
+    put_one(world, BYTES("a"), "1");
+    sim_tier_fail_next_ingest(world->disk, STATUS_IO);
+    assert_int_equal(ingest_one(world, BYTES("a"), "2"), STATUS_IO);
+    expect(world, BYTES("a"), "1");
+
+    sim_tier_set_full(world->disk, true);
+    assert_int_equal(ingest_one(world, BYTES("a"), "2"), STATUS_DISK_FULL);
+    assert_int_equal(world->tier->ops->resume(world->tier), STATUS_DISK_FULL);
+    struct tier_stats stats;
+    world->tier->ops->stats(world->tier, &stats);
+    assert_true(stats.stopped_by_error);
+    sim_tier_set_full(world->disk, false);
+    assert_int_equal(world->tier->ops->resume(world->tier), STATUS_OK);
+    put_one(world, BYTES("a"), "2");
+
+    struct buffer out = {0};
+    struct walk walk = {0};
+    sim_tier_set_cold(world->disk, SIM_TIER_NEVER_COLD);
+    sim_tier_fail_read(world->disk, BYTES("a"), STATUS_CORRUPT);
+    assert_int_equal(world->tier->ops->get(world->tier, BYTES("a"), &out), STATUS_CORRUPT);
+    assert_int_equal(world->tier->ops->get_cached(world->tier, BYTES("a"), &out), STATUS_CORRUPT);
+    assert_int_equal(
+        world->tier->ops->scan(world->tier, BYTES("a"), BYTES("b"), true, walk_visit, &walk),
+        STATUS_CORRUPT);
+    sim_tier_fail_read(world->disk, BYTES("a"), STATUS_OK);
+    expect(world, BYTES("a"), "2");
+    sim_tier_set_cold(world->disk, SIM_TIER_ALWAYS_COLD);
+    assert_int_equal(world->tier->ops->get_cached(world->tier, BYTES("a"), &out), STATUS_COLD);
+    assert_int_equal(sim_tier_rows(world->disk), 1);
+    assert_int_equal(sim_tier_ingests(world->disk), 2);
+}
+
+/* ---- RocksDB's own --------------------------------------------------------------------------- */
+
+enum { MANY = 20000 };
+
+/* Spread over the hashes, as keys are. */
+static struct bytes many_name(char room[64], unsigned number)
+{
+    return name_of(room, 1, number * (UINT32_MAX / MANY), "key", 0);
+}
+
+static void put_many(struct world *world, unsigned from, unsigned step, const char *row)
+{
+    char room[64];
+    struct tier_table *table = begin(world);
+    for (unsigned i = from; i < MANY; i += step)
+        put(world, table, many_name(room, i), row);
+    ingest(world, table);
+}
+
+/* What get_cached cannot know is cold, never an empty row and never absent; absence is mostly
+ * known. */
+static void test_a_cold_row_is_told_from_an_absent_one(void **state)
+{
+    struct world *world = *state;
+    char room[64];
+    put_many(world, 0, 2, "row");
+    reopen(world);
+    unsigned cold = 0, absent = 0;
+    struct buffer out = {0};
+    for (unsigned i = 0; i < MANY; i++) {
+        enum status status = world->tier->ops->get_cached(world->tier, many_name(room, i), &out);
+        assert_int_equal(buffer_size(&out), 0);
+        assert_true(status == STATUS_COLD || (status == STATUS_ABSENT && i % 2 == 1));
+        cold += status == STATUS_COLD && i % 2 == 0;
+        absent += status == STATUS_ABSENT;
+    }
+    assert_int_equal(cold, MANY / 2);
+    assert_true(absent > MANY / 2 * 95 / 100);
+
+    struct bytes name = many_name(room, 0);
+    assert_int_equal(world->tier->ops->get(world->tier, name, &out), STATUS_OK);
+    buffer_clear(&out, SIZE_MAX);
+    assert_int_equal(world->tier->ops->get_cached(world->tier, name, &out), STATUS_OK);
+    assert_true(bytes_equal(buffer_bytes(&out), BYTES("row")));
+    buffer_deinit(&out);
+}
+
+static void test_a_bulk_scan_leaves_the_cache_alone(void **state)
+{
+    struct world *world = *state;
+    put_many(world, 0, 1, "row");
+    reopen(world);
+    struct walk walk = {.stop_at = "none"};
+    struct tier_stats before, after;
+    world->tier->ops->stats(world->tier, &before);
+    /* Enough rows for some blocks, few enough for the walk's text. */
+    char a[64], b[64];
+    struct bytes from = name_of(a, 1, 0, "", 0),
+                 to = name_of(b, 1, 900 * (UINT32_MAX / MANY), "", 0);
+    assert_int_equal(world->tier->ops->scan(world->tier, from, to, true, walk_visit, &walk),
+                     STATUS_OK);
+    world->tier->ops->stats(world->tier, &after);
+    assert_int_equal(before.memory_bytes, after.memory_bytes);
+    walk.rows[0] = 0;
+    assert_int_equal(world->tier->ops->scan(world->tier, from, to, false, walk_visit, &walk),
+                     STATUS_OK);
+    world->tier->ops->stats(world->tier, &after);
+    assert_true(after.memory_bytes > before.memory_bytes);
+}
+
+static void shell(const char *format, const char *path)
+{
+    struct buffer command = {0};
+    buffer_printf(&command, "cd '%s' && %s", path, format);
+    buffer_append_u8(&command, 0);
+    assert_int_equal(system(buffer_bytes(&command).data), 0);
+    buffer_deinit(&command);
+}
+
+static void test_what_a_crash_left_of_a_table_is_removed(void **state)
+{
+    struct world *world = *state;
+    shell("echo half > ingest-7.sst", world->path);
+    put_one(world, BYTES("a"), "1");
+    reopen(world);
+    expect(world, BYTES("a"), "1");
+    shell("! ls | grep ingest", world->path);
+}
+
+static void expect_open_fails(struct world *world, enum status expected)
+{
+    const struct tier_options options = {.block_cache_bytes = 1024 * 1024, .compaction_threads = 1};
+    struct buffer error = {0};
+    struct tier *tier = NULL;
+    assert_int_equal(tier_rocksdb_open(world->path, &options, &tier, &error), expected);
+    assert_null(tier);
+    assert_true(buffer_size(&error) > 0);
+    buffer_deinit(&error);
+}
+
+static void test_one_process_at_a_time(void **state)
+{
+    struct world *world = *state;
+    expect_open_fails(world, STATUS_LOCKED);
+    put_one(world, BYTES("a"), "1");
+}
+
+/* Damage within a block is met when it is read; the rest stays readable. */
+static void test_a_flipped_bit_is_found(void **state)
+{
+    struct world *world = *state;
+    char room[64];
+    put_many(world, 0, 1, "row");
+    world->tier->ops->free(world->tier);
+    shell("printf '\\377\\377' | dd of=$(ls *.sst) bs=1 seek=1000 conv=notrunc status=none",
+          world->path);
+    world->tier = open_path(world->path);
+    struct buffer out = {0};
+    assert_int_equal(world->tier->ops->verify(world->tier, &out), STATUS_CORRUPT);
+    assert_true(buffer_size(&out) > 0);
+    buffer_clear(&out, SIZE_MAX);
+    assert_int_equal(world->tier->ops->get(world->tier, many_name(room, 1), &out), STATUS_CORRUPT);
+    struct walk walk = {0};
+    assert_int_equal(
+        world->tier->ops->scan(world->tier, BYTES("\0"), BYTES("\x40"), false, walk_visit, &walk),
+        STATUS_CORRUPT);
+    assert_int_equal(buffer_size(&out), 0);
+    expect(world, many_name(room, MANY - 1), "row");
+    buffer_deinit(&out);
+}
+
+static void repair(struct world *world)
+{
+    struct buffer error = {0};
+    enum status status = tier_rocksdb_repair(world->path, &error);
+    print_message("%.*s\n", (int)buffer_size(&error), buffer_bytes(&error).data);
+    assert_int_equal(status, STATUS_OK);
+    buffer_deinit(&error);
+    world->tier = open_path(world->path);
+}
+
+/* A table that is gone, as after a failed sync of the MANIFEST: refused, and repaired on demand. */
+static void test_repairing_without_a_table(void **state)
+{
+    struct world *world = *state;
+    char room[64];
+    put_many(world, 0, 1, "old");
+    put_many(world, 0, 2, "new");
+    put_one(world, name_of(room, 9, 0, "lost", 0), "lost");
+    world->tier->ops->free(world->tier);
+    shell("rm $(ls *.sst | tail -1)", world->path);
+    expect_open_fails(world, STATUS_CORRUPT);
+    repair(world);
+    for (unsigned i = 0; i < MANY; i += 500)
+        for (unsigned odd = 0; odd < 2; odd++)
+            expect(world, many_name(room, i + odd), odd ? "old" : "new");
+    expect(world, name_of(room, 9, 0, "lost", 0), NULL);
+    put_one(world, many_name(room, 1), "newer");
+    expect(world, many_name(room, 1), "newer");
+    shell("ls ../$(basename $PWD).damaged/*.sst > /dev/null", world->path);
+}
+
+/* Blocks at the start, in the middle and at the end are unreadable: all else is saved, and what is
+ * saved is whole. */
+static void test_repairing_around_damaged_blocks(void **state)
+{
+    struct world *world = *state;
+    char room[64];
+    put_many(world, 0, 1, "row");
+    put_one(world, BYTES("\x40mine"), "mine");
+    world->tier->ops->free(world->tier);
+    shell("for at in 100 100000 200000; do printf '\\377\\377' | "
+          "dd of=$(ls *.sst | head -1) bs=1 seek=$at conv=notrunc status=none; done",
+          world->path);
+    repair(world);
+    struct buffer out = {0};
+    assert_int_equal(world->tier->ops->verify(world->tier, &out), STATUS_OK);
+    unsigned saved = 0;
+    for (unsigned i = 0; i < MANY; i++) {
+        buffer_clear(&out, SIZE_MAX);
+        enum status status = world->tier->ops->get(world->tier, many_name(room, i), &out);
+        saved += status == STATUS_OK && bytes_equal(buffer_bytes(&out), BYTES("row"));
+    }
+    assert_true(saved < MANY);
+    assert_true(saved > MANY * 9 / 10);
+    expect(world, BYTES("\x40mine"), "mine");
+    buffer_deinit(&out);
+}
+
+/* Without a MANIFEST nobody knows which table is newer: nothing is touched. */
+static void test_repairing_without_a_list_of_tables(void **state)
+{
+    struct world *world = *state;
+    put_many(world, 0, 1, "row");
+    world->tier->ops->free(world->tier);
+    shell("mkdir ../$(basename $PWD).kept && mv MANIFEST-* CURRENT ../$(basename $PWD).kept",
+          world->path);
+    struct buffer error = {0};
+    assert_int_equal(tier_rocksdb_repair(world->path, &error), STATUS_CORRUPT);
+    assert_true(buffer_size(&error) > 0);
+    buffer_deinit(&error);
+    shell("mv ../$(basename $PWD).kept/* .", world->path);
+    world->tier = open_path(world->path);
+    char room[64];
+    expect(world, many_name(room, 1), "row");
+}
+
+/* On a file system of its own, 24 MB, which only this process sees. Needs the right to mount. */
+static void test_a_full_disk_refuses_and_recovers(void **state)
+{
+    struct world *world = *state;
+    char room[64], small[1000];
+    world->tier->ops->free(world->tier);
+    bool mounted = unshare(CLONE_NEWNS) == 0 &&
+                   mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+                   mount("none", world->path, "tmpfs", 0, "size=24m") == 0;
+    world->tier = open_path(world->path);
+    if (!mounted)
+        skip();
+
+    memset(small, 'x', sizeof(small) - 1);
+    small[sizeof(small) - 1] = 0;
+    put_many(world, 0, 10, small); /* 2 MB */
+    shell("head -c 64m /dev/zero > ballast 2>/dev/null || true", world->path);
+    struct tier_table *table = begin(world);
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; i < MANY && status == STATUS_OK; i += 10)
+        status =
+            world->tier->ops->table_put(table, name_of(room, 2, i, "key", 0), bytes_text(small));
+    status = world->tier->ops->table_ingest(table);
+    assert_int_equal(status, STATUS_DISK_FULL);
+    expect(world, many_name(room, 10), small);
+    expect(world, name_of(room, 2, 10, "key", 0), NULL);
+
+    shell("rm ballast", world->path);
+    assert_int_equal(world->tier->ops->resume(world->tier), STATUS_OK);
+    put_one(world, name_of(room, 2, 10, "key", 0), "after");
+    expect(world, name_of(room, 2, 10, "key", 0), "after");
+    struct tier_stats stats;
+    world->tier->ops->stats(world->tier, &stats);
+    assert_false(stats.stopped_by_error);
+
+    world->tier->ops->free(world->tier);
+    assert_int_equal(umount(world->path), 0);
+    world->tier = open_path(world->path);
+}
+
+/* ---- main ------------------------------------------------------------------------------------ */
 
 #define ON(world, test) cmocka_unit_test_prestate_setup_teardown(test, setup, teardown, &(world))
 
@@ -470,5 +792,22 @@ static int run_both(struct world *world, const char *name)
 int main(void)
 {
     struct world rocksdb = {.is_model = false}, model = {.is_model = true};
-    return run_both(&model, "tier: the model") + run_both(&rocksdb, "tier: RocksDB");
+    const struct CMUnitTest of_model[] = {
+        ON(model, test_a_crash_in_ingesting_keeps_all_or_nothing),
+        ON(model, test_failures_on_demand),
+    };
+    const struct CMUnitTest of_rocksdb[] = {
+        ON(rocksdb, test_a_cold_row_is_told_from_an_absent_one),
+        ON(rocksdb, test_a_bulk_scan_leaves_the_cache_alone),
+        ON(rocksdb, test_what_a_crash_left_of_a_table_is_removed),
+        ON(rocksdb, test_one_process_at_a_time),
+        ON(rocksdb, test_a_flipped_bit_is_found),
+        ON(rocksdb, test_repairing_without_a_table),
+        ON(rocksdb, test_repairing_around_damaged_blocks),
+        ON(rocksdb, test_repairing_without_a_list_of_tables),
+        ON(rocksdb, test_a_full_disk_refuses_and_recovers),
+    };
+    return run_both(&model, "tier: the model") + run_both(&rocksdb, "tier: RocksDB") +
+           cmocka_run_group_tests_name("tier: the model's own", of_model, NULL, NULL) +
+           cmocka_run_group_tests_name("tier: RocksDB's own", of_rocksdb, NULL, NULL);
 }
