@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# deps/install.sh [GROUP...]: installs those packages of deps/packages.txt that are missing or too old. Without a group, all.
+# deps/install.sh [GROUP...]: installs those packages of deps/packages.txt that are missing or too
+# old. Without a group, all.
 set -eu
 list="$(dirname "$0")/packages.txt"
 [ $# -gt 0 ] || set -- build test bench
@@ -43,13 +44,14 @@ echo "deps: $*: installing$missing"
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
 # shellcheck disable=SC2086 # words are meant
-if ! { $root apt-get -q update &&
-    $root env DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $missing; } >"$log" 2>&1; then
+if ! { $root apt-get -q update && $root env DEBIAN_FRONTEND=noninteractive \
+    apt-get -qy install --no-install-recommends $missing; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     die "apt-get failed"
 fi
 for group; do
     while read -r of package version _; do
-        [ "$of" != "$group" ] || installed "$package" "$version" || die "$package is older than $version"
+        [ "$of" != "$group" ] || installed "$package" "$version" ||
+            die "$package is older than $version"
     done <"$list"
 done
