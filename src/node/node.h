@@ -67,6 +67,9 @@ void node_sent(struct node *node, struct session *session, size_t size);
 bool node_stopping(const struct node *node);
 void node_stop(struct node *node);
 
+/* Its number, 48 bits: what other nodes know it by. */
+uint64_t node_id(const struct node *node);
+
 /* The bounds of rows in memory, given what the process uses: each 100 ms, from node_tick. */
 uint64_t node_rows_budget(const struct node *node);
 
