@@ -24,10 +24,8 @@ static enum status parse_conditions(struct request *request, unsigned *out_condi
     static const struct {
         struct bytes name;
         enum condition condition;
-    } options[] = {{{"NX", 2}, IF_NEVER},
-                   {{"XX", 2}, IF_SET},
-                   {{"GT", 2}, IF_GREATER},
-                   {{"LT", 2}, IF_LESS}};
+    } options[] = {
+        {{"NX", 2}, IF_NEVER}, {{"XX", 2}, IF_SET}, {{"GT", 2}, IF_GREATER}, {{"LT", 2}, IF_LESS}};
     enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
     unsigned conditions = 0;
     for (uint32_t i = 3; i < request->argc; i++) {

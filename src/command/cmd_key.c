@@ -46,7 +46,7 @@ static enum status cmd_type(struct request *request)
     struct cell head;
     enum status status = argument_key(request, request->argv[1], &head);
     if (status == STATUS_OK)
-        reply_simple(request->reply, head.exists ? type_name(head.newest.form) : BYTES("none"));
+        reply_simple(request->reply, type_of(&head));
     return status;
 }
 

@@ -18,12 +18,12 @@ static enum status in_words(struct request *request, enum status status)
 /* ---- SET and GETEX: their options ---------------------------------------------------------------- */
 
 struct options {
-    bool if_absent;           /* NX */
-    bool if_exists;           /* XX */
-    bool get;                 /* GET */
-    bool keep;                /* KEEPTTL */
-    bool persist;             /* PERSIST */
-    struct bytes time;        /* of EX, PX, EXAT, PXAT; NULL if none is given */
+    bool if_absent;    /* NX */
+    bool if_exists;    /* XX */
+    bool get;          /* GET */
+    bool keep;         /* KEEPTTL */
+    bool persist;      /* PERSIST */
+    struct bytes time; /* of EX, PX, EXAT, PXAT; NULL if none is given */
     struct time_unit unit;
 };
 

@@ -7,7 +7,7 @@
 
 static void judge_expiry(struct cell *cell, bool there)
 {
-    bool over = cell->at_ms <= cell->txn->now_ms;
+    bool over = cell->at_ms < cell->txn->now_ms; /* as row_is_live */
     cell->exists = there && !over;
     cell->expired = there && over;
 }
