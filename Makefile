@@ -21,6 +21,7 @@ LDLIBS := -lrocksdb -levent_core -lcrypto -lxxhash -lm $(LIBS_$(KIND))
 
 SOURCES := $(sort $(wildcard src/*/*.c) $(filter-out src/main.c,$(wildcard src/*.c)))
 OBJECTS := $(SOURCES:src/%.c=$(OUT)/%.o)
+TEST_OBJECTS := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(sort $(wildcard tests/sim/*.c tests/support/*.c)))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
 .PHONY: all debug asan tsan unit clean
@@ -42,10 +43,18 @@ $(OUT)/%.o: src/%.c
 debug asan tsan:
 	$(MAKE) KIND=$@ build/$@/shoal-server
 
-# One unit test: make KIND=asan unit/test_row. All of them: make KIND=asan unit
-$(OUT)/unit/%: tests/unit/%.c $(OUT)/shoal.a
+# The simulator and the test doubles, for whichever test uses them.
+$(OUT)/tests.a: $(TEST_OBJECTS)
+	@rm -f $@ && ar rcs $@ $^
+
+$(OUT)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -Itests -o $@ $< $(filter-out $<,$(filter %.c,$^)) $(OUT)/shoal.a $(LDFLAGS) -lcmocka $(LDLIBS)
+	$(CC) $(CFLAGS) -Itests -c -o $@ $<
+
+# One unit test: make KIND=asan unit/test_row. All of them: make KIND=asan unit
+$(OUT)/unit/%: tests/unit/%.c $(OUT)/tests.a $(OUT)/shoal.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -Itests -o $@ $< $(filter-out $<,$(filter %.c,$^)) $(OUT)/tests.a $(OUT)/shoal.a $(LDFLAGS) -lcmocka $(LDLIBS)
 
 unit/%: $(OUT)/unit/%
 	$<
@@ -56,4 +65,4 @@ unit: $(UNIT:%=$(OUT)/unit/%)
 clean:
 	rm -rf build
 
--include $(OBJECTS:.o=.d) $(OUT)/main.d $(wildcard $(OUT)/unit/*.d)
+-include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(OUT)/main.d $(wildcard $(OUT)/unit/*.d)
