@@ -134,3 +134,19 @@ void talk_expect_at(struct talk *talk, const char *words, const char *reply, con
         _fail(file, line);
     }
 }
+
+void talk_hold(struct talk *talk, const struct talk_exchange *exchanges)
+{
+    for (; exchanges->words; exchanges++)
+        talk_expect(talk, exchanges->words, exchanges->reply);
+}
+
+void talk_hold_warm_and_cold(const struct talk_exchange *exchanges)
+{
+    for (int cold = 0; cold < 2; cold++) {
+        struct talk talk;
+        talk_init(&talk, cold);
+        talk_hold(&talk, exchanges);
+        talk_deinit(&talk);
+    }
+}

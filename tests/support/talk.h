@@ -36,4 +36,15 @@ struct bytes talk_say_argv(struct talk *talk, struct bytes *argv, uint32_t argc)
 void talk_expect_at(struct talk *talk, const char *words, const char *reply, const char *file,
                     int line);
 
+/* What is said and what is heard; `words` NULL ends a conversation. */
+struct talk_exchange {
+    const char *words;
+    const char *reply;
+};
+
+void talk_hold(struct talk *talk, const struct talk_exchange *exchanges);
+
+/* Twice, each time anew: with all rows in memory, and with each row missed first. */
+void talk_hold_warm_and_cold(const struct talk_exchange *exchanges);
+
 #endif
