@@ -69,8 +69,7 @@ static bool is_row_live(struct bytes bytes, uint64_t now_ms)
     struct arena arena;
     struct row row;
     arena_init(&arena);
-    check(row_decode(bytes, &arena, &row) == STATUS_OK);
-    bool live = row_is_live(&row, now_ms);
+    bool live = row_decode(bytes, &arena, &row) == STATUS_OK && row_is_live(&row, now_ms);
     arena_deinit(&arena);
     return live;
 }
