@@ -49,7 +49,7 @@ static void collect_if_expired(struct store *store, struct slot *slot, struct en
         return;
     struct row_facts facts = derive_facts(entry_row(entry), &store->scratch);
     arena_clear(&store->scratch);
-    if (facts.at_ms > now_ms)
+    if (facts.at_ms >= now_ms) /* it lives through its last millisecond */
         return;
     apply_collect(store, slot, entry);
     store->stats.expired_keys++;
@@ -72,7 +72,7 @@ static void collect_at(struct store *store, uint64_t place, uint64_t now_ms)
 
 static bool tick_heap(struct store *store, struct due_heap *heap, uint64_t now_ms, unsigned *most)
 {
-    while (heap->count > 0 && heap->items[0].at_ms <= now_ms) {
+    while (heap->count > 0 && heap->items[0].at_ms < now_ms) {
         if ((*most)-- == 0)
             return true;
         collect_at(store, due_pop(heap).place, now_ms);
@@ -119,7 +119,7 @@ static void search_run(struct job *job)
     buffer_append_bytes(&from, buffer_bytes(&search->from));
     if (buffer_size(&from) == 0)
         meta_expiry_name(&from, 0, bytes_of("", 0));
-    meta_expiry_name(&to, search->searched_ms + 1, bytes_of("", 0));
+    meta_expiry_name(&to, search->searched_ms, bytes_of("", 0));
     search->status = tier->ops->scan(tier, buffer_bytes(&from), buffer_bytes(&to), false,
                                      note_index_row, search);
     if (search->count < FOUND_MAX) { /* all up to the end has been seen */

@@ -85,7 +85,7 @@ static void emit(struct txn *txn, const struct found *found, struct scan_page *p
 {
     struct row_key key;
     struct row_facts facts = derive_facts(found->row, txn->arena);
-    if (!facts.live || facts.at_ms <= txn->now_ms)
+    if (!facts.live || facts.at_ms < txn->now_ms)
         return;
     check(row_key_decode(found->name, &key));
     page->rows[page->count++] = (struct scan_row){key.key, found->row};

@@ -283,7 +283,7 @@ static void end_flushes(struct store *store, const struct generation *generation
 static void keep_due(struct store *store, const struct generation *generation)
 {
     for (size_t i = 0; i < generation->due.count; i++)
-        if (generation->due.items[i].at_ms <= store->tick_ms)
+        if (generation->due.items[i].at_ms < store->tick_ms)
             due_push(&store->current.due, generation->due.items[i]);
 }
 

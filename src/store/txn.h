@@ -73,8 +73,9 @@ MUST_CHECK enum status txn_get(struct txn *txn, struct bytes name, struct bytes 
 /* Says that the row will be asked for, so that misses are fetched together. */
 void txn_want(struct txn *txn, struct bytes name);
 
-/* Stages a row: its name and bytes live in the arena or longer. The name was txn_get's before in this run, or no row of that
- * name can be. The row covers all that the held one does: it was made from it. */
+/* Stages a row: its name and bytes live in the arena or longer. The name was txn_get's before in this run, unless it is a
+ * ROW_CLEARED, or a chunk under a base that was drawn in this run: of those the store holds none, and it need not look.
+ * The row covers all that the held one does: it was made from it. */
 void txn_stage(struct txn *txn, struct bytes name, struct bytes row);
 
 /* The dot of a new event on a row whose newest time is `newest` (row_newest_time; 0 for a new row). */

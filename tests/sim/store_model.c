@@ -43,7 +43,7 @@ void model_truncate(struct model *model, size_t count)
 
 bool model_is_visible(const struct model_value *value, uint64_t now_ms)
 {
-    return value->exists && value->at_ms > now_ms;
+    return value->exists && value->at_ms >= now_ms;
 }
 
 bool model_looks_same(const struct model_value *a, const struct model_value *b, uint64_t now_ms)
