@@ -11,7 +11,7 @@
 
 enum {
     ECHOED_MAX = 128, /* bytes of a client's words in an error */
-    NAME_MAX_SIZE = 128,
+    FULL_NAME_MAX = 128,
 };
 
 void dispatch_init(struct dispatch *dispatch, struct sessions *sessions)
@@ -54,7 +54,7 @@ static void refuse_unknown_command(const struct request *request)
 
 static void refuse_unknown_subcommand(const struct request *request, const struct command *parent)
 {
-    char name[NAME_MAX_SIZE];
+    char name[FULL_NAME_MAX];
     command_full_name(NULL, parent, name, sizeof(name));
     for (char *at = name; *at; at++)
         if (*at >= 'a' && *at <= 'z')
@@ -66,7 +66,7 @@ static void refuse_unknown_subcommand(const struct request *request, const struc
 static void refuse_arity(const struct request *request, const struct command *parent,
                          const struct command *command)
 {
-    char name[NAME_MAX_SIZE];
+    char name[FULL_NAME_MAX];
     command_full_name(parent, command, name, sizeof(name));
     reply_errorf(request->reply, "ERR wrong number of arguments for '%s' command", name);
 }
@@ -75,7 +75,7 @@ static void refuse_arity(const struct request *request, const struct command *pa
 static enum status find_command(struct request *request)
 {
     const struct command *parent = NULL;
-    struct bytes subcommand = request->argc > 1 ? request->argv[1] : BYTES("");
+    struct bytes subcommand = request->argc > 1 ? request->argv[1] : bytes_of(NULL, 0);
     const struct command *command =
         command_find(request->commands, request->argv[0], subcommand, &parent);
     if (!command && parent && request->argc == 1) {
@@ -428,13 +428,6 @@ void dispatch_retry_throttled(struct dispatch *dispatch, size_t limit)
         list_remove(first);
         list_append(&dispatch->sessions->resumed, first);
     }
-}
-
-void dispatch_turn_away(struct dispatch *dispatch, struct session *session, const char *error)
-{
-    reply_error(&session->reply, bytes_text(error));
-    session_close(session);
-    settle(dispatch, session);
 }
 
 /* ---- output ---------------------------------------------------------------------------------- */

@@ -54,9 +54,6 @@ void dispatch_resume(struct dispatch *dispatch, uint64_t now_ms);
 /* At most `limit` throttled sessions try again in the next dispatch_resume. */
 void dispatch_retry_throttled(struct dispatch *dispatch, size_t limit);
 
-/* The session says this and is closed, without having asked for anything. */
-void dispatch_turn_away(struct dispatch *dispatch, struct session *session, const char *error);
-
 /* A turn has ended: what waits for its gate is looked at again by dispatch_next_output. */
 void dispatch_turn_end(struct dispatch *dispatch);
 struct session *dispatch_next_output(struct dispatch *dispatch);

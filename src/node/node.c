@@ -9,15 +9,8 @@
 #include "node/budget.h"
 #include "node/dispatch.h"
 
-#define MAX_CLIENTS_ERROR "ERR max number of clients reached"
-#define PROTECTED_ERROR                                                                            \
-    "DENIED Shoal is in protected mode: no password is set, so it answers only clients on its "    \
-    "own "                                                                                         \
-    "machine. Set a password with requirepass, or turn protected-mode off."
-
 enum {
     TICK_MS = 100,
-    IDLE_CHECK_MS = 1000,
 };
 
 struct node {
@@ -31,7 +24,6 @@ struct node {
     struct dispatch dispatch;
     struct budget budget;
     uint64_t next_tick_ms;
-    uint64_t next_idle_check_ms;
     bool disk_was_full;
     bool stopping;
     bool seal_before_stop;
@@ -200,30 +192,11 @@ bool node_stopping(const struct node *node)
 
 /* ---- clients --------------------------------------------------------------------------------- */
 
-static bool is_local(const char *address)
-{
-    struct bytes text = bytes_text(address);
-    return bytes_starts_with(text, BYTES("127.")) || bytes_starts_with(text, BYTES("[::1]:")) ||
-           bytes_starts_with(text, BYTES("/"));
-}
-
 struct session *node_accepted(struct node *node, const char *address, const char *local_address,
                               uint64_t now_ms)
 {
-    const struct config *config = node->config;
-    struct session *session = session_new(&node->sessions, address, local_address, now_ms);
-    const char *error = NULL;
-    if (node->sessions.count > (uint64_t)config->maxclients)
-        error = MAX_CLIENTS_ERROR;
-    else if (config->protected_mode && !config->requirepass[0] && !is_local(address))
-        error = PROTECTED_ERROR;
-    if (error) {
-        node->stats.connections_rejected++;
-        dispatch_turn_away(&node->dispatch, session, error);
-    } else {
-        node->stats.connections_received++;
-    }
-    return session;
+    node->stats.connections_received++;
+    return session_new(&node->sessions, address, local_address, now_ms);
 }
 
 void node_receive(struct node *node, struct session *session, struct bytes bytes, uint64_t now_ms)
@@ -321,22 +294,6 @@ static void journal_disk_state(struct node *node)
                       "There is room on the disk: writes go on");
 }
 
-/* The setting `timeout`. */
-static void close_idle_clients(struct node *node, uint64_t now_ms)
-{
-    uint64_t timeout_ms = (uint64_t)node->config->timeout_s * 1000;
-    if (timeout_ms == 0 || now_ms < node->next_idle_check_ms)
-        return;
-    node->next_idle_check_ms = now_ms + IDLE_CHECK_MS;
-    for (struct list *link = node->sessions.all.next; link != &node->sessions.all;
-         link = link->next) {
-        struct session *session = list_entry(link, struct session, link);
-        bool idle = session->state == SESSION_READY || session->state == SESSION_CLOSING;
-        if (idle && now_ms > session->active_ms + timeout_ms)
-            session_kill(session);
-    }
-}
-
 void node_tick(struct node *node, uint64_t now_ms)
 {
     store_tick(node->store, now_ms);
@@ -346,7 +303,6 @@ void node_tick(struct node *node, uint64_t now_ms)
     stats_sample(&node->stats, now_ms);
     update_budget(node);
     journal_disk_state(node);
-    close_idle_clients(node, now_ms);
     dispatch_retry_throttled(&node->dispatch, DISPATCH_RETRY_MAX);
 }
 
@@ -360,7 +316,6 @@ uint64_t node_deadline_ms(const struct node *node)
 
 enum status node_turn_end(struct node *node, uint64_t now_ms)
 {
-    node->host.workers->ops->poll(node->host.workers);
     if (!list_is_empty(&node->dispatch.throttled) && store_has_room(node->store))
         dispatch_retry_throttled(&node->dispatch, DISPATCH_RETRY_MAX);
     dispatch_resume(&node->dispatch, now_ms);
@@ -375,6 +330,11 @@ enum status node_turn_end(struct node *node, uint64_t now_ms)
     dispatch_turn_end(&node->dispatch);
     close_all_done(node);
     return STATUS_OK;
+}
+
+uint64_t node_id(const struct node *node)
+{
+    return store_node(node->store);
 }
 
 uint64_t node_rows_budget(const struct node *node)

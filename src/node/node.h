@@ -4,9 +4,9 @@
  * a deadline. It has no socket, no thread and no clock of its own, so several live in one test
  * process.
  *
- * A turn: node_receive for each session with bytes, node_tick if its deadline has come, then
- * node_turn_end, which writes the log's batch, and only then names the sessions whose output may be
- * sent.
+ * A turn: node_receive for each session with bytes, the workers' poll, node_tick if its deadline
+ * has come, then node_turn_end, which writes the log's batch, and only then names the sessions whose
+ * output may be sent.
  */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
@@ -30,8 +30,8 @@ struct host {
     const char *executable;
     uint64_t memory_total; /* of the machine or the control group; 0 unknown */
     void (*cpu_time)(void *context, uint64_t *out_system_us, uint64_t *out_user_us);
-    /* The session is to be closed: its output is sent, or `now` says not to wait. The answer is
-     * node_closed, not before the call returns. */
+    /* The session is to be closed: its output is sent, or `now` says not to wait. Told once; the
+     * answer is node_closed, not before the call returns. */
     void (*close)(void *context, struct session *session, bool now);
     void *context;
 };
@@ -61,8 +61,8 @@ void node_tick(struct node *node, uint64_t now_ms);
 uint64_t node_deadline_ms(const struct node *node);
 
 /* Ends the turn. An error is final. Afterwards node_next_output gives each session that has
- * something to send: bytes session->output, the first session->output_free of it; node_sent says
- * how much went out. */
+ * something new to send: bytes session->output, the first session->output_free of it; node_sent says
+ * how much went out. What did not go out is not named again: whoever has the socket knows. */
 MUST_CHECK enum status node_turn_end(struct node *node, uint64_t now_ms);
 struct session *node_next_output(struct node *node);
 void node_sent(struct node *node, struct session *session, size_t size);
@@ -70,6 +70,9 @@ void node_sent(struct node *node, struct session *session, size_t size);
 /* Whether a stop was asked for (SHUTDOWN). */
 bool node_stopping(const struct node *node);
 void node_stop(struct node *node);
+
+/* Its number, 48 bits: what other nodes know it by. */
+uint64_t node_id(const struct node *node);
 
 /* The bounds of rows in memory, given what the process uses: each 100 ms, from node_tick. */
 uint64_t node_rows_budget(const struct node *node);

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "security/password.h"
 
-enum { COMMAND_NAME_MAX = 128 };
+enum { FULL_NAME_MAX = 128 };
 
 void sessions_init(struct sessions *sessions)
 {
@@ -185,7 +185,7 @@ static void describe_flags(const struct session *session, char out[4])
 
 void session_describe(const struct session *session, uint64_t now_ms, struct buffer *out)
 {
-    char flags[4], command[COMMAND_NAME_MAX] = "NULL";
+    char flags[4], command[FULL_NAME_MAX] = "NULL";
     describe_flags(session, flags);
     if (session->last_command)
         command_full_name(session->last_parent, session->last_command, command, sizeof(command));
