@@ -13,133 +13,9 @@
 
 #include <cmocka.h>
 
-#include "base/memory.h"
 #include "base/pack.h"
 #include "base/random.h"
-#include "row/row_key.h"
-#include "sim/sim_tier.h"
-#include "store/tier.h"
-
-/* An implementation, and a fresh tier of it for each test. */
-struct world {
-    bool is_model;
-    struct tier *tier;
-    struct sim_tier *disk;
-    char path[64];
-};
-
-static struct tier *open_path(const char *path)
-{
-    const struct tier_options options = {.block_cache_bytes = 8 * 1024 * 1024,
-                                         .compaction_threads = 1};
-    struct buffer error = {0};
-    struct tier *tier = NULL;
-    enum status status = tier_rocksdb_open(path, &options, &tier, &error);
-    if (status != STATUS_OK)
-        print_error("%.*s\n", (int)buffer_size(&error), buffer_bytes(&error).data);
-    assert_int_equal(status, STATUS_OK);
-    buffer_deinit(&error);
-    return tier;
-}
-
-static void remove_tree(const char *path)
-{
-    char command[160];
-    snprintf(command, sizeof(command), "rm -rf '%s' '%s'.*", path, path);
-    assert_int_equal(system(command), 0);
-}
-
-static int setup(void **state)
-{
-    struct world *world = *state;
-    if (world->is_model) {
-        world->disk = sim_tier_new(1);
-        world->tier = sim_tier_open(world->disk);
-        return 0;
-    }
-    snprintf(world->path, sizeof(world->path), "/tmp/test_tier.XXXXXX");
-    if (!mkdtemp(world->path))
-        return -1;
-    world->tier = open_path(world->path);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct world *world = *state;
-    world->tier->ops->free(world->tier);
-    if (world->is_model)
-        sim_tier_delete(world->disk);
-    else
-        remove_tree(world->path);
-    return 0;
-}
-
-static void reopen(struct world *world)
-{
-    world->tier->ops->free(world->tier);
-    world->tier = world->is_model ? sim_tier_open(world->disk) : open_path(world->path);
-}
-
-/* ---- words of the tests ---------------------------------------------------------------------- */
-
-/* The name of a row as row_key.h draws it; its bytes live in `room`. */
-static struct bytes name_of(char room[64], unsigned slot, unsigned hash, const char *key,
-                            uint8_t kind)
-{
-    char *end = pack_be(room, slot, 2);
-    *end++ = 0;
-    end = pack_be(end, hash, 6);
-    end = pack_varint(end, strlen(key));
-    memcpy(end, key, strlen(key));
-    end += strlen(key);
-    *end++ = (char)kind;
-    return bytes_of(room, (size_t)(end - room));
-}
-
-static struct tier_table *begin(struct world *world)
-{
-    struct tier_table *table = NULL;
-    assert_int_equal(world->tier->ops->table_begin(world->tier, &table), STATUS_OK);
-    return table;
-}
-
-static void put(struct world *world, struct tier_table *table, struct bytes name, const char *row)
-{
-    assert_int_equal(world->tier->ops->table_put(table, name, bytes_text(row)), STATUS_OK);
-}
-
-static void ingest(struct world *world, struct tier_table *table)
-{
-    assert_int_equal(world->tier->ops->table_ingest(table), STATUS_OK);
-}
-
-static void put_one(struct world *world, struct bytes name, const char *row)
-{
-    struct tier_table *table = begin(world);
-    put(world, table, name, row);
-    ingest(world, table);
-}
-
-/* A NULL row: the name is absent. What get_cached says must agree, unless it is cold. */
-static void expect(struct world *world, struct bytes name, const char *row)
-{
-    struct buffer out = {0};
-    enum status status = world->tier->ops->get_cached(world->tier, name, &out);
-    if (status != STATUS_COLD) {
-        assert_int_equal(status, row ? STATUS_OK : STATUS_ABSENT);
-        assert_true(bytes_equal(buffer_bytes(&out), bytes_text(row ? row : "")));
-    } else {
-        assert_int_equal(buffer_size(&out), 0);
-    }
-    buffer_clear(&out, SIZE_MAX);
-    buffer_append(&out, "before ", 7);
-    status = world->tier->ops->get(world->tier, name, &out);
-    assert_int_equal(status, row ? STATUS_OK : STATUS_ABSENT);
-    buffer_consume(&out, 7);
-    assert_true(bytes_equal(buffer_bytes(&out), bytes_text(row ? row : "")));
-    buffer_deinit(&out);
-}
+#include "support/tier_world.h"
 
 /* Collects rows as text, "row row ...", and does what is asked for at the row named. */
 struct walk {
@@ -183,47 +59,47 @@ static void test_a_newer_table_wins(void **state)
 {
     struct world *world = *state;
     char a[64], b[64], c[64];
-    struct bytes name_a = name_of(a, 1, 10, "a", 0), name_b = name_of(b, 1, 20, "b", 0),
-                 name_c = name_of(c, 2, 5, "c", 0);
-    expect(world, name_a, NULL);
-    struct tier_table *table = begin(world);
-    put(world, table, name_a, "a1");
-    put(world, table, name_b, "b1");
-    expect(world, name_a, NULL); /* not yet */
-    ingest(world, table);
-    expect(world, name_a, "a1");
-    expect(world, name_b, "b1");
-    expect(world, name_c, NULL);
+    struct bytes name_a = world_name_of(a, 1, 10, "a", 0), name_b = world_name_of(b, 1, 20, "b", 0),
+                 name_c = world_name_of(c, 2, 5, "c", 0);
+    world_expect(world, name_a, NULL);
+    struct tier_table *table = world_begin(world);
+    world_put(world, table, name_a, "a1");
+    world_put(world, table, name_b, "b1");
+    world_expect(world, name_a, NULL); /* not yet */
+    world_ingest(world, table);
+    world_expect(world, name_a, "a1");
+    world_expect(world, name_b, "b1");
+    world_expect(world, name_c, NULL);
 
-    table = begin(world);
+    table = world_begin(world);
     assert_int_equal(world->tier->ops->table_delete(table, name_a), STATUS_OK);
-    put(world, table, name_b, "b2");
-    put(world, table, name_c, "c2");
-    ingest(world, table);
-    reopen(world);
-    expect(world, name_a, NULL);
-    expect(world, name_b, "b2");
-    expect(world, name_c, "c2");
-    put_one(world, name_a, "a3");
-    expect(world, name_a, "a3");
+    world_put(world, table, name_b, "b2");
+    world_put(world, table, name_c, "c2");
+    world_ingest(world, table);
+    world_reopen(world);
+    world_expect(world, name_a, NULL);
+    world_expect(world, name_b, "b2");
+    world_expect(world, name_c, "c2");
+    world_put_one(world, name_a, "a3");
+    world_expect(world, name_a, "a3");
 }
 
 static void test_an_abandoned_or_empty_table_changes_nothing(void **state)
 {
     struct world *world = *state;
     char a[64];
-    struct bytes name = name_of(a, 1, 10, "a", 0);
-    put_one(world, name, "a1");
-    struct tier_table *table = begin(world);
-    put(world, table, name, "a2");
+    struct bytes name = world_name_of(a, 1, 10, "a", 0);
+    world_put_one(world, name, "a1");
+    struct tier_table *table = world_begin(world);
+    world_put(world, table, name, "a2");
     world->tier->ops->table_abandon(table);
-    expect(world, name, "a1");
-    ingest(world, begin(world));
-    expect(world, name, "a1");
-    table = begin(world);
+    world_expect(world, name, "a1");
+    world_ingest(world, world_begin(world));
+    world_expect(world, name, "a1");
+    table = world_begin(world);
     assert_int_equal(world->tier->ops->table_delete_range(table, name, name), STATUS_OK);
-    ingest(world, table);
-    expect(world, name, "a1");
+    world_ingest(world, table);
+    world_expect(world, name, "a1");
 }
 
 /* Deleted is what older tables hold, never what the same table puts: before, within or after the
@@ -233,40 +109,40 @@ static void test_a_range_deletes_only_older_rows(void **state)
     struct world *world = *state;
     char room[8][64], low[64], high[64];
     struct bytes name[8];
-    struct tier_table *table = begin(world);
+    struct tier_table *table = world_begin(world);
     for (unsigned i = 0; i < 8; i++) {
-        name[i] = name_of(room[i], 1, i, "k", 0);
-        put(world, table, name[i], "old");
+        name[i] = world_name_of(room[i], 1, i, "k", 0);
+        world_put(world, table, name[i], "old");
     }
-    ingest(world, table);
+    world_ingest(world, table);
 
-    table = begin(world);
-    put(world, table, name[2], "new");
-    struct bytes from = name_of(low, 1, 1, "", 0), to = name_of(high, 1, 5, "", 0);
+    table = world_begin(world);
+    world_put(world, table, name[2], "new");
+    struct bytes from = world_name_of(low, 1, 1, "", 0), to = world_name_of(high, 1, 5, "", 0);
     assert_int_equal(world->tier->ops->table_delete_range(table, from, to), STATUS_OK);
-    put(world, table, name[4], "new");
+    world_put(world, table, name[4], "new");
     assert_int_equal(world->tier->ops->table_delete_range(table, name[3], name[4]), STATUS_OK);
-    put(world, table, name[7], "new");
-    ingest(world, table);
+    world_put(world, table, name[7], "new");
+    world_ingest(world, table);
     for (int round = 0; round < 2; round++) {
-        expect(world, name[0], "old");
-        expect(world, name[1], NULL);
-        expect(world, name[2], "new");
-        expect(world, name[3], NULL);
-        expect(world, name[4], "new");
-        expect(world, name[5], "old");
+        world_expect(world, name[0], "old");
+        world_expect(world, name[1], NULL);
+        world_expect(world, name[2], "new");
+        world_expect(world, name[3], NULL);
+        world_expect(world, name[4], "new");
+        world_expect(world, name[5], "old");
         expect_scan(world, BYTES("\0"), BYTES("\x40"), "old new new old old new ");
-        reopen(world);
+        world_reopen(world);
     }
 
     /* A table may hold nothing but ranges. */
-    table = begin(world);
+    table = world_begin(world);
     assert_int_equal(world->tier->ops->table_delete_range(table, BYTES("\0"), BYTES("\x01")),
                      STATUS_OK);
-    ingest(world, table);
+    world_ingest(world, table);
     expect_scan(world, BYTES("\0"), BYTES("\x40"), "");
-    put_one(world, name[3], "again");
-    expect(world, name[3], "again");
+    world_put_one(world, name[3], "again");
+    world_expect(world, name[3], "again");
 }
 
 /* Names shorter than the Bloom prefix, and the store's own, which are no rows' names. */
@@ -277,8 +153,8 @@ static void test_short_names_and_the_stores_own(void **state)
     const struct bytes names[] = {
         BYTES("\0"),
         BYTES("\0\x01\0"),
-        name_of(a, 1, 7, "x", 0),
-        name_of(b, 1, 7, "x", 1),
+        world_name_of(a, 1, 7, "x", 0),
+        world_name_of(b, 1, 7, "x", 1),
         BYTES("\0\x02\x05"),
         BYTES("\x40"),
         BYTES("\x41position"),
@@ -287,26 +163,26 @@ static void test_short_names_and_the_stores_own(void **state)
     };
     static const char *const rows[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8"};
     enum { COUNT = sizeof(names) / sizeof(names[0]) };
-    struct tier_table *table = begin(world);
+    struct tier_table *table = world_begin(world);
     for (unsigned i = 0; i < COUNT; i++)
-        put(world, table, names[i], rows[i]);
-    ingest(world, table);
-    put_one(world, BYTES("\0\x01\x01"), "1a");
+        world_put(world, table, names[i], rows[i]);
+    world_ingest(world, table);
+    world_put_one(world, BYTES("\0\x01\x01"), "1a");
     for (int round = 0; round < 2; round++) {
         for (unsigned i = 0; i < COUNT; i++)
-            expect(world, names[i], rows[i]);
-        expect(world, BYTES("\0\x01"), NULL);
-        expect(world, BYTES("\x41positio"), NULL);
+            world_expect(world, names[i], rows[i]);
+        world_expect(world, BYTES("\0\x01"), NULL);
+        world_expect(world, BYTES("\x41positio"), NULL);
         expect_scan(world, BYTES(""), BYTES("\xff\xff\xff"), "0 1 2 3 1a 4 5 6 7 8 ");
         expect_scan(world, BYTES("\0\x01\0"), BYTES("\0\x01\x01"), "1 2 3 ");
         expect_scan(world, names[2], names[3], "2 "); /* within one prefix */
         expect_scan(world, BYTES("\x41position"), BYTES("\x41position-z"), "6 7 ");
-        reopen(world);
+        world_reopen(world);
     }
-    table = begin(world);
+    table = world_begin(world);
     for (unsigned i = 0; i < COUNT; i += 2)
         assert_int_equal(world->tier->ops->table_delete(table, names[i]), STATUS_OK);
-    ingest(world, table);
+    world_ingest(world, table);
     expect_scan(world, BYTES(""), BYTES("\xff\xff\xff"), "1 3 1a 5 7 ");
 }
 
@@ -317,8 +193,8 @@ static void test_a_scan_stops_and_seeks(void **state)
     char room[6][64], target[64];
     struct bytes name[6];
     for (unsigned i = 0; i < 6; i++) {
-        name[i] = name_of(room[i], i / 2, 100 + i, "key", 0);
-        put_one(world, name[i], rows[i]);
+        name[i] = world_name_of(room[i], i / 2, 100 + i, "key", 0);
+        world_put_one(world, name[i], rows[i]);
     }
     struct bytes all_to = BYTES("\x40");
     expect_scan(world, name[1], name[4], "1 2 3 ");
@@ -330,7 +206,7 @@ static void test_a_scan_stops_and_seeks(void **state)
                      STATUS_OK);
     assert_string_equal(stop.rows, "0 1 2 ");
 
-    struct walk seek = {.seek_at = "1", .seek_to = name_of(target, 1, 103, "", 0)};
+    struct walk seek = {.seek_at = "1", .seek_to = world_name_of(target, 1, 103, "", 0)};
     assert_int_equal(world->tier->ops->scan(world->tier, name[0], all_to, true, walk_visit, &seek),
                      STATUS_OK);
     assert_string_equal(seek.rows, "0 1 3 4 5 ");
@@ -356,14 +232,14 @@ static struct bytes random_world_name(char room[64], unsigned number)
         pack_be(room + 1, number, 2);
         return bytes_of(room, 3);
     }
-    return name_of(room, 1 + number / 100, number / 5, "key", (uint8_t)(number % 5));
+    return world_name_of(room, 1 + number / 100, number / 5, "key", (uint8_t)(number % 5));
 }
 
 static void random_table(struct world *world, struct random *random, unsigned round,
                          char expected[NAMES][16])
 {
     char a[64], b[64];
-    struct tier_table *table = begin(world);
+    struct tier_table *table = world_begin(world);
     unsigned ranges = (unsigned)random_below(random, 3);
     for (unsigned i = 0; i < ranges; i++) {
         unsigned from = (unsigned)random_below(random, NAMES);
@@ -382,10 +258,10 @@ static void random_table(struct world *world, struct random *random, unsigned ro
             expected[n][0] = 0;
         } else if (draw < 3) {
             snprintf(expected[n], 16, "%u.%u", round, n);
-            put(world, table, name, expected[n]);
+            world_put(world, table, name, expected[n]);
         }
     }
-    ingest(world, table);
+    world_ingest(world, table);
 }
 
 static void test_random_tables(void **state)
@@ -397,10 +273,10 @@ static void test_random_tables(void **state)
     for (unsigned round = 0; round < ROUNDS; round++) {
         random_table(world, &random, round, expected);
         if (round % 10 == 9)
-            reopen(world);
+            world_reopen(world);
         char a[64], b[64];
         for (unsigned n = 0; n < NAMES; n++)
-            expect(world, random_world_name(a, n), expected[n][0] ? expected[n] : NULL);
+            world_expect(world, random_world_name(a, n), expected[n][0] ? expected[n] : NULL);
         unsigned from = (unsigned)random_below(&random, NAMES);
         unsigned to = from + (unsigned)random_below(&random, NAMES - from);
         struct buffer rows = {0};
@@ -421,18 +297,18 @@ static void test_a_checkpoint_is_a_copy(void **state)
 {
     struct world *world = *state;
     char a[64], path[80];
-    struct bytes name = name_of(a, 3, 3, "k", 0);
-    put_one(world, name, "then");
+    struct bytes name = world_name_of(a, 3, 3, "k", 0);
+    world_put_one(world, name, "then");
     snprintf(path, sizeof(path), "%s.copy", world->path);
     assert_int_equal(world->tier->ops->checkpoint(world->tier, path), STATUS_OK);
-    put_one(world, name, "now");
+    world_put_one(world, name, "now");
 
     struct world copy = {.is_model = world->is_model};
     if (world->is_model)
         copy.disk = sim_tier_take_checkpoint(world->disk, path);
-    copy.tier = world->is_model ? sim_tier_open(copy.disk) : open_path(path);
-    expect(&copy, name, "then");
-    expect(world, name, "now");
+    copy.tier = world->is_model ? sim_tier_open(copy.disk) : world_open_path(path);
+    world_expect(&copy, name, "then");
+    world_expect(world, name, "now");
     copy.tier->ops->free(copy.tier);
     sim_tier_delete(copy.disk);
 }
@@ -441,14 +317,14 @@ static void test_a_running_tier_needs_no_resuming(void **state)
 {
     struct world *world = *state;
     char a[64];
-    put_one(world, name_of(a, 1, 1, "k", 0), "row");
+    world_put_one(world, world_name_of(a, 1, 1, "k", 0), "row");
     struct tier_stats stats;
     world->tier->ops->stats(world->tier, &stats);
     assert_false(stats.stopped_by_error);
     assert_int_equal(stats.tables, 1);
     assert_true(stats.disk_bytes > 0);
     assert_int_equal(world->tier->ops->resume(world->tier), STATUS_OK);
-    expect(world, name_of(a, 1, 1, "k", 0), "row");
+    world_expect(world, world_name_of(a, 1, 1, "k", 0), "row");
 }
 
 /* ---- the model's own ------------------------------------------------------------------------- */
@@ -460,8 +336,8 @@ static void count_call(void *context)
 
 static enum status ingest_one(struct world *world, struct bytes name, const char *row)
 {
-    struct tier_table *table = begin(world);
-    put(world, table, name, row);
+    struct tier_table *table = world_begin(world);
+    world_put(world, table, name, row);
     return world->tier->ops->table_ingest(table);
 }
 
@@ -470,11 +346,11 @@ static void test_a_crash_in_ingesting_keeps_all_or_nothing(void **state)
     struct world *world = *state;
     for (int what = SIM_TIER_NOTHING_KEPT; what <= SIM_TIER_ALL_KEPT; what++) {
         unsigned calls = 0;
-        put_one(world, BYTES("a"), "1");
-        put_one(world, BYTES("b"), "1");
+        world_put_one(world, BYTES("a"), "1");
+        world_put_one(world, BYTES("b"), "1");
         sim_tier_crash_in_ingest(world->disk, (enum sim_tier_crash)what, count_call, &calls);
-        struct tier_table *table = begin(world);
-        put(world, table, BYTES("a"), "2");
+        struct tier_table *table = world_begin(world);
+        world_put(world, table, BYTES("a"), "2");
         assert_int_equal(world->tier->ops->table_delete(table, BYTES("b")), STATUS_OK);
         assert_int_equal(world->tier->ops->table_ingest(table), STATUS_IO);
         assert_int_equal(calls, 1);
@@ -482,19 +358,19 @@ static void test_a_crash_in_ingesting_keeps_all_or_nothing(void **state)
         struct buffer out = {0};
         assert_int_equal(world->tier->ops->get(world->tier, BYTES("a"), &out), STATUS_IO);
         assert_int_equal(world->tier->ops->table_begin(world->tier, &table), STATUS_IO);
-        reopen(world);
-        expect(world, BYTES("a"), what == SIM_TIER_ALL_KEPT ? "2" : "1");
-        expect(world, BYTES("b"), what == SIM_TIER_ALL_KEPT ? NULL : "1");
+        world_reopen(world);
+        world_expect(world, BYTES("a"), what == SIM_TIER_ALL_KEPT ? "2" : "1");
+        world_expect(world, BYTES("b"), what == SIM_TIER_ALL_KEPT ? NULL : "1");
     }
 }
 
 static void test_failures_on_demand(void **state)
 {
     struct world *world = *state;
-    put_one(world, BYTES("a"), "1");
+    world_put_one(world, BYTES("a"), "1");
     sim_tier_fail_next_ingest(world->disk, STATUS_IO);
     assert_int_equal(ingest_one(world, BYTES("a"), "2"), STATUS_IO);
-    expect(world, BYTES("a"), "1");
+    world_expect(world, BYTES("a"), "1");
 
     sim_tier_set_full(world->disk, true);
     assert_int_equal(ingest_one(world, BYTES("a"), "2"), STATUS_DISK_FULL);
@@ -504,7 +380,7 @@ static void test_failures_on_demand(void **state)
     assert_true(stats.stopped_by_error);
     sim_tier_set_full(world->disk, false);
     assert_int_equal(world->tier->ops->resume(world->tier), STATUS_OK);
-    put_one(world, BYTES("a"), "2");
+    world_put_one(world, BYTES("a"), "2");
 
     struct buffer out = {0};
     struct walk walk = {0};
@@ -516,7 +392,7 @@ static void test_failures_on_demand(void **state)
         world->tier->ops->scan(world->tier, BYTES("a"), BYTES("b"), true, walk_visit, &walk),
         STATUS_CORRUPT);
     sim_tier_fail_read(world->disk, BYTES("a"), STATUS_OK);
-    expect(world, BYTES("a"), "2");
+    world_expect(world, BYTES("a"), "2");
     sim_tier_set_cold(world->disk, SIM_TIER_ALWAYS_COLD);
     assert_int_equal(world->tier->ops->get_cached(world->tier, BYTES("a"), &out), STATUS_COLD);
     assert_int_equal(sim_tier_rows(world->disk), 1);
@@ -525,35 +401,19 @@ static void test_failures_on_demand(void **state)
 
 /* ---- RocksDB's own --------------------------------------------------------------------------- */
 
-enum { MANY = 20000 };
-
-/* Spread over the hashes, as keys are. */
-static struct bytes many_name(char room[64], unsigned number)
-{
-    return name_of(room, 1, number * (UINT32_MAX / MANY), "key", 0);
-}
-
-static void put_many(struct world *world, unsigned from, unsigned step, const char *row)
-{
-    char room[64];
-    struct tier_table *table = begin(world);
-    for (unsigned i = from; i < MANY; i += step)
-        put(world, table, many_name(room, i), row);
-    ingest(world, table);
-}
-
 /* What get_cached cannot know is cold, never an empty row and never absent; absence is mostly
  * known. */
 static void test_a_cold_row_is_told_from_an_absent_one(void **state)
 {
     struct world *world = *state;
     char room[64];
-    put_many(world, 0, 2, "row");
-    reopen(world);
+    world_put_many(world, 0, 2, "row");
+    world_reopen(world);
     unsigned cold = 0, absent = 0;
     struct buffer out = {0};
     for (unsigned i = 0; i < MANY; i++) {
-        enum status status = world->tier->ops->get_cached(world->tier, many_name(room, i), &out);
+        enum status status =
+            world->tier->ops->get_cached(world->tier, world_many_name(room, i), &out);
         assert_int_equal(buffer_size(&out), 0);
         assert_true(status == STATUS_COLD || (status == STATUS_ABSENT && i % 2 == 1));
         cold += status == STATUS_COLD && i % 2 == 0;
@@ -562,7 +422,7 @@ static void test_a_cold_row_is_told_from_an_absent_one(void **state)
     assert_int_equal(cold, MANY / 2);
     assert_true(absent > MANY / 2 * 95 / 100);
 
-    struct bytes name = many_name(room, 0);
+    struct bytes name = world_many_name(room, 0);
     assert_int_equal(world->tier->ops->get(world->tier, name, &out), STATUS_OK);
     buffer_clear(&out, SIZE_MAX);
     assert_int_equal(world->tier->ops->get_cached(world->tier, name, &out), STATUS_OK);
@@ -573,15 +433,15 @@ static void test_a_cold_row_is_told_from_an_absent_one(void **state)
 static void test_a_bulk_scan_leaves_the_cache_alone(void **state)
 {
     struct world *world = *state;
-    put_many(world, 0, 1, "row");
-    reopen(world);
+    world_put_many(world, 0, 1, "row");
+    world_reopen(world);
     struct walk walk = {.stop_at = "none"};
     struct tier_stats before, after;
     world->tier->ops->stats(world->tier, &before);
     /* Enough rows for some blocks, few enough for the walk's text. */
     char a[64], b[64];
-    struct bytes from = name_of(a, 1, 0, "", 0),
-                 to = name_of(b, 1, 900 * (UINT32_MAX / MANY), "", 0);
+    struct bytes from = world_name_of(a, 1, 0, "", 0),
+                 to = world_name_of(b, 1, 900 * (UINT32_MAX / MANY), "", 0);
     assert_int_equal(world->tier->ops->scan(world->tier, from, to, true, walk_visit, &walk),
                      STATUS_OK);
     world->tier->ops->stats(world->tier, &after);
@@ -593,41 +453,21 @@ static void test_a_bulk_scan_leaves_the_cache_alone(void **state)
     assert_true(after.memory_bytes > before.memory_bytes);
 }
 
-static void shell(const char *format, const char *path)
-{
-    struct buffer command = {0};
-    buffer_printf(&command, "cd '%s' && %s", path, format);
-    buffer_append_u8(&command, 0);
-    assert_int_equal(system(buffer_bytes(&command).data), 0);
-    buffer_deinit(&command);
-}
-
 static void test_what_a_crash_left_of_a_table_is_removed(void **state)
 {
     struct world *world = *state;
-    shell("echo half > ingest-7.sst", world->path);
-    put_one(world, BYTES("a"), "1");
-    reopen(world);
-    expect(world, BYTES("a"), "1");
-    shell("! ls | grep ingest", world->path);
-}
-
-static void expect_open_fails(struct world *world, enum status expected)
-{
-    const struct tier_options options = {.block_cache_bytes = 1024 * 1024, .compaction_threads = 1};
-    struct buffer error = {0};
-    struct tier *tier = NULL;
-    assert_int_equal(tier_rocksdb_open(world->path, &options, &tier, &error), expected);
-    assert_null(tier);
-    assert_true(buffer_size(&error) > 0);
-    buffer_deinit(&error);
+    world_shell("echo half > ingest-7.sst", world->path);
+    world_put_one(world, BYTES("a"), "1");
+    world_reopen(world);
+    world_expect(world, BYTES("a"), "1");
+    world_shell("! ls | grep ingest", world->path);
 }
 
 static void test_one_process_at_a_time(void **state)
 {
     struct world *world = *state;
-    expect_open_fails(world, STATUS_LOCKED);
-    put_one(world, BYTES("a"), "1");
+    world_expect_open_fails(world, STATUS_LOCKED);
+    world_put_one(world, BYTES("a"), "1");
 }
 
 /* Damage within a block is met when it is read; the rest stays readable. */
@@ -635,99 +475,24 @@ static void test_a_flipped_bit_is_found(void **state)
 {
     struct world *world = *state;
     char room[64];
-    put_many(world, 0, 1, "row");
+    world_put_many(world, 0, 1, "row");
     world->tier->ops->free(world->tier);
-    shell("printf '\\377\\377' | dd of=$(ls *.sst) bs=1 seek=1000 conv=notrunc status=none",
-          world->path);
-    world->tier = open_path(world->path);
+    world_shell("printf '\\377\\377' | dd of=$(ls *.sst) bs=1 seek=1000 conv=notrunc status=none",
+                world->path);
+    world->tier = world_open_path(world->path);
     struct buffer out = {0};
     assert_int_equal(world->tier->ops->verify(world->tier, &out), STATUS_CORRUPT);
     assert_true(buffer_size(&out) > 0);
     buffer_clear(&out, SIZE_MAX);
-    assert_int_equal(world->tier->ops->get(world->tier, many_name(room, 1), &out), STATUS_CORRUPT);
+    assert_int_equal(world->tier->ops->get(world->tier, world_many_name(room, 1), &out),
+                     STATUS_CORRUPT);
     struct walk walk = {0};
     assert_int_equal(
         world->tier->ops->scan(world->tier, BYTES("\0"), BYTES("\x40"), false, walk_visit, &walk),
         STATUS_CORRUPT);
     assert_int_equal(buffer_size(&out), 0);
-    expect(world, many_name(room, MANY - 1), "row");
+    world_expect(world, world_many_name(room, MANY - 1), "row");
     buffer_deinit(&out);
-}
-
-static void repair(struct world *world)
-{
-    struct buffer error = {0};
-    enum status status = tier_rocksdb_repair(world->path, &error);
-    print_message("%.*s\n", (int)buffer_size(&error), buffer_bytes(&error).data);
-    assert_int_equal(status, STATUS_OK);
-    buffer_deinit(&error);
-    world->tier = open_path(world->path);
-}
-
-/* A table that is gone, as after a failed sync of the MANIFEST: refused, and repaired on demand. */
-static void test_repairing_without_a_table(void **state)
-{
-    struct world *world = *state;
-    char room[64];
-    put_many(world, 0, 1, "old");
-    put_many(world, 0, 2, "new");
-    put_one(world, name_of(room, 9, 0, "lost", 0), "lost");
-    world->tier->ops->free(world->tier);
-    shell("rm $(ls *.sst | tail -1)", world->path);
-    expect_open_fails(world, STATUS_CORRUPT);
-    repair(world);
-    for (unsigned i = 0; i < MANY; i += 500)
-        for (unsigned odd = 0; odd < 2; odd++)
-            expect(world, many_name(room, i + odd), odd ? "old" : "new");
-    expect(world, name_of(room, 9, 0, "lost", 0), NULL);
-    put_one(world, many_name(room, 1), "newer");
-    expect(world, many_name(room, 1), "newer");
-    shell("ls ../$(basename $PWD).damaged/*.sst > /dev/null", world->path);
-}
-
-/* Blocks at the start, in the middle and at the end are unreadable: all else is saved, and what is
- * saved is whole. */
-static void test_repairing_around_damaged_blocks(void **state)
-{
-    struct world *world = *state;
-    char room[64];
-    put_many(world, 0, 1, "row");
-    put_one(world, BYTES("\x40mine"), "mine");
-    world->tier->ops->free(world->tier);
-    shell("for at in 100 100000 200000; do printf '\\377\\377' | "
-          "dd of=$(ls *.sst | head -1) bs=1 seek=$at conv=notrunc status=none; done",
-          world->path);
-    repair(world);
-    struct buffer out = {0};
-    assert_int_equal(world->tier->ops->verify(world->tier, &out), STATUS_OK);
-    unsigned saved = 0;
-    for (unsigned i = 0; i < MANY; i++) {
-        buffer_clear(&out, SIZE_MAX);
-        enum status status = world->tier->ops->get(world->tier, many_name(room, i), &out);
-        saved += status == STATUS_OK && bytes_equal(buffer_bytes(&out), BYTES("row"));
-    }
-    assert_true(saved < MANY);
-    assert_true(saved > MANY * 9 / 10);
-    expect(world, BYTES("\x40mine"), "mine");
-    buffer_deinit(&out);
-}
-
-/* Without a MANIFEST nobody knows which table is newer: nothing is touched. */
-static void test_repairing_without_a_list_of_tables(void **state)
-{
-    struct world *world = *state;
-    put_many(world, 0, 1, "row");
-    world->tier->ops->free(world->tier);
-    shell("mkdir ../$(basename $PWD).kept && mv MANIFEST-* CURRENT ../$(basename $PWD).kept",
-          world->path);
-    struct buffer error = {0};
-    assert_int_equal(tier_rocksdb_repair(world->path, &error), STATUS_CORRUPT);
-    assert_true(buffer_size(&error) > 0);
-    buffer_deinit(&error);
-    shell("mv ../$(basename $PWD).kept/* .", world->path);
-    world->tier = open_path(world->path);
-    char room[64];
-    expect(world, many_name(room, 1), "row");
 }
 
 /* On a file system of its own, 24 MB, which only this process sees. Needs the right to mount. */
@@ -739,40 +504,41 @@ static void test_a_full_disk_refuses_and_recovers(void **state)
     bool mounted = unshare(CLONE_NEWNS) == 0 &&
                    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
                    mount("none", world->path, "tmpfs", 0, "size=24m") == 0;
-    world->tier = open_path(world->path);
+    world->tier = world_open_path(world->path);
     if (!mounted)
         skip();
 
     memset(small, 'x', sizeof(small) - 1);
     small[sizeof(small) - 1] = 0;
-    put_many(world, 0, 10, small); /* 2 MB */
-    shell("head -c 64m /dev/zero > ballast 2>/dev/null || true", world->path);
-    struct tier_table *table = begin(world);
+    world_put_many(world, 0, 10, small); /* 2 MB */
+    world_shell("head -c 64m /dev/zero > ballast 2>/dev/null || true", world->path);
+    struct tier_table *table = world_begin(world);
     enum status status = STATUS_OK;
     for (unsigned i = 0; i < MANY && status == STATUS_OK; i += 10)
-        status =
-            world->tier->ops->table_put(table, name_of(room, 2, i, "key", 0), bytes_text(small));
+        status = world->tier->ops->table_put(table, world_name_of(room, 2, i, "key", 0),
+                                             bytes_text(small));
     status = world->tier->ops->table_ingest(table);
     assert_int_equal(status, STATUS_DISK_FULL);
-    expect(world, many_name(room, 10), small);
-    expect(world, name_of(room, 2, 10, "key", 0), NULL);
+    world_expect(world, world_many_name(room, 10), small);
+    world_expect(world, world_name_of(room, 2, 10, "key", 0), NULL);
 
-    shell("rm ballast", world->path);
+    world_shell("rm ballast", world->path);
     assert_int_equal(world->tier->ops->resume(world->tier), STATUS_OK);
-    put_one(world, name_of(room, 2, 10, "key", 0), "after");
-    expect(world, name_of(room, 2, 10, "key", 0), "after");
+    world_put_one(world, world_name_of(room, 2, 10, "key", 0), "after");
+    world_expect(world, world_name_of(room, 2, 10, "key", 0), "after");
     struct tier_stats stats;
     world->tier->ops->stats(world->tier, &stats);
     assert_false(stats.stopped_by_error);
 
     world->tier->ops->free(world->tier);
     assert_int_equal(umount(world->path), 0);
-    world->tier = open_path(world->path);
+    world->tier = world_open_path(world->path);
 }
 
 /* ---- main ------------------------------------------------------------------------------------ */
 
-#define ON(world, test) cmocka_unit_test_prestate_setup_teardown(test, setup, teardown, &(world))
+#define ON(world, test)                                                                            \
+    cmocka_unit_test_prestate_setup_teardown(test, world_open, world_close, &(world))
 
 static int run_both(struct world *world, const char *name)
 {
@@ -802,9 +568,6 @@ int main(void)
         ON(rocksdb, test_what_a_crash_left_of_a_table_is_removed),
         ON(rocksdb, test_one_process_at_a_time),
         ON(rocksdb, test_a_flipped_bit_is_found),
-        ON(rocksdb, test_repairing_without_a_table),
-        ON(rocksdb, test_repairing_around_damaged_blocks),
-        ON(rocksdb, test_repairing_without_a_list_of_tables),
         ON(rocksdb, test_a_full_disk_refuses_and_recovers),
     };
     return run_both(&model, "tier: the model") + run_both(&rocksdb, "tier: RocksDB") +
