@@ -22,8 +22,9 @@ struct scan {
     uint64_t synced;           /* the highest position that anything says is durable */
     struct log_places places;
 
-    size_t stopped_in;  /* the segment in which the log ends, or which does not fit */
-    const char *reason; /* NULL: it ends as it should */
+    size_t stopped_in;   /* the segment in which the log ends, or which does not fit */
+    uint64_t stopped_at; /* offset in its file */
+    const char *reason;  /* NULL: it ends as it should */
 };
 
 static enum status scan_init(struct scan *scan)
@@ -112,11 +113,12 @@ static enum status scan_batches(struct scan *scan, size_t index, struct segment_
             return status;
         scan->found.end += BATCH_HEADER_SIZE + batch.payload.size;
     }
-    if (status == STATUS_IO)
+    if (status == STATUS_OK || status == STATUS_ABSENT)
+        return STATUS_OK;
+    if (status != STATUS_CORRUPT)
         return disk_failed(scan, start, status);
-    if (status == STATUS_CORRUPT)
-        scan->reason = "a damaged batch";
-    return status == STATUS_ABSENT ? STATUS_OK : status;
+    scan->reason = "a damaged batch";
+    return status;
 }
 
 static enum status scan_segment(struct scan *scan, size_t index)
@@ -125,6 +127,7 @@ static enum status scan_segment(struct scan *scan, size_t index)
     bool spans_sealed = index == scan->first && start < scan->sealed;
     if (start != scan->found.end && !spans_sealed) {
         scan->reason = start > scan->found.end ? "a segment is missing" : "segments overlap";
+        scan->stopped_at = 0;
         return STATUS_CORRUPT;
     }
     struct segment_reader reader;
@@ -132,6 +135,7 @@ static enum status scan_segment(struct scan *scan, size_t index)
     if (status != STATUS_OK)
         return disk_failed(scan, start, status);
     status = scan_batches(scan, index, &reader);
+    scan->stopped_at = reader.at;
     segment_close(&reader);
     /* One without batches, or with none that is still needed, is not kept. */
     if (scan->found.end > start && scan->found.end > scan->sealed)
@@ -168,18 +172,13 @@ static enum status search_segment(struct scan *scan, size_t index)
 static enum status damage_found(struct scan *scan)
 {
     char name[SEGMENT_NAME_SIZE] = "the log";
-    uint64_t offset = 0;
-    if (scan->count > 0) {
-        uint64_t start = scan->starts[scan->stopped_in];
-        segment_name(start, name);
-        if (start < scan->found.end)
-            offset = segment_offset(start, scan->found.end);
-    }
+    if (scan->count > 0)
+        segment_name(scan->starts[scan->stopped_in], name);
     buffer_printf(scan->text,
                   "%s, offset %" PRIu64 ": %s at position %" PRIu64
                   ", but the log was durable up to position %" PRIu64,
-                  name, offset, scan->reason ? scan->reason : "the log ends", scan->found.end,
-                  scan->synced);
+                  name, scan->stopped_at, scan->reason ? scan->reason : "the log ends",
+                  scan->found.end, scan->synced);
     return STATUS_CORRUPT;
 }
 
@@ -245,12 +244,37 @@ static enum status cut_segment(struct files *files, const struct log_place *plac
 }
 
 /*
+ * Before anything is cut off, no claim of more may be on its way to the disk: one that comes back after a power cut
+ * would make the shorter log look damaged.
+ */
+static enum status pin_synced(struct scan *scan)
+{
+    struct file *file;
+    enum status status = scan->files->ops->open(scan->files, SYNCED_NAME, FILE_READ, &file);
+    if (status != STATUS_OK)
+        return status == STATUS_ABSENT ? STATUS_OK : status;
+    file->ops->close(file);
+    status = scan->files->ops->open(scan->files, SYNCED_NAME, FILE_WRITE, &file);
+    if (status != STATUS_OK)
+        return status;
+    char text[SYNCED_SIZE];
+    synced_make(scan->synced, text);
+    status = file->ops->write(file, 0, bytes_of(text, sizeof(text)));
+    if (status == STATUS_DISK_FULL)
+        status = file->ops->truncate(file, 0);
+    if (status == STATUS_OK)
+        status = file->ops->sync(file);
+    file->ops->close(file);
+    return status;
+}
+
+/*
  * What was replayed will be shown to clients, so it becomes durable first. The lost segments go before the tail of the
  * last good one, the newest first: a crash on the way leaves a lost tail again, never a gap that looks like damage.
  */
 static enum status make_it_so(struct scan *scan)
 {
-    enum status status = STATUS_OK;
+    enum status status = scan->found.lost_bytes > 0 ? pin_synced(scan) : STATUS_OK;
     for (size_t i = scan->count; i > 0 && status == STATUS_OK; i--) {
         if (is_kept(&scan->places, scan->starts[i - 1]))
             continue;

@@ -80,8 +80,8 @@ enum status synced_read(struct files *files, uint64_t *out_position)
                  unpack_u64(bytes.data + 8) == xxh64(bytes_of(bytes.data, 8));
     uint64_t position = valid ? unpack_u64(bytes.data) : 0;
     buffer_deinit(&text);
-    if (status == STATUS_IO)
-        return status;
+    if (status != STATUS_OK && status != STATUS_ABSENT && status != STATUS_TOO_BIG)
+        return STATUS_IO;
     *out_position = position;
     return STATUS_OK;
 }
