@@ -6,6 +6,7 @@
 #ifndef ROW_CHUNKED_H
 #define ROW_CHUNKED_H
 
+#include "base/arena.h"
 #include "base/pack.h"
 #include "row/dot.h"
 
@@ -20,11 +21,12 @@ struct chunked {
     uint64_t length;
 };
 
-/* Into CHUNKED_SIZE_MAX bytes; returns how many it took. */
-static inline size_t chunked_pack(const struct chunked *chunked, char *out)
+static inline struct bytes chunked_pack(struct arena *arena, struct chunked chunked)
 {
-    char *end = pack_u64(pack_u64(out, chunked->base.actor), chunked->base.time);
-    return (size_t)(pack_varint(end, chunked->length) - out);
+    char *packed = arena_alloc(arena, CHUNKED_SIZE_MAX);
+    char *end = pack_u64(pack_u64(packed, chunked.base.actor), chunked.base.time);
+    end = pack_varint(end, chunked.length);
+    return bytes_of(packed, (size_t)(end - packed));
 }
 
 /* False for bytes that are none. */

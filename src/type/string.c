@@ -141,7 +141,7 @@ static struct bytes join(struct arena *arena, struct bytes old, uint64_t offset,
 static enum status overwrite_inline(struct cell *head, struct bytes text, uint64_t offset,
                                     struct bytes value, uint64_t length)
 {
-    if (length <= STRING_INLINE_MAX || offset <= text.size + STRING_CHUNK_SIZE) {
+    if (length <= STRING_INLINE_MAX || offset <= text.size + CHUNK_SIZE) {
         struct bytes joined = join(head->txn->arena, text, offset, value, length);
         return string_set(head, joined, EXPIRY_NEVER, true);
     }

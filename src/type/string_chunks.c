@@ -1,34 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "type/string_chunks.h"
 
-#include "base/pack.h"
 #include "row/row.h"
 #include "row/row_key.h"
 #include "type/string.h"
-
-enum { BASE_SIZE = 16 };
-
-struct bytes chunked_pack(struct arena *arena, struct chunked chunked)
-{
-    char *packed = arena_alloc(arena, BASE_SIZE + VARINT_MAX);
-    char *end = pack_u64(packed, chunked.base.actor);
-    end = pack_u64(end, chunked.base.time);
-    end = pack_varint(end, chunked.length);
-    return bytes_of(packed, (size_t)(end - packed));
-}
-
-bool chunked_unpack(struct bytes packed, struct chunked *out)
-{
-    struct unpack in = unpack_begin(packed);
-    struct chunked chunked;
-    chunked.base.actor = unpack_next_u64(&in);
-    chunked.base.time = unpack_next_u64(&in);
-    chunked.length = unpack_next_varint(&in);
-    if (in.failed || in.next != in.end || chunked.length > STRING_SIZE_MAX)
-        return false;
-    *out = chunked;
-    return true;
-}
 
 /* The part of one chunk that a range of the string covers. */
 struct piece {
@@ -39,11 +14,11 @@ struct piece {
 
 static struct piece piece_at(uint64_t offset, uint64_t end)
 {
-    size_t start = (size_t)(offset % STRING_CHUNK_SIZE);
-    uint64_t size = STRING_CHUNK_SIZE - start;
+    size_t start = (size_t)(offset % CHUNK_SIZE);
+    uint64_t size = CHUNK_SIZE - start;
     if (size > end - offset)
         size = end - offset;
-    return (struct piece){(uint32_t)(offset / STRING_CHUNK_SIZE), start, (size_t)size};
+    return (struct piece){(uint32_t)(offset / CHUNK_SIZE), start, (size_t)size};
 }
 
 static struct bytes chunk_name(struct cell *head, struct dot base, uint32_t index)
@@ -60,7 +35,7 @@ static enum status chunk_find(struct cell *head, struct dot base, uint32_t index
         out->newest.value = bytes_of("", 0);
         return STATUS_OK;
     }
-    bool valid = out->newest.form == VALUE_CHUNK && out->newest.value.size <= STRING_CHUNK_SIZE;
+    bool valid = out->newest.form == VALUE_CHUNK && out->newest.value.size <= CHUNK_SIZE;
     return valid ? STATUS_OK : STATUS_CORRUPT;
 }
 

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Long strings: cut into chunks of STRING_CHUNK_SIZE, each a row of its own, named by the head's name, a base and its
+ * Long strings: cut into chunks of CHUNK_SIZE, each a row of its own, named by the head's name, a base and its
  * index. The base is the dot of the write that made the string long, so a new value never meets the chunks of an old one;
  * those are dropped by the store when no head names their base. A chunk that was never written, and what a chunk
- * lacks to its full size, is zeros. The head row's value (VALUE_CHUNKED):
- *
- *   base's actor(8) time(8) length(varint)          integers little-endian
+ * lacks to its full size, is zeros. What the head row holds instead of the value is in row/chunked.h.
  */
 #ifndef TYPE_STRING_CHUNKS_H
 #define TYPE_STRING_CHUNKS_H
@@ -16,19 +14,8 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/status.h"
+#include "row/chunked.h"
 #include "type/cell.h"
-
-enum { STRING_CHUNK_SIZE = 4 * 1024 };
-
-struct chunked {
-    struct dot base;
-    uint64_t length; /* at most STRING_SIZE_MAX */
-};
-
-struct bytes chunked_pack(struct arena *arena, struct chunked chunked);
-
-/* Any bytes go in; false where they are none of chunked_pack's. */
-bool chunked_unpack(struct bytes packed, struct chunked *out);
 
 /* The `size` bytes from `from` on: borrowed from a row if one chunk has them all, else assembled in the arena. */
 MUST_CHECK enum status chunks_read(struct cell *head, struct dot base, uint64_t from, uint64_t size,

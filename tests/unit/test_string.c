@@ -169,7 +169,7 @@ static size_t random_size(struct random *random)
     case 1:
         return STRING_INLINE_MAX - 2 + random_below(random, 5);
     case 2:
-        return STRING_CHUNK_SIZE * random_below(random, 8) + random_below(random, 3);
+        return CHUNK_SIZE * random_below(random, 8) + random_below(random, 3);
     default:
         return random_below(random, 40 * 1000);
     }
@@ -285,7 +285,7 @@ static void test_inline_up_to_the_limit(void **state)
     set_big(&world, STRING_INLINE_MAX);
     assert_int_equal(staged_rows(&world), 1);
     set_big(&world, STRING_INLINE_MAX + 1);
-    assert_int_equal(staged_rows(&world), 1 + STRING_INLINE_MAX / STRING_CHUNK_SIZE + 1);
+    assert_int_equal(staged_rows(&world), 1 + STRING_INLINE_MAX / CHUNK_SIZE + 1);
     world_deinit(&world);
 }
 
@@ -299,7 +299,7 @@ static void test_a_change_writes_only_what_it_touches(void **state)
     assert_int_equal(in_txn(&world, overwrite, &step), STATUS_OK);
     assert_int_equal(staged_rows(&world), 2);
     assert_int_equal(world.runs, 3);
-    step.offset = 5 * STRING_CHUNK_SIZE - 1;
+    step.offset = 5 * CHUNK_SIZE - 1;
     assert_int_equal(in_txn(&world, overwrite, &step), STATUS_OK);
     assert_int_equal(staged_rows(&world), 3);
     assert_int_equal(world.runs, 3); /* both chunks missed together */
@@ -315,7 +315,7 @@ static void test_reading_a_part_reads_its_chunks(void **state)
     struct world world;
     world_init(&world, true);
     set_big(&world, BIG);
-    struct step step = {.offset = 2 * STRING_CHUNK_SIZE - 5, .size = 10, .copy = copy};
+    struct step step = {.offset = 2 * CHUNK_SIZE - 5, .size = 10, .copy = copy};
     assert_int_equal(in_txn(&world, read_range, &step), STATUS_OK);
     assert_int_equal(world.store.known_count, 3);
     world_deinit(&world);
