@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A double of the store: txn_* and the counts of store.h over one sorted array. It can be cold: then each row and each
- * page of a scan is first missed and must be fetched, as if it stood on a disk. It checks what handlers owe to a
- * transaction: a row is looked at before it is staged, a staged row is canonical and fits.
+ * A double of the store: txn_* and the counts of store.h over one sorted array. It can be cold:
+ * then each row and each page of a scan is first missed and must be fetched, as if it stood on a
+ * disk. It checks what handlers owe to a transaction: a row is looked at before it is staged, a
+ * staged row is canonical and fits.
  */
 #ifndef SUPPORT_FAKE_TXN_H
 #define SUPPORT_FAKE_TXN_H

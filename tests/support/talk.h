@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A conversation with command handlers over the double of a store: a test says commands and hears replies as they go
- * to a client. What drives handlers in the server is done here in the smallest form: arity, runs after a miss,
- * slices, commit.
+ * A conversation with command handlers over the double of a store: a test says commands and hears
+ * replies as they go to a client. What drives handlers in the server is done here in the smallest
+ * form: arity, runs after a miss, slices, commit.
  */
 #ifndef SUPPORT_TALK_H
 #define SUPPORT_TALK_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Each conversation is held twice: with all rows in memory, and with each row missed first. The replies are Redis's. */
+/*
+ * Each conversation is held twice: with all rows in memory, and with each row missed first. The
+ * replies are Redis's.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
