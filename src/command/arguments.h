@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arguments that many commands share: keys, integers, times, with Redis's error texts. What fails returns the status that
- * the handler returns in turn; STATUS_REPLIED where the text is of its own. So nothing may be in the reply before.
+ * Arguments that many commands share: keys, integers, times, with Redis's error texts. What fails
+ * returns the status that the handler returns in turn; STATUS_REPLIED where the text is of its own.
+ * So nothing may be in the reply before.
  */
 #ifndef COMMAND_ARGUMENTS_H
 #define COMMAND_ARGUMENTS_H
@@ -14,7 +15,9 @@
 #include "command/request.h"
 #include "type/cell.h"
 
-/* The head row of a key, as cell_find_head: the key may be of any size, and too long is an error. */
+/*
+ * The head row of a key, as cell_find_head: the key may be of any size, and too long is an error.
+ */
 MUST_CHECK enum status argument_key(struct request *request, struct bytes key, struct cell *out);
 
 /* STATUS_NOT_INTEGER. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* When a key expires: EXPIRE, PEXPIRE, EXPIREAT, PEXPIREAT, TTL, PTTL, EXPIRETIME, PEXPIRETIME, PERSIST. */
+/*
+ * When a key expires: EXPIRE, PEXPIRE, EXPIREAT, PEXPIREAT, TTL, PTTL, EXPIRETIME, PEXPIRETIME,
+ * PERSIST.
+ */
 #include "command/arguments.h"
 #include "command/tables.h"
 #include "row/row.h"

@@ -4,7 +4,10 @@
 #include "command/tables.h"
 #include "type/type.h"
 
-/* Counts the keys that exist, one named twice twice, unless `change` deletes it. All that are cold are missed together. */
+/*
+ * Counts the keys that exist, one named twice twice, unless `change` deletes it. All that are cold
+ * are missed together.
+ */
 static enum status count_keys(struct request *request, enum status (*change)(struct cell *head))
 {
     int64_t count = 0;
@@ -57,8 +60,8 @@ const struct command key_commands[] = {
         .flags = CMD_WRITE, .categories = CAT_KEYSPACE,
         .first_key = 1, .last_key = -1, .key_step = 1, .key_flags = KEY_RM | KEY_DELETE,
         .since = "1.0.0", .group = "generic",
-        .complexity = "O(N) where N is the number of keys that will be removed. Each takes one write, whatever "
-                      "its type and size.",
+        .complexity = "O(N) where N is the number of keys that will be removed. Each takes one "
+                      "write, whatever its type and size.",
         .summary = "Deletes one or more keys.",
         .syntax = "key:key...",
     },
@@ -67,7 +70,8 @@ const struct command key_commands[] = {
         .flags = CMD_WRITE | CMD_FAST, .categories = CAT_KEYSPACE,
         .first_key = 1, .last_key = -1, .key_step = 1, .key_flags = KEY_RM | KEY_DELETE,
         .since = "4.0.0", .group = "generic",
-        .complexity = "O(1) for each key removed regardless of its size. Its memory is reclaimed in the background.",
+        .complexity = "O(1) for each key removed regardless of its size. Its memory is reclaimed "
+                      "in the background.",
         .summary = "Asynchronously deletes one or more keys.",
         .syntax = "key:key...",
     },
@@ -86,8 +90,8 @@ const struct command key_commands[] = {
         .first_key = 1, .last_key = -1, .key_step = 1, .key_flags = KEY_RO,
         .since = "3.2.1", .group = "generic",
         .complexity = "O(N) where N is the number of keys that will be touched.",
-        .summary = "Returns the number of existing keys out of those specified after updating the time they were "
-                   "last accessed.",
+        .summary = "Returns the number of existing keys out of those specified after updating the "
+                   "time they were last accessed.",
         .syntax = "key:key...",
     },
     {

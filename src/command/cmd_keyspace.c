@@ -17,7 +17,7 @@ enum {
 #define HASH_MASK  (((uint64_t)1 << HASH_BITS) - 1)
 #define CURSOR_MAX (((uint64_t)SLOT_COUNT << HASH_BITS) - 1)
 
-/* ---- a walk over a database, in the order of slot and hash ------------------------------------- */
+/* ---- a walk over a database, in the order of slot and hash ---------------------------------- */
 
 /* Which keys are taken: all where `data` is NULL. */
 struct filter {
@@ -77,7 +77,10 @@ static enum status take(struct walk *walk, const struct scan_row *row)
     return STATUS_OK;
 }
 
-/* Looks at `limit` heads of the slot, and goes on behind them. An empty page is work too: it counts as one head. */
+/*
+ * Looks at `limit` heads of the slot, and goes on behind them. An empty page is work too: it counts
+ * as one head.
+ */
 static enum status walk_slot(struct walk *walk, uint64_t limit, uint64_t *looked)
 {
     struct scan_page page;
@@ -103,7 +106,10 @@ static enum status walk_slot(struct walk *walk, uint64_t limit, uint64_t *looked
     return status;
 }
 
-/* Goes on until `limit` heads have been looked at, or it is over. When it fails it has taken nothing. */
+/*
+ * Goes on until `limit` heads have been looked at, or it is over. When it fails it has taken
+ * nothing.
+ */
 static enum status walk_on(struct walk *walk, uint64_t limit)
 {
     struct buffer *done = &walk->request->progress->done;
@@ -126,7 +132,7 @@ static enum status walk_on(struct walk *walk, uint64_t limit)
     return status;
 }
 
-/* ---- commands ----------------------------------------------------------------------------------- */
+/* ---- commands ------------------------------------------------------------------------------- */
 
 static enum status parse_cursor(struct request *request, uint64_t *out_cursor)
 {
@@ -239,9 +245,9 @@ const struct command keyspace_commands[] = {
         .name = "scan", .handler = cmd_scan, .arity = -2,
         .flags = CMD_READONLY, .categories = CAT_KEYSPACE | CAT_READ,
         .since = "2.8.0", .group = "generic",
-        .complexity = "O(1) for every call. O(N) for a complete iteration, including enough command "
-                      "calls for the cursor to return back to 0. N is the number of elements inside "
-                      "the collection.",
+        .complexity = "O(1) for every call. O(N) for a complete iteration, including enough "
+                      "command calls for the cursor to return back to 0. N is the number of "
+                      "elements inside the collection.",
         .summary = "Iterates over the key names in the database.",
         .syntax = "cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [TYPE type]",
     },
@@ -250,7 +256,8 @@ const struct command keyspace_commands[] = {
         .flags = CMD_READONLY, .categories = CAT_KEYSPACE | CAT_READ | CAT_DANGEROUS,
         .since = "1.0.0", .group = "generic",
         .complexity = "O(N) with N being the number of keys in the database, under the assumption "
-                      "that the key names in the database and the given pattern have limited length.",
+                      "that the key names in the database and the given pattern have limited "
+                      "length.",
         .summary = "Returns all key names that match a pattern.",
         .syntax = "pattern:pattern",
     },

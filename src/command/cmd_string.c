@@ -15,7 +15,7 @@ static enum status in_words(struct request *request, enum status status)
     return STATUS_REPLIED;
 }
 
-/* ---- SET and GETEX: their options ---------------------------------------------------------------- */
+/* ---- SET and GETEX: their options ----------------------------------------------------------- */
 
 struct options {
     bool if_absent;    /* NX */
@@ -85,7 +85,7 @@ static enum status parse_options(const struct request *request, uint32_t first, 
     return STATUS_OK;
 }
 
-/* ---- the whole value ------------------------------------------------------------------------------- */
+/* ---- the whole value ------------------------------------------------------------------------ */
 
 static enum status reply_value(struct request *request, struct cell *head)
 {
@@ -220,7 +220,7 @@ static enum status cmd_getex(struct request *request)
     return change_expiry(request, &head, &options, at_ms);
 }
 
-/* ---- many at once: those that are cold are missed together ------------------------------------------ */
+/* ---- many at once: those that are cold are missed together ---------------------------------- */
 
 /* Of another type: null, as of an absent one. `data` NULL for null. */
 static enum status value_or_null(struct request *request, struct bytes key, struct bytes *out)
@@ -309,7 +309,7 @@ static enum status cmd_msetnx(struct request *request)
     return status;
 }
 
-/* ---- parts ------------------------------------------------------------------------------------------ */
+/* ---- parts ---------------------------------------------------------------------------------- */
 
 static enum status cmd_strlen(struct request *request)
 {
@@ -358,7 +358,10 @@ static enum status cmd_setrange(struct request *request)
     return in_words(request, status);
 }
 
-/* From `start` to `end`, both included, negative ones from the end: as Redis clamps them. False if that is nothing. */
+/*
+ * From `start` to `end`, both included, negative ones from the end: as Redis clamps them. False if
+ * that is nothing.
+ */
 static bool clamp_range(int64_t start, int64_t end, int64_t length, uint64_t *out_from,
                         uint64_t *out_size)
 {
@@ -402,7 +405,7 @@ static enum status cmd_getrange(struct request *request)
     return status;
 }
 
-/* ---- integers --------------------------------------------------------------------------------------- */
+/* ---- integers ------------------------------------------------------------------------------- */
 
 static enum status add(struct request *request, int64_t by)
 {
@@ -451,10 +454,12 @@ const struct command string_commands[] = {
     {
         .name = "set", .handler = cmd_set, .arity = -3,
         .flags = CMD_WRITE | CMD_DENYOOM, .categories = CAT_STRING,
-        .first_key = 1, .last_key = 1, .key_step = 1, .key_flags = KEY_RW | KEY_ACCESS | KEY_UPDATE | KEY_VARIABLE_FLAGS,
+        .first_key = 1, .last_key = 1, .key_step = 1,
+        .key_flags = KEY_RW | KEY_ACCESS | KEY_UPDATE | KEY_VARIABLE_FLAGS,
         .since = "1.0.0", .group = "string",
         .complexity = "O(1)",
-        .summary = "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.",
+        .summary = "Sets the string value of a key, ignoring its type. The key is created if it "
+                   "doesn't exist.",
         .syntax = "key:key value [NX|XX] [GET] ["
                   "EX seconds:integer|PX milliseconds:integer|EXAT unix-time-seconds:unix-time|"
                   "PXAT unix-time-milliseconds:unix-time|KEEPTTL]",
@@ -474,7 +479,8 @@ const struct command string_commands[] = {
         .first_key = 1, .last_key = 1, .key_step = 1, .key_flags = KEY_OW | KEY_UPDATE,
         .since = "2.0.0", .group = "string",
         .complexity = "O(1)",
-        .summary = "Sets the string value and expiration time of a key. Creates the key if it doesn't exist.",
+        .summary = "Sets the string value and expiration time of a key. Creates the key if it "
+                   "doesn't exist.",
         .syntax = "key:key seconds:integer value",
     },
     {
@@ -483,8 +489,8 @@ const struct command string_commands[] = {
         .first_key = 1, .last_key = 1, .key_step = 1, .key_flags = KEY_OW | KEY_UPDATE,
         .since = "2.6.0", .group = "string",
         .complexity = "O(1)",
-        .summary = "Sets both string value and expiration time in milliseconds of a key. The key is created if it "
-                   "doesn't exist.",
+        .summary = "Sets both string value and expiration time in milliseconds of a key. The key "
+                   "is created if it doesn't exist.",
         .syntax = "key:key milliseconds:integer value",
     },
     {
@@ -549,7 +555,8 @@ const struct command string_commands[] = {
         .first_key = 1, .last_key = -1, .key_step = 2, .key_flags = KEY_OW | KEY_INSERT,
         .since = "1.0.1", .group = "string",
         .complexity = "O(N) where N is the number of keys to set.",
-        .summary = "Atomically modifies the string values of one or more keys only when all keys don't exist.",
+        .summary = "Atomically modifies the string values of one or more keys only when all keys "
+                   "don't exist.",
         .syntax = "(key:key value)...",
     },
     {
@@ -566,7 +573,8 @@ const struct command string_commands[] = {
         .flags = CMD_WRITE | CMD_DENYOOM | CMD_FAST, .categories = CAT_STRING,
         .first_key = 1, .last_key = 1, .key_step = 1, .key_flags = KEY_RW | KEY_INSERT,
         .since = "2.0.0", .group = "string",
-        .complexity = "O(N) where N is the length of the appended value, and at most 16 KiB of the present one.",
+        .complexity = "O(N) where N is the length of the appended value, and at most 16 KiB of "
+                      "the present one.",
         .summary = "Appends a string to the value of a key. Creates the key if it doesn't exist.",
         .syntax = "key:key value",
     },
@@ -593,9 +601,10 @@ const struct command string_commands[] = {
         .flags = CMD_WRITE | CMD_DENYOOM, .categories = CAT_STRING,
         .first_key = 1, .last_key = 1, .key_step = 1, .key_flags = KEY_RW | KEY_UPDATE,
         .since = "2.2.0", .group = "string",
-        .complexity = "O(N) where N is the length of the value argument, and at most 16 KiB of the present one.",
-        .summary = "Overwrites a part of a string value with another by an offset. Creates the key if it doesn't "
-                   "exist.",
+        .complexity = "O(N) where N is the length of the value argument, and at most 16 KiB of "
+                      "the present one.",
+        .summary = "Overwrites a part of a string value with another by an offset. Creates the "
+                   "key if it doesn't exist.",
         .syntax = "key:key offset:integer value",
     },
     {
@@ -604,7 +613,8 @@ const struct command string_commands[] = {
         .first_key = 1, .last_key = 1, .key_step = 1, .key_flags = KEY_RW | KEY_ACCESS | KEY_UPDATE,
         .since = "1.0.0", .group = "string",
         .complexity = "O(1)",
-        .summary = "Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
+        .summary = "Increments the integer value of a key by one. Uses 0 as initial value if the "
+                   "key doesn't exist.",
         .syntax = "key:key",
     },
     {
@@ -613,7 +623,8 @@ const struct command string_commands[] = {
         .first_key = 1, .last_key = 1, .key_step = 1, .key_flags = KEY_RW | KEY_ACCESS | KEY_UPDATE,
         .since = "1.0.0", .group = "string",
         .complexity = "O(1)",
-        .summary = "Decrements the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
+        .summary = "Decrements the integer value of a key by one. Uses 0 as initial value if the "
+                   "key doesn't exist.",
         .syntax = "key:key",
     },
     {
@@ -622,8 +633,8 @@ const struct command string_commands[] = {
         .first_key = 1, .last_key = 1, .key_step = 1, .key_flags = KEY_RW | KEY_ACCESS | KEY_UPDATE,
         .since = "1.0.0", .group = "string",
         .complexity = "O(1)",
-        .summary = "Increments the integer value of a key by a number. Uses 0 as initial value if the key "
-                   "doesn't exist.",
+        .summary = "Increments the integer value of a key by a number. Uses 0 as initial value if "
+                   "the key doesn't exist.",
         .syntax = "key:key increment:integer",
     },
     {
@@ -632,8 +643,8 @@ const struct command string_commands[] = {
         .first_key = 1, .last_key = 1, .key_step = 1, .key_flags = KEY_RW | KEY_ACCESS | KEY_UPDATE,
         .since = "1.0.0", .group = "string",
         .complexity = "O(1)",
-        .summary = "Decrements a number from the integer value of a key. Uses 0 as initial value if the key "
-                   "doesn't exist.",
+        .summary = "Decrements a number from the integer value of a key. Uses 0 as initial value "
+                   "if the key doesn't exist.",
         .syntax = "key:key decrement:integer",
     },
     {0},

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The tables of commands, one for each file of handlers; commands.c lists those that the server has. */
+/*
+ * The tables of commands, one for each file of handlers; commands.c lists those that the server
+ * has.
+ */
 #ifndef COMMAND_TABLES_H
 #define COMMAND_TABLES_H
 

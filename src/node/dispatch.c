@@ -5,10 +5,6 @@
 
 #include "base/check.h"
 
-#define DISK_FULL_ERROR                                                                            \
-    "MISCONF Errors writing to the log: No space left on device. Commands that may change data "   \
-    "are refused until there is room; reading goes on."
-
 enum {
     ECHOED_MAX = 128, /* bytes of a client's words in an error */
     FULL_NAME_MAX = 128,
@@ -153,12 +149,6 @@ static void suspend(struct dispatch *dispatch, struct session *session, enum sta
     }
 }
 
-static void reply_status(struct reply *reply, enum status status)
-{
-    bool disk_full = status == STATUS_DISK_FULL;
-    reply_error(reply, disk_full ? BYTES(DISK_FULL_ERROR) : command_error_text(status));
-}
-
 static void forget_progress(struct progress *progress)
 {
     progress->position = progress->count = 0;
@@ -215,7 +205,7 @@ static bool run(struct dispatch *dispatch, struct session *session, bool again, 
         stats->error_replies++;
         if (status != STATUS_REPLIED) {
             buffer_truncate(&session->output, begin);
-            reply_status(&session->reply, status);
+            reply_error(&session->reply, command_error_text(status));
         }
     }
     finish(session, begin);

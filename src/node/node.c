@@ -55,7 +55,7 @@ static void config_changed(void *context, const char *name)
 }
 
 /* Replies on their way are sent before the process ends, `now` or not: the turn ends first. */
-static void shutdown(void *context, bool save, bool now)
+static void ask_for_stop(void *context, bool save, bool now)
 {
     struct node *node = context;
     (void)now;
@@ -122,7 +122,7 @@ static void fill_admin(struct node *node)
         .process_id = node->host.process_id,
         .executable = node->host.executable,
         .config_changed = config_changed,
-        .shutdown = shutdown,
+        .shutdown = ask_for_stop,
         .cpu_time = cpu_time,
         .context = node,
     };

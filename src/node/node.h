@@ -5,8 +5,8 @@
  * process.
  *
  * A turn: node_receive for each session with bytes, the workers' poll, node_tick if its deadline
- * has come, then node_turn_end, which writes the log's batch, and only then names the sessions whose
- * output may be sent.
+ * has come, then node_turn_end, which writes the log's batch, and only then names the sessions
+ * whose output may be sent.
  */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
@@ -61,8 +61,8 @@ void node_tick(struct node *node, uint64_t now_ms);
 uint64_t node_deadline_ms(const struct node *node);
 
 /* Ends the turn. An error is final. Afterwards node_next_output gives each session that has
- * something new to send: bytes session->output, the first session->output_free of it; node_sent says
- * how much went out. What did not go out is not named again: whoever has the socket knows. */
+ * something new to send: bytes session->output, the first session->output_free of it; node_sent
+ * says how much went out. What did not go out is not named again: whoever has the socket knows. */
 MUST_CHECK enum status node_turn_end(struct node *node, uint64_t now_ms);
 struct session *node_next_output(struct node *node);
 void node_sent(struct node *node, struct session *session, size_t size);

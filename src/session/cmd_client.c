@@ -279,7 +279,6 @@ static enum status client_no_touch(struct request *request)
 static enum status client_help(struct request *request)
 {
     static const char *const lines[] = {
-        "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
         "GETNAME",
         "    Return the name of the current connection.",
         "ID",
@@ -320,53 +319,51 @@ static enum status client_help(struct request *request)
         "    Protect current client connection from eviction.",
         "NO-TOUCH (ON|OFF)",
         "    Will not touch LRU/LFU stats when this mode is on.",
-        "HELP",
-        "    Print this help.",
+        NULL,
     };
-    size_t count = sizeof(lines) / sizeof(lines[0]);
-    reply_array(request->reply, count);
-    for (size_t i = 0; i < count; i++)
-        reply_simple(request->reply, bytes_text(lines[i]));
-    return STATUS_OK;
+    return command_help(request, lines);
 }
 
-#define SUBCOMMAND(word, function, words, more_flags, from, order, text, notation)                 \
+#define SUBCOMMAND(word, function, words, more_flags, from, order, text, notation, hints)          \
     {                                                                                              \
         .name = (word), .handler = (function), .arity = (words),                                   \
         .flags = CMD_LOADING | CMD_STALE | (more_flags), .categories = CAT_CONNECTION,             \
         .since = (from), .group = "connection", .complexity = (order), .summary = (text),          \
-        .syntax = (notation)                                                                       \
+        .syntax = (notation), .tips = (hints)                                                      \
     }
 
-#define ALL_CLIENTS "O(N) where N is the number of client connections"
+#define ON_ALL_NODES "request_policy:all_nodes response_policy:all_succeeded"
+#define ALL_CLIENTS  "O(N) where N is the number of client connections"
 
 const struct command client_subcommands[] = {
     SUBCOMMAND("getname", client_getname, 2, CMD_NOSCRIPT, "2.6.9", "O(1)",
-               "Returns the name of the connection.", ""),
+               "Returns the name of the connection.", "", NULL),
     SUBCOMMAND("help", client_help, 2, 0, "5.0.0", "O(1)",
-               "Returns helpful text about the different subcommands.", ""),
+               "Returns helpful text about the different subcommands.", "", NULL),
     SUBCOMMAND("id", client_id, 2, CMD_NOSCRIPT, "5.0.0", "O(1)",
-               "Returns the unique client ID of the connection.", ""),
+               "Returns the unique client ID of the connection.", "", NULL),
     SUBCOMMAND("info", client_info, 2, CMD_NOSCRIPT, "6.2.0", "O(1)",
-               "Returns information about the connection.", ""),
+               "Returns information about the connection.", "", "nondeterministic_output"),
     SUBCOMMAND("kill", client_kill, -3, CMD_ADMIN | CMD_NOSCRIPT, "2.4.0", ALL_CLIENTS,
                "Terminates open connections.",
                "(ip-port|(ID client-id:integer|TYPE (NORMAL|MASTER|SLAVE|REPLICA|PUBSUB)|"
-               "USER username|ADDR ip-port|LADDR ip-port|SKIPME (YES|NO)) ...)"),
+               "USER username|ADDR ip-port|LADDR ip-port|SKIPME (YES|NO))...)",
+               NULL),
     SUBCOMMAND("list", client_list, -2, CMD_ADMIN | CMD_NOSCRIPT, "2.4.0", ALL_CLIENTS,
                "Lists open connections.",
-               "[TYPE (NORMAL|MASTER|REPLICA|PUBSUB)] [ID client-id:integer ...]"),
+               "[TYPE (NORMAL|MASTER|REPLICA|PUBSUB)] [ID client-id:integer...]",
+               "nondeterministic_output"),
     SUBCOMMAND("no-evict", client_no_evict, 3, CMD_ADMIN | CMD_NOSCRIPT, "7.0.0", "O(1)",
-               "Sets the client eviction mode of the connection.", "(ON|OFF)"),
+               "Sets the client eviction mode of the connection.", "(ON|OFF)", NULL),
     SUBCOMMAND("no-touch", client_no_touch, 3, CMD_NOSCRIPT, "7.2.0", "O(1)",
                "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.",
-               "(ON|OFF)"),
+               "(ON|OFF)", NULL),
     SUBCOMMAND("reply", client_reply, 3, CMD_NOSCRIPT, "3.2.0", "O(1)",
-               "Instructs the server whether to reply to commands.", "(ON|OFF|SKIP)"),
+               "Instructs the server whether to reply to commands.", "(ON|OFF|SKIP)", NULL),
     SUBCOMMAND("setinfo", client_setinfo, 4, CMD_NOSCRIPT, "7.2.0", "O(1)",
                "Sets information specific to the client or connection.",
-               "(LIB-NAME libname|LIB-VER libver)"),
+               "(LIB-NAME libname|LIB-VER libver)", ON_ALL_NODES),
     SUBCOMMAND("setname", client_setname, 3, CMD_NOSCRIPT, "2.6.9", "O(1)",
-               "Sets the connection name.", "connection-name"),
+               "Sets the connection name.", "connection-name", ON_ALL_NODES),
     {.name = NULL},
 };

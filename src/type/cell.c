@@ -92,7 +92,10 @@ struct dot cell_dot(struct cell *cell)
     return txn_dot(cell->txn, newest);
 }
 
-/* Whether a plain write leaves a common row: its dot is the whole vector, as nothing else is remembered. */
+/*
+ * Whether a plain write leaves a common row: its dot is the whole vector, as nothing else is
+ * remembered.
+ */
 static bool stays_common(const struct cell *cell, struct dot dot)
 {
     if (cell->decoded)

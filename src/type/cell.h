@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A cell: one row as one transaction sees it, found once, then read and changed. All types stand on it: it chooses among
- * siblings, judges the expiry, draws dots, and stages what was changed in canonical form. The common row (row_peek) is read
- * without being decoded and written without being built.
+ * A cell: one row as one transaction sees it, found once, then read and changed. All types stand on
+ * it: it chooses among siblings, judges the expiry, draws dots, and stages what was changed in
+ * canonical form. The common row (row_peek) is read without being decoded and written without being
+ * built.
  *
  * A row that has expired is absent, and a write to it supersedes what it held, as a delete would.
  */
@@ -30,21 +31,26 @@ struct cell {
     struct row row;
 };
 
-/* Finds the row of that name: STATUS_OK also if there is none. STATUS_COLD, STATUS_IO, STATUS_CORRUPT. */
+/*
+ * Finds the row of that name: STATUS_OK also if there is none. STATUS_COLD, STATUS_IO,
+ * STATUS_CORRUPT.
+ */
 MUST_CHECK enum status cell_find(struct txn *txn, struct bytes name, struct cell *out);
 
 /* The head row of a key: of whatever type. The key is at most KEY_SIZE_MAX bytes. */
 MUST_CHECK enum status cell_find_head(struct txn *txn, uint8_t db, struct bytes key,
                                       struct cell *out);
 
-/* ---- changes: each stages the row, which then reads as changed. STATUS_CORRUPT besides STATUS_OK ----------------- */
+/* ---- changes: each stages the row, which then reads as changed ------------------------------ */
 
 /* The dot of a new event on this row. */
 struct dot cell_dot(struct cell *cell);
 
 /*
- * A plain write, of a dot that was cell_dot's. The value lives as long as the transaction. `at_ms`: when it expires;
- * with keep_expiry, as it was, if the cell exists.
+ * Below, besides STATUS_OK: STATUS_CORRUPT.
+ *
+ * A plain write, of a dot that was cell_dot's. The value lives as long as the transaction. `at_ms`:
+ * when it expires; with keep_expiry, as it was, if the cell exists.
  */
 MUST_CHECK enum status cell_write(struct cell *cell, struct dot dot, enum value_form form,
                                   struct bytes value, uint64_t at_ms, bool keep_expiry);

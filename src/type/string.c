@@ -40,7 +40,10 @@ static bool wide_integer(const struct cell *head, __int128 *out)
     return true;
 }
 
-/* What a string of the head row's own reads as. Increments do not count on a base that is no integer. */
+/*
+ * What a string of the head row's own reads as. Increments do not count on a base that is no
+ * integer.
+ */
 static struct bytes inline_text(const struct cell *head)
 {
     __int128 value;
@@ -137,7 +140,10 @@ static struct bytes join(struct arena *arena, struct bytes old, uint64_t offset,
     return bytes_of(joined, (size_t)length);
 }
 
-/* A string of the head row's own becomes `length` bytes long: sets it anew, without its zeros if they are many. */
+/*
+ * A string of the head row's own becomes `length` bytes long: sets it anew, without its zeros if
+ * they are many.
+ */
 static enum status overwrite_inline(struct cell *head, struct bytes text, uint64_t offset,
                                     struct bytes value, uint64_t length)
 {

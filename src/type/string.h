@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Strings, laid on rows: the value stands in the head row up to STRING_INLINE_MAX bytes; a longer one in chunk rows (see
- * type/string_chunks.h). A string that was once long stays in chunks until it is set anew. An integer is a string that
- * increments are added to; it reads as its decimal form.
+ * Strings, laid on rows: the value stands in the head row up to STRING_INLINE_MAX bytes; a longer
+ * one in chunk rows (see type/string_chunks.h). A string that was once long stays in chunks until
+ * it is set anew. An integer is a string that increments are added to; it reads as its decimal
+ * form.
  *
- * All calls take the key's head, from cell_find_head, within its transaction, whose arena holds what they return. Each may
- * return STATUS_COLD, STATUS_IO, STATUS_CORRUPT besides what is said; STATUS_WRONG_TYPE where the key holds another type,
- * except string_set, which replaces any. To delete and to expire are the same for all types: cell_delete, cell_expire.
+ * All calls take the key's head, from cell_find_head, within its transaction, whose arena holds
+ * what they return. Each may return STATUS_COLD, STATUS_IO, STATUS_CORRUPT besides what is said;
+ * STATUS_WRONG_TYPE where the key holds another type, except string_set, which replaces any. To
+ * delete and to expire are the same for all types: cell_delete, cell_expire.
  */
 #ifndef TYPE_STRING_H
 #define TYPE_STRING_H
@@ -22,7 +24,7 @@ enum {
     STRING_SIZE_MAX = 512 * 1024 * 1024,
 };
 
-/* ---- reading: of an absent key, the empty string ------------------------------------------------ */
+/* ---- reading: of an absent key, the empty string -------------------------------------------- */
 
 MUST_CHECK enum status string_length(struct cell *head, uint64_t *out_length);
 
@@ -33,21 +35,29 @@ MUST_CHECK enum status string_value(struct cell *head, struct bytes *out_value);
 MUST_CHECK enum status string_range(struct cell *head, uint64_t from, uint64_t size,
                                     struct bytes *out_value);
 
-/* ---- writing: stages rows; the string then reads as written ------------------------------------- */
+/* ---- writing: stages rows; the string then reads as written --------------------------------- */
 
-/* Sets the whole value; the bytes live as long as the transaction. STATUS_TOO_BIG beyond STRING_SIZE_MAX. `at_ms`: when it
- * expires, or EXPIRY_NEVER; with keep_expiry, as it was. */
+/*
+ * Sets the whole value; the bytes live as long as the transaction. STATUS_TOO_BIG beyond
+ * STRING_SIZE_MAX. `at_ms`: when it expires, or EXPIRY_NEVER; with keep_expiry, as it was.
+ */
 MUST_CHECK enum status string_set(struct cell *head, struct bytes value, uint64_t at_ms,
                                   bool keep_expiry);
 
-/* Overwrites from `offset` on, filling with zeros before it if needed; keeps the expiry. STATUS_TOO_BIG as above. */
+/*
+ * Overwrites from `offset` on, filling with zeros before it if needed; keeps the expiry.
+ * STATUS_TOO_BIG as above.
+ */
 MUST_CHECK enum status string_overwrite(struct cell *head, uint64_t offset, struct bytes value,
                                         uint64_t *out_length);
 
 /* Overwrites from the end on. */
 MUST_CHECK enum status string_append(struct cell *head, struct bytes value, uint64_t *out_length);
 
-/* Adds to the integer, an absent key being 0; keeps the expiry. STATUS_NOT_INTEGER, STATUS_OVERFLOW. */
+/*
+ * Adds to the integer, an absent key being 0; keeps the expiry. STATUS_NOT_INTEGER,
+ * STATUS_OVERFLOW.
+ */
 MUST_CHECK enum status string_increment(struct cell *head, int64_t by, int64_t *out_value);
 
 #endif

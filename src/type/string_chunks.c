@@ -58,7 +58,7 @@ enum status chunks_read(struct cell *head, struct dot base, uint64_t from, uint6
                         struct bytes *out_value)
 {
     uint64_t end = from + size;
-    char *whole = NULL;
+    char *whole = arena_alloc(head->txn->arena, size);
     bool cold = false;
     for (uint64_t offset = from; offset < end;) {
         struct piece piece = piece_at(offset, end);
@@ -73,8 +73,6 @@ enum status chunks_read(struct cell *head, struct dot base, uint64_t from, uint6
                 *out_value = slice;
                 return STATUS_OK;
             }
-            if (!whole)
-                whole = arena_alloc(head->txn->arena, size);
             copy_filled(whole + (offset - from), piece.size, slice);
         }
         offset += piece.size;

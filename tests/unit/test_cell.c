@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "support/fake_txn.h"
+#include "doubles/fake_txn.h"
 #include "type/cell.h"
 
 enum { NOW_MS = 1000 };

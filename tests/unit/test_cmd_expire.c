@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "support/talk.h"
+#include "doubles/talk.h"
 
 #define NOT_INTEGER       "-ERR value is not an integer or out of range"
 #define BAD_TIME(command) "-ERR invalid expire time in '" command "' command"

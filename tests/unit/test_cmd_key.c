@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "support/talk.h"
+#include "doubles/talk.h"
 
 static void test_keys(void **state)
 {

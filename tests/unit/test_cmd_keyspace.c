@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#include "support/talk.h"
+#include "doubles/talk.h"
 
 enum { MANY = 10500, WORDS_SIZE = 128 };
 

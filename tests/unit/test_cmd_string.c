@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Each conversation is held twice: with all rows in memory, and with each row missed first. The replies are Redis's. */
+/*
+ * Each conversation is held twice: with all rows in memory, and with each row missed first. The
+ * replies are Redis's.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +13,7 @@
 
 #include "base/memory.h"
 #include "row/row.h"
-#include "support/talk.h"
+#include "doubles/talk.h"
 
 #define NOT_INTEGER       "-ERR value is not an integer or out of range"
 #define SYNTAX            "-ERR syntax error"

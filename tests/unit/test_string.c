@@ -9,7 +9,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "support/fake_txn.h"
+#include "doubles/fake_txn.h"
 #include "type/string.h"
 #include "type/string_chunks.h"
 
@@ -135,7 +135,7 @@ static enum status expire(struct world *world, void *argument)
     return world->head.exists ? cell_expire(&world->head, step->at_ms) : STATUS_OK;
 }
 
-/* ---- random changes against a plain model ---------------------------------------------------- */
+/* ---- random changes against a plain model --------------------------------------------------- */
 
 struct model {
     char *data;
@@ -258,7 +258,7 @@ static void test_random_changes(void **state)
     memory_free(model.data);
 }
 
-/* ---- what is written ---------------------------------------------------------------------------- */
+/* ---- what is written ------------------------------------------------------------------------ */
 
 static unsigned staged_rows(const struct world *world)
 {
@@ -346,7 +346,7 @@ static void test_sparse(void **state)
     world_deinit(&world);
 }
 
-/* ---- integers ------------------------------------------------------------------------------------ */
+/* ---- integers ------------------------------------------------------------------------------- */
 
 static void put_row(struct world *world, const struct row *row)
 {
@@ -406,7 +406,7 @@ static void test_increments_on_a_word(void **state)
     world_deinit(&world);
 }
 
-/* ---- damage --------------------------------------------------------------------------------------- */
+/* ---- damage --------------------------------------------------------------------------------- */
 
 static void put_head(struct world *world, struct bytes chunked)
 {

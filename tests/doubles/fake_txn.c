@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "support/fake_txn.h"
+#include "doubles/fake_txn.h"
 
 #include "base/check.h"
 #include "base/memory.h"
@@ -116,8 +116,8 @@ void fake_txn_begin(struct txn *txn, struct store *store, struct arena *arena, u
 
 void fake_txn_run(struct txn *txn)
 {
-    txn->rows = NULL;
-    txn->rows_end = &txn->rows;
+    txn->store->touched = NULL;
+    txn->store->touched_end = &txn->store->touched;
     txn->run++;
     memset(txn->store->flushed, 0, sizeof(txn->store->flushed));
     txn->store->run_began = clock_next(&txn->store->clock, txn->now_ms);
@@ -143,23 +143,23 @@ static bool is_missed(struct store *store, struct bytes name)
     return true;
 }
 
-static struct txn_row *touched(struct txn *txn, struct bytes name)
+static struct fake_touch *touched(struct txn *txn, struct bytes name)
 {
-    for (struct txn_row *row = txn->rows; row; row = row->next)
+    for (struct fake_touch *row = txn->store->touched; row; row = row->next)
         if (bytes_equal(row->name, name))
             return row;
     return NULL;
 }
 
-static struct txn_row *touch(struct txn *txn, struct bytes name)
+static struct fake_touch *touch(struct txn *txn, struct bytes name)
 {
-    struct txn_row *row = touched(txn, name);
+    struct fake_touch *row = touched(txn, name);
     if (row)
         return row;
     row = arena_alloc(txn->arena, sizeof(*row));
-    *row = (struct txn_row){.name = name, .held = fake_store_row(txn->store, name)};
-    *txn->rows_end = row;
-    txn->rows_end = &row->next;
+    *row = (struct fake_touch){.name = name, .held = fake_store_row(txn->store, name)};
+    *txn->store->touched_end = row;
+    txn->store->touched_end = &row->next;
     return row;
 }
 
@@ -167,7 +167,7 @@ enum status txn_get(struct txn *txn, struct bytes name, struct bytes *out_row)
 {
     if (txn->store->fails)
         return txn->store->fails;
-    struct txn_row *row = touched(txn, name);
+    struct fake_touch *row = touched(txn, name);
     if (!row && txn->store->cold && is_missed(txn->store, name))
         return STATUS_COLD;
     if (!row)
@@ -264,7 +264,7 @@ void fake_txn_commit(struct txn *txn)
         }
     }
     store->count = kept;
-    for (struct txn_row *row = txn->rows; row; row = row->next)
+    for (struct fake_touch *row = txn->store->touched; row; row = row->next)
         if (row->staged.size > 0)
             fake_store_put(store, row->name, row->staged);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A double of the store: txn_* and the counts of store.h over one sorted array. It can be cold: then each row and each
- * page of a scan is first missed and must be fetched, as if it stood on a disk. It checks what handlers owe to a
- * transaction: a row is looked at before it is staged, a staged row is canonical and fits.
+ * A double of the store: txn_* and the counts of store.h over one sorted array. It can be cold:
+ * then each row and each page of a scan is first missed and must be fetched, as if it stood on a
+ * disk. It checks what handlers owe to a transaction: a row is looked at before it is staged, a
+ * staged row is canonical and fits.
  */
-#ifndef SUPPORT_FAKE_TXN_H
-#define SUPPORT_FAKE_TXN_H
+#ifndef DOUBLES_FAKE_TXN_H
+#define DOUBLES_FAKE_TXN_H
 
 #include "row/clock.h"
 #include "row/slot.h"
@@ -18,7 +19,17 @@ struct fake_row {
     struct bytes row;
 };
 
+/* One row touched by the transaction under way. */
+struct fake_touch {
+    struct fake_touch *next; /* in the order of touching */
+    struct bytes name;
+    struct bytes held;
+    struct bytes staged; /* size 0: no change */
+};
+
 struct store {
+    struct fake_touch *touched; /* in the transaction's arena */
+    struct fake_touch **touched_end;
     struct fake_row *rows; /* sorted by name */
     size_t count, room;
     uint32_t keys[FAKE_DATABASES][SLOT_COUNT];

@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 #include "command/tables.h"
-#include "support/talk.h"
+#include "doubles/talk.h"
 
 enum { WORDS_MAX = 64 };
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A conversation with command handlers over the double of a store: a test says commands and hears replies as they go
- * to a client. What drives handlers in the server is done here in the smallest form: arity, runs after a miss,
- * slices, commit.
+ * A conversation with command handlers over the double of a store: a test says commands and hears
+ * replies as they go to a client. What drives handlers in the server is done here in the smallest
+ * form: arity, runs after a miss, slices, commit.
  */
-#ifndef SUPPORT_TALK_H
-#define SUPPORT_TALK_H
+#ifndef DOUBLES_TALK_H
+#define DOUBLES_TALK_H
 
 #include "command/request.h"
-#include "support/fake_txn.h"
+#include "doubles/fake_txn.h"
 
 enum { TALK_START_MS = 1000 * 1000 };
 
