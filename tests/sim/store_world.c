@@ -14,6 +14,7 @@
 #include "sim/sim_workers.h"
 #include "sim/store_audit.h"
 #include "sim/store_model.h"
+#include "row/slot.h"
 #include "store/store.h"
 #include "store/txn.h"
 #include "type/string.h"
