@@ -165,8 +165,7 @@ static enum request_result finish(struct request_parser *parser, struct bytes st
     return REQUEST_READY;
 }
 
-/* ---- inline commands --------------------------------------------------------------------------
- */
+/* ---- inline commands ---- */
 
 static bool is_blank(char c)
 {
@@ -269,8 +268,7 @@ static enum request_result parse_inline(struct request_parser *parser, struct by
     return result;
 }
 
-/* ---- both ---------------------------------------------------------------------------------------
- */
+/* ---- both ---- */
 
 enum request_result request_parse(struct request_parser *parser, struct bytes stream,
                                   const struct request_limits *limits, struct arena *arena,
