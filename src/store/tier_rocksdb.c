@@ -41,8 +41,7 @@ enum {
     LOG_FILE_SIZE_MAX = 1024 * 1024, /* RocksDB's own text log */
     LOG_FILES_MAX = 3,
     LOG_LEVEL_WARN = 2,
-    SYNC_STEP =
-        1024 * 1024, /* compaction gives its output to the disk in such steps, not in one burst */
+    SYNC_STEP = 1024 * 1024, /* of compaction's output: steps to the disk, no burst */
     BULK_READAHEAD = 1024 * 1024,
     CHECKSUM_XXH3 = 4,
     FORMAT_VERSION = 5,
