@@ -12,7 +12,7 @@
 struct tier;
 struct tier_table;
 
-/* Called for each row of a scan in order; the bytes are valid during the call. */
+/* Called for each row of a scan in order; the bytes are valid during the call. Calls nothing of the tier. */
 enum tier_next {
     TIER_NEXT,     /* go on */
     TIER_SEEK,     /* go on at *seek_to, which the visitor has set to a name above the present one */

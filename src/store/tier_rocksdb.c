@@ -612,6 +612,16 @@ static void remove_leftovers(const char *path)
     closedir(directory);
 }
 
+/* `resume` goes before new readers: else, with cold reads coming all the time, it would never come. */
+static void lock_init(pthread_rwlock_t *lock)
+{
+    pthread_rwlockattr_t attributes;
+    pthread_rwlockattr_init(&attributes);
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(lock, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
+}
+
 static const struct tier_ops rocksdb_ops = {
     .get = tier_get,
     .get_cached = tier_get_cached,
@@ -640,7 +650,7 @@ enum status tier_rocksdb_open(const char *path, const struct tier_options *optio
     self->tier.ops = &rocksdb_ops;
     self->path = memory_alloc(strlen(path) + 1);
     memcpy(self->path, path, strlen(path) + 1);
-    pthread_rwlock_init(&self->lock, NULL);
+    lock_init(&self->lock);
     self->cache = rocksdb_cache_create_lru(options->block_cache_bytes);
     self->options = options_of_database(self->cache, options->compaction_threads);
     if (options->salvage)
