@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -599,16 +600,35 @@ static void lower_compaction_priority(void)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* What a crash left of tables being built. */
+/* The number of a log of RocksDB ("000004.log"); 0 for any other file. */
+static unsigned long long log_number(const char *name)
+{
+    char *end;
+    unsigned long long number = strtoull(name, &end, 10);
+    return strcmp(end, ".log") == 0 ? number : 0;
+}
+
+/* What a crash left of tables being built; and the empty logs of earlier openings, which RocksDB
+ * would keep for ever, since nothing is ever flushed. */
 static void remove_leftovers(const char *path)
 {
     DIR *directory = opendir(path);
     if (!directory)
         return;
+    unsigned long long newest = 0;
     const struct dirent *entry;
     while ((entry = readdir(directory)))
-        if (bytes_starts_with(bytes_text(entry->d_name), BYTES(TABLE_FILE_PREFIX)))
+        if (log_number(entry->d_name) > newest)
+            newest = log_number(entry->d_name);
+    rewinddir(directory);
+    while ((entry = readdir(directory))) {
+        unsigned long long number = log_number(entry->d_name);
+        struct stat file;
+        bool old_log = number > 0 && number < newest &&
+                       fstatat(dirfd(directory), entry->d_name, &file, 0) == 0 && file.st_size == 0;
+        if (old_log || bytes_starts_with(bytes_text(entry->d_name), BYTES(TABLE_FILE_PREFIX)))
             (void)unlinkat(dirfd(directory), entry->d_name, 0);
+    }
     closedir(directory);
 }
 
