@@ -235,11 +235,17 @@ static enum status posix_list(struct files *files, struct buffer *out_names)
 static enum status posix_lock(struct files *files, uint64_t *out_mark)
 {
     struct posix_files *self = posix_files(files);
+    struct stat stat;
+    if (self->lock != NO_DESCRIPTOR) { /* ours already */
+        if (fstat(self->lock, &stat) != 0)
+            return STATUS_IO;
+        *out_mark = (uint64_t)stat.st_ino;
+        return STATUS_OK;
+    }
     int descriptor = openat(self->directory, "LOCK", O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
     if (descriptor < 0)
         return status_of_errno(errno);
     enum status status = STATUS_OK;
-    struct stat stat;
     if (flock(descriptor, LOCK_EX | LOCK_NB) != 0)
         status = errno == EWOULDBLOCK ? STATUS_LOCKED : STATUS_IO;
     else if (fstat(descriptor, &stat) != 0)
@@ -250,7 +256,6 @@ static enum status posix_lock(struct files *files, uint64_t *out_mark)
         close(descriptor);
         return status;
     }
-    check(self->lock == NO_DESCRIPTOR);
     self->lock = descriptor;
     *out_mark = (uint64_t)stat.st_ino;
     return STATUS_OK;
