@@ -394,9 +394,9 @@ enum status log_write(struct log *log)
 
 enum status log_rotate(struct log *log)
 {
-    check(log->records == 0);
     if (log->failed)
         return STATUS_IO;
+    check(log->records == 0);
     struct segment *old = log->current;
     if (old->start == log->written)
         return STATUS_OK;                   /* it is new */
