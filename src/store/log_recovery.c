@@ -53,12 +53,6 @@ static void scan_deinit(struct scan *scan)
     memory_free(scan->places.items);
 }
 
-/* Batches of a segment do not go beyond where the next begins. */
-static uint64_t limit_of(const struct scan *scan, size_t index)
-{
-    return index + 1 < scan->count ? scan->starts[index + 1] : UINT64_MAX;
-}
-
 static enum status replay_batch(struct scan *scan, actor_t actor, const struct batch *batch)
 {
     struct bytes payload = batch->payload;
@@ -93,7 +87,7 @@ static enum status disk_failed(struct scan *scan, uint64_t start, enum status st
 /* ---- the unbroken part ----------------------------------------------------------------------- */
 
 /* Replays what stands at found.end and after in this segment. Where it breaks off: STATUS_CORRUPT with a reason. */
-static enum status scan_batches(struct scan *scan, size_t index, struct segment_reader *reader)
+static enum status scan_batches(struct scan *scan, struct segment_reader *reader)
 {
     uint64_t start = reader->start;
     actor_t actor;
@@ -106,14 +100,13 @@ static enum status scan_batches(struct scan *scan, size_t index, struct segment_
         return status;
     segment_seek(reader, scan->found.end);
     struct batch batch;
-    uint64_t limit = limit_of(scan, index);
-    while (scan->found.end < limit && (status = segment_next(reader, &batch)) == STATUS_OK) {
+    while ((status = segment_next(reader, &batch)) == STATUS_OK) {
         status = replay_batch(scan, actor, &batch);
         if (status != STATUS_OK)
             return status;
         scan->found.end += BATCH_HEADER_SIZE + batch.payload.size;
     }
-    if (status == STATUS_OK || status == STATUS_ABSENT)
+    if (status == STATUS_ABSENT)
         return STATUS_OK;
     if (status != STATUS_CORRUPT)
         return disk_failed(scan, start, status);
@@ -134,7 +127,7 @@ static enum status scan_segment(struct scan *scan, size_t index)
     enum status status = segment_open(scan->files, start, &reader);
     if (status != STATUS_OK)
         return disk_failed(scan, start, status);
-    status = scan_batches(scan, index, &reader);
+    status = scan_batches(scan, &reader);
     scan->stopped_at = reader.at;
     segment_close(&reader);
     /* One without batches, or with none that is still needed, is not kept. */

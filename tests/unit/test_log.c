@@ -60,14 +60,19 @@ static void crash(struct fixture *f)
     sim_files_crash(f->disk);
 }
 
-static void setup_with(struct fixture *f, uint64_t capacity)
+static void setup_seeded(struct fixture *f, uint64_t seed, uint64_t capacity)
 {
     memset(f, 0, sizeof(*f));
-    f->disk = sim_files_new(1, capacity);
+    f->disk = sim_files_new(seed, capacity);
     f->files = sim_files_interface(f->disk);
     f->sim = sim_workers_new(1);
     f->workers = sim_workers_interface(f->sim);
     start(f);
+}
+
+static void setup_with(struct fixture *f, uint64_t capacity)
+{
+    setup_seeded(f, 1, capacity);
 }
 
 static void teardown(struct fixture *f)
@@ -381,6 +386,27 @@ static void test_a_rotation_without_room_changes_nothing(void **state)
     teardown(&f);
 }
 
+/* The file that it began may come back after a power cut, and must not stand in the way of what was written since. */
+static void test_a_rotation_without_room_leaves_nothing(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        struct fixture f;
+        setup_seeded(&f, seed, SIM_FILES_UNLIMITED);
+        put(&f, "a", "1");
+        assert_int_equal(log_sync_now(f.log), STATUS_OK);
+        sim_files_fail(f.disk, SIM_FILES_RESERVE, 0, STATUS_DISK_FULL);
+        assert_int_equal(log_rotate(f.log), STATUS_DISK_FULL);
+        put(&f, "b", "2");
+        assert_int_equal(log_sync_now(f.log), STATUS_OK);
+        crash(&f);
+        sim_files_power_cut(f.disk);
+        assert_int_equal(open_at(&f, 0), STATUS_OK);
+        expect_replayed(&f, "abc0003:a=1 abc0003:b=2 ");
+        teardown(&f);
+    }
+}
+
 /* ---- damage ---------------------------------------------------------------------------------- */
 
 static void test_damage_is_told_and_what_is_whole_is_saved(void **state)
@@ -410,6 +436,35 @@ static void test_damage_is_told_and_what_is_whole_is_saved(void **state)
     assert_int_equal(recovery.lost_bytes, 44);
     buffer_deinit(&report);
     teardown(&f);
+}
+
+/* A claim that was on its way to the disk when a tail was cut off must not come back and turn it into damage. */
+static void test_an_old_claim_does_not_come_back(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        struct fixture f;
+        setup_seeded(&f, seed, SIM_FILES_UNLIMITED);
+        put(&f, "a", "1");
+        put(&f, "b", "2");
+        char claim[SYNCED_SIZE], nothing[SYNCED_SIZE] = {0};
+        synced_make(log_written(f.log), claim);
+        struct file *file;
+        assert_int_equal(f.files->ops->open(f.files, SYNCED_NAME, FILE_WRITE, &file), STATUS_OK);
+        assert_int_equal(file->ops->write(file, 0, bytes_of(claim, SYNCED_SIZE)), STATUS_OK);
+        assert_int_equal(file->ops->write(file, 0, bytes_of(nothing, SYNCED_SIZE)), STATUS_OK);
+        file->ops->close(file);
+        crash(&f);
+        sim_files_flip_bit(f.disk, "log-0000000000000000", 64 + 44 + 42, 0);
+        assert_int_equal(open_at(&f, 0), STATUS_OK);
+        expect_replayed(&f, "abc0003:a=1 ");
+        assert_int_equal(f.recovery.lost_bytes, 44);
+        crash(&f);
+        sim_files_power_cut(f.disk);
+        assert_int_equal(open_at(&f, 0), STATUS_OK);
+        expect_replayed(&f, "abc0003:a=1 ");
+        teardown(&f);
+    }
 }
 
 static void test_a_missing_segment_is_told(void **state)
@@ -495,7 +550,9 @@ int main(void)
         cmocka_unit_test(test_a_segment_may_go_while_it_is_synced),
         cmocka_unit_test(test_a_full_disk_is_met_before_a_write_is_accepted),
         cmocka_unit_test(test_a_rotation_without_room_changes_nothing),
+        cmocka_unit_test(test_a_rotation_without_room_leaves_nothing),
         cmocka_unit_test(test_damage_is_told_and_what_is_whole_is_saved),
+        cmocka_unit_test(test_an_old_claim_does_not_come_back),
         cmocka_unit_test(test_a_missing_segment_is_told),
         cmocka_unit_test(test_another_format_is_told),
         cmocka_unit_test(test_a_real_directory),

@@ -90,11 +90,23 @@ static uint64_t draw(struct world *world, uint64_t limit)
 
 /* ---- records --------------------------------------------------------------------------------- */
 
+/* A client's value may well be a whole batch, with a bold claim: only its place shows that it is none of the log's. */
+static void make_forged_batch(uint64_t number, struct buffer *out_row)
+{
+    static const char payload[] = "\1\1xy";
+    char batch[BATCH_HEADER_SIZE + sizeof(payload) - 1];
+    memcpy(batch + BATCH_HEADER_SIZE, payload, sizeof(payload) - 1);
+    batch_seal(bytes_of(batch, sizeof(batch)), 1, number << 32, number << 32);
+    buffer_append(out_row, batch, sizeof(batch));
+}
+
 /* Sizes around everything that matters: empty rows, batches, the first reservations, the reader's window. */
 static void make_record(uint64_t number, struct buffer *out_name, struct buffer *out_row)
 {
     struct random random = {number * 0x1234567};
     buffer_printf(out_name, "record %" PRIu64, number);
+    if (random_once_in(&random, 10))
+        make_forged_batch(number, out_row);
     uint64_t size = random_below(&random, 200);
     if (random_once_in(&random, 30))
         size = random_below(&random, 100 * 1000);
@@ -317,6 +329,9 @@ static bool step(struct world *world)
     case 12:
         return step_write(world);
     default:
+        for (uint64_t more = draw(world, 5); more > 0; more--)
+            if (!step_append(world))
+                return false;
         return step_append(world);
     }
 }
