@@ -102,8 +102,9 @@ static enum status write_header(struct file *file, uint64_t start, actor_t actor
 }
 
 /*
- * A new current segment at log->written. If that fails, everything is as before; durably so: batches go on in the
- * older segment, and recovery must not meet a file that claims to begin in their midst.
+ * A new current segment at log->written. If that fails, everything is as before; durably so:
+ * batches go on in the older segment, and recovery must not meet a file that claims to begin in
+ * their midst.
  */
 static enum status segment_begin(struct log *log)
 {

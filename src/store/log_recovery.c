@@ -86,7 +86,10 @@ static enum status disk_failed(struct scan *scan, uint64_t start, enum status st
 
 /* ---- the unbroken part ----------------------------------------------------------------------- */
 
-/* Replays what stands at found.end and after in this segment. Where it breaks off: STATUS_CORRUPT with a reason. */
+/*
+ * Replays what stands at found.end and after in this segment. Where it breaks off: STATUS_CORRUPT
+ * with a reason.
+ */
 static enum status scan_batches(struct scan *scan, struct segment_reader *reader)
 {
     uint64_t start = reader->start;
@@ -189,7 +192,10 @@ static enum status scan_forward(struct scan *scan)
     return STATUS_OK;
 }
 
-/* Replays the unbroken part and judges what stands behind it: STATUS_OK with lost_bytes, or STATUS_CORRUPT. */
+/*
+ * Replays the unbroken part and judges what stands behind it: STATUS_OK with lost_bytes, or
+ * STATUS_CORRUPT.
+ */
 static enum status scan_run(struct scan *scan)
 {
     enum status status = scan_init(scan);
@@ -237,8 +243,8 @@ static enum status cut_segment(struct files *files, const struct log_place *plac
 }
 
 /*
- * Before anything is cut off, no claim of more may be on its way to the disk: one that comes back after a power cut
- * would make the shorter log look damaged.
+ * Before anything is cut off, no claim of more may be on its way to the disk: one that comes back
+ * after a power cut would make the shorter log look damaged.
  */
 static enum status pin_synced(struct scan *scan)
 {
@@ -262,8 +268,9 @@ static enum status pin_synced(struct scan *scan)
 }
 
 /*
- * What was replayed will be shown to clients, so it becomes durable first. The lost segments go before the tail of the
- * last good one, the newest first: a crash on the way leaves a lost tail again, never a gap that looks like damage.
+ * What was replayed will be shown to clients, so it becomes durable first. The lost segments go
+ * before the tail of the last good one, the newest first: a crash on the way leaves a lost tail
+ * again, never a gap that looks like damage.
  */
 static enum status make_it_so(struct scan *scan)
 {
@@ -313,7 +320,10 @@ static void report_hole(struct scan *scan, uint64_t start, uint64_t from, uint64
     scan->found.lost_bytes += to - from;
 }
 
-/* Goes to the next whole batch wherever it stands, reporting what was skipped. STATUS_ABSENT at the end. */
+/*
+ * Goes to the next whole batch wherever it stands, reporting what was skipped. STATUS_ABSENT at the
+ * end.
+ */
 static enum status salvage_next(struct scan *scan, struct segment_reader *reader,
                                 struct batch *out_batch)
 {

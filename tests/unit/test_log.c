@@ -386,7 +386,10 @@ static void test_a_rotation_without_room_changes_nothing(void **state)
     teardown(&f);
 }
 
-/* The file that it began may come back after a power cut, and must not stand in the way of what was written since. */
+/*
+ * The file that it began may come back after a power cut, and must not stand in the way of what was
+ * written since.
+ */
 static void test_a_rotation_without_room_leaves_nothing(void **state)
 {
     (void)state;
@@ -438,7 +441,10 @@ static void test_damage_is_told_and_what_is_whole_is_saved(void **state)
     teardown(&f);
 }
 
-/* A claim that was on its way to the disk when a tail was cut off must not come back and turn it into damage. */
+/*
+ * A claim that was on its way to the disk when a tail was cut off must not come back and turn it
+ * into damage.
+ */
 static void test_an_old_claim_does_not_come_back(void **state)
 {
     (void)state;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random worlds for the log: several lives on one disk, each ended by a crash, a power cut, an error or a flipped bit at
- * any step. The world remembers every record that it gave to the log and what the log said of it; after each start the
- * replay must be just that. Fails with the seed; `test_log_recovery SEED` tells that world's story.
+ * Random worlds for the log: several lives on one disk, each ended by a crash, a power cut, an
+ * error or a flipped bit at any step. The world remembers every record that it gave to the log and
+ * what the log said of it; after each start the replay must be just that. Fails with the seed;
+ * `test_log_recovery SEED` tells that world's story.
  */
 #include <inttypes.h>
 #include <setjmp.h>
@@ -90,7 +91,10 @@ static uint64_t draw(struct world *world, uint64_t limit)
 
 /* ---- records --------------------------------------------------------------------------------- */
 
-/* A client's value may well be a whole batch, with a bold claim: only its place shows that it is none of the log's. */
+/*
+ * A client's value may well be a whole batch, with a bold claim: only its place shows that it is
+ * none of the log's.
+ */
 static void make_forged_batch(uint64_t number, struct buffer *out_row)
 {
     static const char payload[] = "\1\1xy";
@@ -100,7 +104,10 @@ static void make_forged_batch(uint64_t number, struct buffer *out_row)
     buffer_append(out_row, batch, sizeof(batch));
 }
 
-/* Sizes around everything that matters: empty rows, batches, the first reservations, the reader's window. */
+/*
+ * Sizes around everything that matters: empty rows, batches, the first reservations, the reader's
+ * window.
+ */
 static void make_record(uint64_t number, struct buffer *out_name, struct buffer *out_row)
 {
     struct random random = {number * 0x1234567};
@@ -198,7 +205,10 @@ static enum status verify(struct world *world)
     return status;
 }
 
-/* Opens the log and checks what it says. STATUS_OK: the world goes on with it; else nothing has changed. */
+/*
+ * Opens the log and checks what it says. STATUS_OK: the world goes on with it; else nothing has
+ * changed.
+ */
 static enum status open_log(struct world *world)
 {
     struct log_replay replay = {on_row, world};
@@ -470,7 +480,10 @@ static void check_salvage(struct world *world, const struct flip *flip)
     buffer_deinit(&report);
 }
 
-/* Damage below what is known to be durable is told, and nothing is changed; any other is a lost tail. */
+/*
+ * Damage below what is known to be durable is told, and nothing is changed; any other is a lost
+ * tail.
+ */
 static void flip_and_open(struct world *world)
 {
     struct flip flip;
