@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The files of a real directory. All names are relative to one descriptor, so the directory may be moved. */
+/*
+ * The files of a real directory. All names are relative to one descriptor, so the directory may be
+ * moved.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -110,7 +113,10 @@ static enum status posix_write(struct file *file, uint64_t at, struct bytes data
     return STATUS_OK;
 }
 
-/* Not tried again after an error: the kernel may have dropped the pages, and a second try would lie. */
+/*
+ * Not tried again after an error: the kernel may have dropped the pages, and a second try would
+ * lie.
+ */
 static enum status posix_sync(struct file *file)
 {
     return status_of(fdatasync(descriptor_of(file)));
@@ -231,7 +237,9 @@ static enum status posix_list(struct files *files, struct buffer *out_names)
     return status;
 }
 
-/* The file LOCK is made once and never replaced, so its inode tells the directory from its copies. */
+/*
+ * The file LOCK is made once and never replaced, so its inode tells the directory from its copies.
+ */
 static enum status posix_lock(struct files *files, uint64_t *out_mark)
 {
     struct posix_files *self = posix_files(files);
@@ -289,7 +297,10 @@ static const struct files_ops posix_ops = {
     .free = posix_free,
 };
 
-/* A new directory survives a power cut only if the one above knows it durably. Cuts the path. False with errno. */
+/*
+ * A new directory survives a power cut only if the one above knows it durably. Cuts the path. False
+ * with errno.
+ */
 static bool sync_above(char *path)
 {
     char *slash = strrchr(path, '/');
