@@ -227,7 +227,7 @@ static void guest_failed(void *context, const char *reason)
 }
 
 /* host.close */
-static void session_close(void *context, struct session *session, bool now)
+static void close_session(void *context, struct session *session, bool now)
 {
     (void)context;
     client_end(session->connection, now);
@@ -391,7 +391,7 @@ static enum status open_node(struct runtime *runtime, struct buffer *out_error)
         .executable = runtime->options->executable,
         .memory_total = machine_memory(),
         .cpu_time = machine_cpu_time,
-        .close = session_close,
+        .close = close_session,
         .context = runtime,
     };
     machine_random(host.random, sizeof(host.random));

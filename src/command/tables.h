@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The tables of commands in this folder, one for each file; commands.c lists all tables there are.
+/*
+ * The tables of commands, one for each file of handlers; commands.c lists those that the server
+ * has.
  */
 #ifndef COMMAND_TABLES_H
 #define COMMAND_TABLES_H
@@ -8,5 +10,7 @@
 
 extern const struct command string_commands[];
 extern const struct command key_commands[];
+extern const struct command expire_commands[];
+extern const struct command keyspace_commands[];
 
 #endif
