@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The files of a real directory. All names are relative to one descriptor, so the directory may be
- * moved.
- */
+/* The files of a real directory. All names are relative to one descriptor, so the directory may be moved. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -113,10 +110,7 @@ static enum status posix_write(struct file *file, uint64_t at, struct bytes data
     return STATUS_OK;
 }
 
-/*
- * Not tried again after an error: the kernel may have dropped the pages, and a second try would
- * lie.
- */
+/* Not tried again after an error: the kernel may have dropped the pages, and a second try would lie. */
 static enum status posix_sync(struct file *file)
 {
     return status_of(fdatasync(descriptor_of(file)));
@@ -237,23 +231,18 @@ static enum status posix_list(struct files *files, struct buffer *out_names)
     return status;
 }
 
-/*
- * The file LOCK is made once and never replaced, so its inode tells the directory from its copies.
- */
+/* The file LOCK is made once and never replaced, so its inode tells the directory from its copies. */
 static enum status posix_lock(struct files *files, uint64_t *out_mark)
 {
     struct posix_files *self = posix_files(files);
-    struct stat stat;
-    if (self->lock != NO_DESCRIPTOR) { /* ours already */
-        if (fstat(self->lock, &stat) != 0)
-            return STATUS_IO;
-        *out_mark = (uint64_t)stat.st_ino;
-        return STATUS_OK;
-    }
-    int descriptor = openat(self->directory, "LOCK", O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    bool again = self->lock != NO_DESCRIPTOR;
+    int descriptor = self->lock;
+    if (!again)
+        descriptor = openat(self->directory, "LOCK", O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
     if (descriptor < 0)
         return status_of_errno(errno);
     enum status status = STATUS_OK;
+    struct stat stat;
     if (flock(descriptor, LOCK_EX | LOCK_NB) != 0)
         status = errno == EWOULDBLOCK ? STATUS_LOCKED : STATUS_IO;
     else if (fstat(descriptor, &stat) != 0)
@@ -261,7 +250,8 @@ static enum status posix_lock(struct files *files, uint64_t *out_mark)
     else
         status = posix_sync_directory(files); /* else a power cut makes us look like a copy */
     if (status != STATUS_OK) {
-        close(descriptor);
+        if (!again)
+            close(descriptor);
         return status;
     }
     self->lock = descriptor;
@@ -297,10 +287,7 @@ static const struct files_ops posix_ops = {
     .free = posix_free,
 };
 
-/*
- * A new directory survives a power cut only if the one above knows it durably. Cuts the path. False
- * with errno.
- */
+/* A new directory survives a power cut only if the one above knows it durably. Cuts the path. False with errno. */
 static bool sync_above(char *path)
 {
     char *slash = strrchr(path, '/');
