@@ -102,7 +102,7 @@ static void hundreds_of_commands_find_themselves(void **state)
 {
     (void)state;
     static struct command many[401];
-    static char names[400][16];
+    static char names[400][24];
     for (int i = 0; i < 400; i++) {
         snprintf(names[i], sizeof names[i], "command%d", i);
         many[i] = (struct command){.name = names[i], .handler = nothing};

@@ -8,7 +8,7 @@
 
 #include "base/memory.h"
 #include "node/dispatch.h"
-#include "support/node_world.h"
+#include "doubles/node_world.h"
 
 static struct world *begin(struct peer **out_peer)
 {

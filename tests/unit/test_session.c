@@ -8,7 +8,7 @@
 
 #include "command/command_syntax.h"
 #include "security/password.h"
-#include "support/node_world.h"
+#include "doubles/node_world.h"
 
 #define WRONG  "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
 #define NOAUTH "-NOAUTH Authentication required.\r\n"

@@ -5,8 +5,8 @@
  * written may wait for a sync. The commands of its own table say what they do: get k, set k v, both
  * k k, slow n, fail.
  */
-#ifndef SUPPORT_NODE_WORLD_H
-#define SUPPORT_NODE_WORLD_H
+#ifndef DOUBLES_NODE_WORLD_H
+#define DOUBLES_NODE_WORLD_H
 
 #include "node/node.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "support/node_world.h"
+#include "doubles/node_world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,15 +35,14 @@ static struct world *world_of(const struct txn *txn)
 void txn_init(struct txn *txn, struct store *store, struct arena *arena)
 {
     *txn = (struct txn){.store = store, .arena = arena};
-    txn->rows_end = &txn->rows;
     store->world.transactions++;
 }
 
 void txn_begin(struct txn *txn, uint64_t now_ms)
 {
     txn->now_ms = now_ms;
-    txn->rows = NULL;
-    txn->rows_end = &txn->rows;
+    txn->staged = NULL;
+    txn->staged_count = 0;
     txn->gate = 0;
     txn->run++;
     assert_true(txn->run <= TXN_RUNS_MAX);
@@ -125,10 +124,10 @@ enum status txn_get(struct txn *txn, struct bytes name, struct bytes *out_row)
 
 void txn_stage(struct txn *txn, struct bytes name, struct bytes row)
 {
-    struct txn_row *staged = arena_alloc(txn->arena, sizeof(*staged));
-    *staged = (struct txn_row){.name = name, .staged = row};
-    *txn->rows_end = staged;
-    txn->rows_end = &staged->next;
+    if (!txn->staged)
+        txn->staged = arena_alloc(txn->arena, WORLD_ROWS_MAX * sizeof(*txn->staged));
+    assert_true(txn->staged_count < WORLD_ROWS_MAX);
+    txn->staged[txn->staged_count++] = (struct txn_row){name, row};
 }
 
 static struct bytes copy(struct bytes bytes)
@@ -155,15 +154,15 @@ static struct world_row *put(struct world *world, struct bytes name, struct byte
 enum status txn_commit(struct txn *txn)
 {
     struct world *world = world_of(txn);
-    if (!txn->rows)
+    if (txn->staged_count == 0)
         return STATUS_OK;
     if (world->disk_full)
         return STATUS_DISK_FULL;
     if (world->throttled)
         return STATUS_THROTTLED;
     world->position++;
-    for (struct txn_row *row = txn->rows; row; row = row->next) {
-        struct world_row *held = put(world, row->name, row->staged);
+    for (uint32_t i = 0; i < txn->staged_count; i++) {
+        struct world_row *held = put(world, txn->staged[i].name, txn->staged[i].row);
         held->gate = world->position;
         held->cold = false;
     }
