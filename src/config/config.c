@@ -139,6 +139,21 @@ static void print_text(const char *text, struct buffer *out)
     }
 }
 
+/* "no, everysec, always. ", as a paragraph of a comment. */
+static void print_words(const struct option_word *word, struct buffer *out)
+{
+    size_t column = 0;
+    for (; word->name != NULL; word++) {
+        column += strlen(word->name) + 2;
+        if (column > RULE_WIDTH) {
+            buffer_truncate(out, buffer_size(out) - 1);
+            buffer_printf(out, "\n# ");
+            column = strlen(word->name) + 2;
+        }
+        buffer_printf(out, "%s%s", word->name, word[1].name != NULL ? ", " : ". ");
+    }
+}
+
 /* What may stand there: "# Seconds, 0 to 2147483647. Fixed at start." */
 static void print_bounds(const struct option *option, struct buffer *out)
 {
@@ -146,9 +161,7 @@ static void print_bounds(const struct option *option, struct buffer *out)
     if (option->unit != NULL)
         buffer_printf(out, "%c%s, ", toupper((unsigned char)option->unit[0]), option->unit + 1);
     if (option->type == OPTION_ENUM) {
-        for (const struct option_word *word = option->words; word->name != NULL; word++)
-            buffer_printf(out, "%s%s", word == option->words ? "" : ", ", word->name);
-        buffer_printf(out, ". ");
+        print_words(option->words, out);
     } else if (option->type == OPTION_BOOL) {
         buffer_printf(out, "yes, no. ");
     } else if (option->type == OPTION_INTEGER || option->type == OPTION_SIZE) {

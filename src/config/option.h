@@ -36,7 +36,7 @@ struct option {
     int64_t min, max;     /* of integers and sizes */
     const char *unit;     /* NULL: none */
     const struct option_word *words;
-    const char *text; /* lines for people, each at most 76 columns */
+    const char *text; /* lines for people, each at most 84 columns */
 };
 
 /* STATUS_INVALID with Redis's reason in out_error; the setting is then as it was. */
