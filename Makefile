@@ -1,29 +1,40 @@
 # SPDX-License-Identifier: MIT
-# make run    a node on 127.0.0.1:6379, data in ./data       make test   everything that must hold, on this machine
-# make        build/shoal-server                              make help   the other targets
+# make run    a node on 127.0.0.1:6379, data in ./data
+# make test   everything that must hold, on this machine
+# make        build/shoal-server
+# make help   the other targets
 
-CC ?= gcc
+ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
+CC = gcc
 KIND ?= release
 OUT := build/$(KIND)
 VERSION := 0.1.0
 
 FLAGS_release := -O2 -g -DSHOAL_JEMALLOC
 FLAGS_debug := -O0 -g3
-FLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+FLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=all
 FLAGS_tsan := -O1 -g -fsanitize=thread
 LIBS_release := -ljemalloc
 
 CFLAGS := -std=c11 -D_GNU_SOURCE -Isrc -DSHOAL_VERSION='"$(VERSION)"' -MMD -MP \
-	-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-align \
-	-Wwrite-strings -Wvla -Wno-missing-field-initializers $(FLAGS_$(KIND))
+	-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wcast-align -Wwrite-strings -Wvla -Wno-missing-field-initializers $(FLAGS_$(KIND))
 LDFLAGS := $(filter -fsanitize%,$(FLAGS_$(KIND))) -pthread
 LDLIBS := -lrocksdb -levent_core -lcrypto -lxxhash -lm $(LIBS_$(KIND))
 
 SOURCES := $(sort $(wildcard src/*/*.c) $(filter-out src/main.c,$(wildcard src/*.c)))
 OBJECTS := $(SOURCES:src/%.c=$(OUT)/%.o)
+TEST_SOURCES := $(sort $(wildcard tests/sim/*.c tests/support/*.c))
+TEST_OBJECTS := $(TEST_SOURCES:tests/%.c=$(OUT)/tests/%.o)
+DOUBLES := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(wildcard tests/doubles/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all debug asan tsan unit clean
+.PHONY: all help run test lint unit unit-build sim conversation process bench debug asan tsan \
+	kill powercut diskfull docs install clean
 all: build/shoal-server
 
 build/shoal-server: $(OUT)/shoal-server
@@ -39,21 +50,92 @@ $(OUT)/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
 
-debug asan tsan:
-	$(MAKE) KIND=$@ build/$@/shoal-server
+help: # this list
+	@echo 'make [KIND=release|debug|asan|tsan] [TARGET], TARGET one of:'
+	@sed -n 's/^\([a-z][a-z ]*\):[^#]*# /  \1\t/p' Makefile | expand -t 26
 
-# One unit test: make KIND=asan unit/test_row. All of them: make KIND=asan unit
-$(OUT)/unit/%: tests/unit/%.c $(OUT)/shoal.a
+run: # install what is missing, build, start a node on 127.0.0.1:6379 with its data in ./data
+	@deps/install.sh build
+	@$(MAKE) --no-print-directory all
+	@mkdir -p data
+	@exec build/shoal-server --bind 127.0.0.1 --port 6379 --dir data
+
+test: # everything that must hold; the last line counts
+	@.ci/run
+
+debug asan tsan: # that kind of build: build/KIND/shoal-server
+	@$(MAKE) --no-print-directory KIND=$@ build/$@/shoal-server
+
+lint: # layers, forbidden calls, sizes, layout
+	@scripts/lint.py
+
+# The simulator and the test doubles, for whichever test uses them.
+$(OUT)/tests.a: $(TEST_OBJECTS)
+	@rm -f $@ && ar rcs $@ $^
+
+$(OUT)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -Itests -o $@ $< $(filter-out $<,$(filter %.c,$^)) $(OUT)/shoal.a $(LDFLAGS) -lcmocka $(LDLIBS)
+	$(CC) $(CFLAGS) -Itests -c -o $@ $<
+
+# One unit test: make KIND=asan unit/test_row
+$(OUT)/unit/%: tests/unit/%.c $(OUT)/tests.a $(OUT)/shoal.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -Itests -o $@ $(filter-out %.a,$^) $(filter %.a,$^) $(LDFLAGS) -lcmocka $(LDLIBS)
+
+# Some stand on a double of the store instead of the real one.
+standing_on = $(patsubst tests/%.c,$(OUT)/%,$(shell grep -ls '"doubles/$(1).h"' tests/unit/*.c))
+$(call standing_on,talk): $(OUT)/tests/doubles/talk.o
+$(call standing_on,talk) $(call standing_on,fake_txn): $(OUT)/tests/doubles/fake_txn.o
+$(call standing_on,node_world): $(OUT)/tests/doubles/node_world.o
 
 unit/%: $(OUT)/unit/%
 	$<
 
-unit: $(UNIT:%=$(OUT)/unit/%)
-	@for test in $^; do $$test || exit 1; done
+unit-build: $(UNIT:%=$(OUT)/unit/%)
 
-clean:
+unit: # the unit tests: make KIND=asan unit
+	@scripts/test.py unit-$(KIND)
+
+# main() is in tests/sim/main.c, found in the archive.
+$(OUT)/shoal-sim: $(OUT)/tests.a $(OUT)/shoal.a
+	$(CC) -o $@ $^ $(LDFLAGS) -lcmocka $(LDLIBS)
+
+SEEDS ?= 300
+sim: $(OUT)/shoal-sim # simulated disks that crash, tear and flip bits: make sim SEEDS=100000
+	$< --seeds $(SEEDS)
+
+conversation: all # the same conversations with redis-server and with Shoal
+	@tests/conversation/run.py $(ONLY)
+
+process: all # real processes: started, killed, filled up: make process ONLY=bit
+	@tests/process/run.py $(ONLY)
+
+ROUNDS ?= 50
+kill powercut diskfull: all # that fault, again and again: make powercut ROUNDS=50
+	@tests/process/run.py --rounds $(ROUNDS) $@
+
+bench: # Shoal beside redis-server: make bench ARGS='--quick --only set'
+	@deps/install.sh build bench
+	@$(MAKE) --no-print-directory all
+	@scripts/bench.py $(ARGS)
+
+docs: all # write again what is derived from the code: conf/shoal.conf, docs/commands.md
+	build/shoal-server --print-conf >conf/shoal.conf.new && mv conf/shoal.conf.new conf/shoal.conf
+	scripts/commands.py >docs/commands.md.new && mv docs/commands.md.new docs/commands.md
+
+PREFIX ?= /usr/local
+CONFIG ?= /etc/shoal
+UNITS ?= /lib/systemd/system
+install: all # program, man page, unit, configuration: DESTDIR= PREFIX=/usr/local CONFIG=/etc/shoal
+	install -D -m 755 build/shoal-server $(DESTDIR)$(PREFIX)/bin/shoal-server
+	install -D -m 644 docs/shoal-server.8 $(DESTDIR)$(PREFIX)/share/man/man8/shoal-server.8
+	install -d $(DESTDIR)$(UNITS)
+	sed 's|@PREFIX@|$(PREFIX)|; s|@CONFIG@|$(CONFIG)|' conf/shoal.service \
+		>$(DESTDIR)$(UNITS)/shoal.service
+	test -e $(DESTDIR)$(CONFIG)/shoal.conf || \
+		install -D -m 640 conf/shoal.conf $(DESTDIR)$(CONFIG)/shoal.conf
+
+clean: # build/ away; data stays
 	rm -rf build
 
--include $(OBJECTS:.o=.d) $(OUT)/main.d $(wildcard $(OUT)/unit/*.d)
+-include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(DOUBLES:.o=.d) $(OUT)/main.d $(wildcard $(OUT)/unit/*.d)

@@ -12,7 +12,8 @@ struct bytes command_error_text(enum status status)
     case STATUS_ABSENT:
         return BYTES("ERR no such key");
     case STATUS_DISK_FULL:
-        return BYTES("MISCONF Errors writing to the AOF file: No space left on device");
+        return BYTES("MISCONF Errors writing to the log: No space left on device. Commands that "
+                     "may change data are refused until there is room; reading goes on.");
     case STATUS_OUT_OF_MEMORY:
         return BYTES("OOM command not allowed when used memory > 'maxmemory'.");
     case STATUS_IO:

@@ -31,8 +31,9 @@ static enum request_result malformed(struct request_parser *parser, const char *
 }
 
 /*
- * The line that begins at parser->parsed, up to a byte `mark`. Each byte is looked at once, however often this is called.
- * Whether a line is too long must not depend on how it was split, so what stands behind the limit is not looked at.
+ * The line that begins at parser->parsed, up to a byte `mark`. Each byte is looked at once, however
+ * often this is called. Whether a line is too long must not depend on how it was split, so what
+ * stands behind the limit is not looked at.
  */
 static enum request_result find_line(struct request_parser *parser, struct bytes stream, char mark,
                                      const struct request_limits *limits, const char *too_big,
@@ -53,7 +54,8 @@ static enum request_result find_line(struct request_parser *parser, struct bytes
     return REQUEST_READY;
 }
 
-/* Any header, also one that is incomplete or wrong. As in Redis, the byte after CR is skipped unseen. */
+/* Any header, also one that is incomplete or wrong. As in Redis, the byte after CR is skipped
+ * unseen. */
 static enum request_result read_header_slow(struct request_parser *parser, struct bytes stream,
                                             const struct request_limits *limits,
                                             const char *too_big, struct header *out_header)
@@ -163,7 +165,7 @@ static enum request_result finish(struct request_parser *parser, struct bytes st
     return REQUEST_READY;
 }
 
-/* ---- inline commands -------------------------------------------------------------------------------------------------- */
+/* ---- inline commands ---- */
 
 static bool is_blank(char c)
 {
@@ -191,7 +193,8 @@ static size_t unescape(const char *at, const char *end, char *out_char)
     return 1;
 }
 
-/* From behind the opening quote to behind the closing one, which a blank or the end must follow: else NULL. */
+/* From behind the opening quote to behind the closing one, which a blank or the end must follow:
+ * else NULL. */
 static const char *copy_quoted(const char *at, const char *end, char quote, char **out)
 {
     while (at < end && *at != quote) {
@@ -207,7 +210,8 @@ static const char *copy_quoted(const char *at, const char *end, char quote, char
     return at + 1;
 }
 
-/* One argument, which begins at `at`; NULL for unbalanced quotes. Ends at what Redis ends it: not every blank does. */
+/* One argument, which begins at `at`; NULL for unbalanced quotes. Ends at what Redis ends it: not
+ * every blank does. */
 static const char *copy_argument(const char *at, const char *end, char **out)
 {
     while (at < end && *at != ' ' && *at != '\n' && *at != '\r' && *at != '\t') {
@@ -264,7 +268,7 @@ static enum request_result parse_inline(struct request_parser *parser, struct by
     return result;
 }
 
-/* ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- both ---- */
 
 enum request_result request_parse(struct request_parser *parser, struct bytes stream,
                                   const struct request_limits *limits, struct arena *arena,

@@ -28,7 +28,8 @@ struct request_span {
     size_t size;
 };
 
-/* What is known of the request at the front of the stream, kept between calls. All zeros before the first. */
+/* What is known of the request at the front of the stream, kept between calls. All zeros before the
+ * first. */
 struct request_parser {
     struct bytes
         *argv; /* of a READY request, in the arena: borrowed from the bytes given, or the arena */
@@ -47,16 +48,16 @@ void request_parser_deinit(struct request_parser *parser);
 
 /*
  * `stream` begins with the request that is being parsed; on later calls it holds at least the same
- * bytes (perhaps elsewhere in memory) and more behind. READY: *out_used bytes belong to the request:
- * drop them before the next call, when the arguments are no longer needed. The arena holds argv; it
- * may be cleared after INCOMPLETE.
+ * bytes (perhaps elsewhere in memory) and more behind. READY: *out_used bytes belong to the
+ * request: drop them before the next call, when the arguments are no longer needed. The arena holds
+ * argv; it may be cleared after INCOMPLETE.
  */
 enum request_result request_parse(struct request_parser *parser, struct bytes stream,
                                   const struct request_limits *limits, struct arena *arena,
                                   size_t *out_used);
 
-/* How many bytes more than `have` the argument being read needs: to read them at once where they are
- * to stand. 0: unknown. */
+/* How many bytes more than `have` the argument being read needs: to read them at once where they
+ * are to stand. 0: unknown. */
 size_t request_wants(const struct request_parser *parser, size_t have);
 
 #endif

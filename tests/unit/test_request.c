@@ -17,8 +17,9 @@ static const struct request_limits open_limits = {1024 * 1024, 512 * 1024 * 1024
 static const struct request_limits before_auth = {10, 16 * 1024, 64 * 1024, false};
 
 /*
- * Feeds `stream` in pieces which end at the given points and at its end, each time from a fresh block of exactly that
- * size, as one that has moved; writes what comes out as text: each argument in brackets, a request a line.
+ * Feeds `stream` in pieces which end at the given points and at its end, each time from a fresh
+ * block of exactly that size, as one that has moved; writes what comes out as text: each argument
+ * in brackets, a request a line.
  */
 struct reader {
     const struct request_limits *limits;
@@ -165,7 +166,8 @@ static void array_errors(void **state)
     expect("*1\r\n1\r\n", "ERR Protocol error: expected '$', got '1'");
     expect("*1\r\n:1\r\n", "ERR Protocol error: expected '$', got ':'");
     expect("*1\r\n\r\n", "ERR Protocol error: expected '$', got '\r'");
-    /* As Redis: the two bytes behind an argument and the one behind CR are skipped, whatever they are. */
+    /* As Redis: the two bytes behind an argument and the one behind CR are skipped, whatever they
+     * are. */
     expect("*1\rx$1\ryzab*1\r\n$1\r\nc\r\n", "[z]\n[c]\n");
 }
 
@@ -269,7 +271,8 @@ static void wants_what_the_argument_lacks(void **state)
     reader_deinit(&reader);
 }
 
-/* A request a byte at a time costs each byte once: what was searched and understood is not looked at again. */
+/* A request a byte at a time costs each byte once: what was searched and understood is not looked
+ * at again. */
 static void resuming_does_not_look_back(void **state)
 {
     (void)state;
