@@ -30,6 +30,7 @@ SOURCES := $(sort $(wildcard src/*/*.c) $(filter-out src/main.c,$(wildcard src/*
 OBJECTS := $(SOURCES:src/%.c=$(OUT)/%.o)
 TEST_SOURCES := $(sort $(wildcard tests/sim/*.c tests/support/*.c))
 TEST_OBJECTS := $(TEST_SOURCES:tests/%.c=$(OUT)/tests/%.o)
+DOUBLES := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(wildcard tests/doubles/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
 .PHONY: all help run test lint unit unit-build sim conversation process bench debug asan tsan \
@@ -79,7 +80,13 @@ $(OUT)/tests/%.o: tests/%.c
 # One unit test: make KIND=asan unit/test_row
 $(OUT)/unit/%: tests/unit/%.c $(OUT)/tests.a $(OUT)/shoal.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -Itests -o $@ $^ $(LDFLAGS) -lcmocka $(LDLIBS)
+	$(CC) $(CFLAGS) -Itests -o $@ $(filter-out %.a,$^) $(filter %.a,$^) $(LDFLAGS) -lcmocka $(LDLIBS)
+
+# Some stand on a double of the store instead of the real one.
+standing_on = $(patsubst tests/%.c,$(OUT)/%,$(shell grep -ls '"doubles/$(1).h"' tests/unit/*.c))
+$(call standing_on,talk): $(OUT)/tests/doubles/talk.o
+$(call standing_on,talk) $(call standing_on,fake_txn): $(OUT)/tests/doubles/fake_txn.o
+$(call standing_on,node_world): $(OUT)/tests/doubles/node_world.o
 
 unit/%: $(OUT)/unit/%
 	$<
@@ -131,4 +138,4 @@ install: all # program, man page, unit, configuration: DESTDIR= PREFIX=/usr/loca
 clean: # build/ away; data stays
 	rm -rf build
 
--include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(OUT)/main.d $(wildcard $(OUT)/unit/*.d)
+-include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(DOUBLES:.o=.d) $(OUT)/main.d $(wildcard $(OUT)/unit/*.d)

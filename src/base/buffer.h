@@ -8,8 +8,8 @@
 #include "base/bytes.h"
 
 struct buffer {
-    char *block;     /* NULL until first used */
-    size_t start;    /* of what is not consumed yet */
+    char *block;  /* NULL until first used */
+    size_t start; /* of what is not consumed yet */
     size_t end;
     size_t capacity; /* of block */
 };

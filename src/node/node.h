@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One node: store, sessions, commands, wired, and driven from outside: bytes in, bytes out, a tick, a deadline. It has no
- * socket, no thread and no clock of its own, so several live in one test process.
+ * One node: store, sessions, commands, wired, and driven from outside: bytes in, bytes out, a tick,
+ * a deadline. It has no socket, no thread and no clock of its own, so several live in one test
+ * process.
  *
- * A turn: node_receive for each session with bytes, node_tick if its deadline has come, then node_turn_end, which writes
- * the log's batch, and only then names the sessions whose output may be sent.
+ * A turn: node_receive for each session with bytes, the workers' poll, node_tick if its deadline
+ * has come, then node_turn_end, which writes the log's batch, and only then names the sessions
+ * whose output may be sent.
  */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
@@ -23,31 +25,32 @@ struct host {
     struct tier *tier;
     struct workers *workers;
     struct journal *journal;
-    uint64_t random[2];               /* chance, once */
+    uint64_t random[2]; /* chance, once */
     int64_t process_id;
     const char *executable;
-    uint64_t memory_total;            /* of the machine or the control group; 0 unknown */
+    uint64_t memory_total; /* of the machine or the control group; 0 unknown */
     void (*cpu_time)(void *context, uint64_t *out_system_us, uint64_t *out_user_us);
-    /* The session is to be closed: its output is sent, or `now` says not to wait. The answer is node_closed, not before the
-     * call returns. */
+    /* The session is to be closed: its output is sent, or `now` says not to wait. Told once; the
+     * answer is node_closed, not before the call returns. */
     void (*close)(void *context, struct session *session, bool now);
     void *context;
 };
 
 MUST_CHECK enum status node_open(const struct host *host, struct config *config,
-                                 const struct command *const *tables, uint64_t now_ms, struct node **out,
-                                 struct buffer *out_error);
+                                 const struct command *const *tables, uint64_t now_ms,
+                                 struct node **out, struct buffer *out_error);
 
 /* A clean stop. */
 MUST_CHECK enum status node_close(struct node *node);
 
-struct session *node_accepted(struct node *node, const char *address, const char *local_address, uint64_t now_ms);
+struct session *node_accepted(struct node *node, const char *address, const char *local_address,
+                              uint64_t now_ms);
 
 /* Bytes from a client. All are taken: what is not yet a whole request is kept. */
 void node_receive(struct node *node, struct session *session, struct bytes bytes, uint64_t now_ms);
 
-/* Where to read the next bytes instead, when a large argument is under way: room for *out_size bytes in the session, to be
- * followed by node_received; NULL where there is no such wish. */
+/* Where to read the next bytes instead, when a large argument is under way: room for *out_size
+ * bytes in the session, to be followed by node_received; NULL where there is no such wish. */
 char *node_room(struct node *node, struct session *session, size_t *out_size);
 void node_received(struct node *node, struct session *session, size_t size, uint64_t now_ms);
 
@@ -57,8 +60,9 @@ void node_closed(struct node *node, struct session *session);
 void node_tick(struct node *node, uint64_t now_ms);
 uint64_t node_deadline_ms(const struct node *node);
 
-/* Ends the turn. An error is final. Afterwards node_next_output gives each session that has something to send: bytes
- * session->output, the first session->output_free of it; node_sent says how much went out. */
+/* Ends the turn. An error is final. Afterwards node_next_output gives each session that has
+ * something new to send: bytes session->output, the first session->output_free of it; node_sent
+ * says how much went out. What did not go out is not named again: whoever has the socket knows. */
 MUST_CHECK enum status node_turn_end(struct node *node, uint64_t now_ms);
 struct session *node_next_output(struct node *node);
 void node_sent(struct node *node, struct session *session, size_t size);
@@ -66,6 +70,9 @@ void node_sent(struct node *node, struct session *session, size_t size);
 /* Whether a stop was asked for (SHUTDOWN). */
 bool node_stopping(const struct node *node);
 void node_stop(struct node *node);
+
+/* Its number, 48 bits: what other nodes know it by. */
+uint64_t node_id(const struct node *node);
 
 /* The bounds of rows in memory, given what the process uses: each 100 ms, from node_tick. */
 uint64_t node_rows_budget(const struct node *node);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A hybrid logical clock (Kulkarni et al. 2014): close to wall time, always ahead of every time it gave or was shown.
+ * A hybrid logical clock (Kulkarni et al. 2014): close to wall time, always ahead of every time it
+ * gave or was shown.
  */
 #ifndef ROW_CLOCK_H
 #define ROW_CLOCK_H

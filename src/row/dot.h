@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Events and what has been seen of them. An actor is a node in one epoch of its life; a dot is one event of an actor;
- * a version vector says, per actor, the newest event seen: it covers all earlier ones of that actor too.
- * An actor that may have forgotten some of its own events never goes on: the node takes a new epoch (Rule 1 of
- * docs/architecture.md). Times are hybrid logical (Kulkarni et al. 2014), so they also say which event is newest.
+ * Events and what has been seen of them. An actor is a node in one epoch of its life; a dot is one
+ * event of an actor; a version vector says, per actor, the newest event seen: it covers all earlier
+ * ones of that actor too. An actor that may have forgotten some of its own events never goes on:
+ * the node takes a new epoch (Rule 1 of docs/architecture.md). Times are hybrid logical (Kulkarni
+ * et al. 2014), so they also say which event is newest.
  */
 #ifndef ROW_DOT_H
 #define ROW_DOT_H
@@ -51,7 +52,10 @@ static inline bool vector_covers(const struct vector *vector, struct dot dot)
 /* Whether `a` covers each dot of `b`. */
 bool vector_covers_all(const struct vector *a, const struct vector *b);
 
-/* The join: per actor the newer. `out` has room for a->count + b->count dots and is neither of them. */
+/*
+ * The join: per actor the newer. `out` has room for a->count + b->count dots and is neither of
+ * them.
+ */
 void vector_join(const struct vector *a, const struct vector *b, struct vector *out);
 
 #endif

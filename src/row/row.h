@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A row: a small versioned register, the one thing that is stored, sent and merged. It is a dotted version vector set
- * (Preguiça et al. 2012): a version vector and the siblings, each a value with the dot of the write that made it. A row
- * without sibling and without live increments is a tombstone.
+ * A row: a small versioned register, the one thing that is stored, sent and merged. It is a dotted
+ * version vector set (Preguiça et al. 2012): a version vector and the siblings, each a value with
+ * the dot of the write that made it. A row without sibling and without live increments is a
+ * tombstone.
  *
- * Merging never chooses (choosing inside a merge is not associative): it keeps each sibling that the other side has
- * too, or has not seen. Reading chooses: the newest dot. Writing collapses: a plain write supersedes all that its
- * coordinator holds.
+ * Merging never chooses (choosing inside a merge is not associative): it keeps each sibling that
+ * the other side has too, or has not seen. Reading chooses: the newest dot. Writing collapses: a
+ * plain write supersedes all that its coordinator holds.
  *
- * Increments: `added` has per actor a running sum and the time of its last increment; each sibling, and `removed` for
- * deletes, remembers `added` as its writer saw it. value = base + sum(added - remembered). Of two sums of an actor the
- * one with the newer time counts, never the larger: there are decrements.
+ * Increments: `added` has per actor a running sum and the time of its last increment; each sibling,
+ * and `removed` for deletes, remembers `added` as its writer saw it. value = base + sum(added -
+ * remembered). Of two sums of an actor the one with the newer time counts, never the larger: there
+ * are decrements.
  *
- * Expiry: dotted entries, kept and superseded like siblings. A plain write makes an entry with its own dot (EXPIRY_NEVER
- * if it sets no time); EXPIRE and PERSIST make one with a dot of their own; a write that keeps the time to live makes
- * none. On reading the longest of the entries counts; no entry: it lives for ever. Expiry only hides: it makes no dot.
+ * Expiry: dotted entries, kept and superseded like siblings. A plain write makes an entry with its
+ * own dot (EXPIRY_NEVER if it sets no time); EXPIRE and PERSIST make one with a dot of their own; a
+ * write that keeps the time to live makes none. On reading the longest of the entries counts; no
+ * entry: it lives for ever. Expiry only hides: it makes no dot.
  *
- * `stable` below is a vector of events that every owner is known to have, with all that they supersede. What it covers
- * counts as covered by every vector and is left out of stored ones.
+ * `stable` below is a vector of events that every owner is known to have, with all that they
+ * supersede. What it covers counts as covered by every vector and is left out of stored ones.
  */
 #ifndef ROW_ROW_H
 #define ROW_ROW_H
@@ -29,17 +32,17 @@
 #include "row/dot.h"
 
 enum {
-    ROW_SIBLINGS_MAX = 4096,         /* in one encoded row: more is refused as damaged */
-    ROW_COLLAPSE_ABOVE = 16,         /* siblings: the coordinator's next write collapses more */
-    ROW_SIZE_MAX = 1024 * 1024,      /* of a name and its row together */
-    ROW_COMPACT_OVERHEAD = 24,       /* most bytes over the value: one sibling whose dot is the whole vector */
+    ROW_SIBLINGS_MAX = 4096,    /* and expiry entries, in one encoded row: more is damage */
+    ROW_COLLAPSE_ABOVE = 16,    /* siblings: the coordinator's next write collapses more */
+    ROW_SIZE_MAX = 1024 * 1024, /* of a name and its row together */
+    ROW_COMPACT_OVERHEAD = 24,  /* most bytes over the value in a common row (row_peek) */
 };
 
 #define EXPIRY_NEVER UINT64_MAX
 
 enum value_form {
     VALUE_STRING = 0,  /* the bytes are the string */
-    VALUE_CHUNKED = 1, /* a long string in chunk rows: struct chunked below, packed */
+    VALUE_CHUNKED = 1, /* a long string in chunk rows: packed by type/string.c */
     VALUE_CHUNK = 2,   /* in a chunk row: up to 4 KiB of the string */
     VALUE_FORMS,       /* how many there are; types to come stand before it */
 };
@@ -74,17 +77,17 @@ struct row {
     struct vector vector;
     struct sibling *siblings; /* sorted by dot_compare: the newest is the last */
     uint32_t sibling_count;
-    struct expiry *expiries;  /* sorted by dot_compare */
+    struct expiry *expiries; /* sorted by dot_compare */
     uint32_t expiry_count;
     struct increments added;
     struct increments removed;
 };
 
-/* ---- bytes ---------------------------------------------------------------------------------------------------- */
+/* ---- bytes ---------------------------------------------------------------------------------- */
 
 /*
- * Decodes any bytes, from a disk or a peer: STATUS_CORRUPT unless they are the one canonical encoding of a row.
- * The row borrows values from `bytes` and arrays from the arena.
+ * Decodes any bytes, from a disk or a peer: STATUS_CORRUPT unless they are the one canonical
+ * encoding of a row. The row borrows values from `bytes` and arrays from the arena.
  */
 MUST_CHECK enum status row_decode(struct bytes bytes, struct arena *arena, struct row *out);
 
@@ -92,8 +95,9 @@ MUST_CHECK enum status row_decode(struct bytes bytes, struct arena *arena, struc
 struct bytes row_encode(const struct row *row, struct arena *arena);
 
 /*
- * Looks at an encoded row without decoding it. True for the common row: one sibling whose dot is the whole vector, no
- * increments, and no expiry entry but the sibling's own. Then the outputs are set; *out_at_ms may be EXPIRY_NEVER.
+ * Looks at an encoded row without decoding it. True for the common row: one sibling whose dot is
+ * the whole vector, no increments, and no expiry entry but the sibling's own. Then the outputs are
+ * set; *out_at_ms may be EXPIRY_NEVER.
  */
 bool row_peek(struct bytes bytes, struct sibling *out_sibling, uint64_t *out_at_ms);
 
@@ -101,24 +105,44 @@ bool row_peek(struct bytes bytes, struct sibling *out_sibling, uint64_t *out_at_
 struct bytes row_encode_common(struct arena *arena, struct dot dot, enum value_form form,
                                struct bytes value, uint64_t at_ms);
 
-/* ---- merging -------------------------------------------------------------------------------------------------- */
+/* ---- merging -------------------------------------------------------------------------------- */
 
-/* The merge: commutative, associative, idempotent. `stable` may be NULL. The output borrows from both. */
+/*
+ * The merge: commutative, associative, idempotent. `stable` may be NULL; otherwise it covers
+ * whatever was left out of either row because it was stable. The output is canonical and borrows
+ * from both.
+ */
 void row_merge(const struct row *a, const struct row *b, const struct vector *stable,
                struct arena *arena, struct row *out);
 
-/* Drops vector entries and remembered sums that `stable` makes superfluous: the canonical form for storing. */
+/*
+ * Drops vector entries that `stable` makes superfluous, in place: the canonical form for storing.
+ * NULL: as it is.
+ */
 void row_canonical(struct row *row, const struct vector *stable);
 
 /*
- * Merges encoded rows: *out is one of the inputs where that is the result (the common case, decided without decoding),
- * else built in the arena. STATUS_CORRUPT if either is no row.
+ * Merges encoded rows: *out is one of the inputs where that is the result (the common case, decided
+ * without decoding), else built in the arena. STATUS_CORRUPT if either is no row, STATUS_TOO_BIG if
+ * both together are more than a row may be.
  */
 MUST_CHECK enum status row_merge_bytes(struct bytes old, struct bytes incoming,
                                        const struct vector *stable, struct arena *arena,
                                        struct bytes *out);
 
-/* ---- events: each changes `row` as a coordinator that holds it. The dot's time exceeds every time in the row. ----- */
+/*
+ * Per actor the entry with the newer time. The output may be one of the inputs, and may share their
+ * items.
+ */
+void row_join_increments(const struct increments *a, const struct increments *b,
+                         struct arena *arena, struct increments *out);
+
+/* ---- events --------------------------------------------------------------------------------- */
+
+/*
+ * Each changes `row` as a coordinator that holds it. The dot's time exceeds every time in the row
+ * (and in a context). Arrays are never changed but built anew, so rows may share them.
+ */
 
 /* A row that nothing has happened to. */
 void row_init(struct row *row);
@@ -126,11 +150,18 @@ void row_init(struct row *row);
 /* The newest time in the row, 0 if there is none: a new dot exceeds it. */
 uint64_t row_newest_time(const struct row *row);
 
-/* A plain write: supersedes all siblings. `at_ms` is the expiry it sets; with keep_expiry the entries stay instead. */
+/*
+ * A plain write: supersedes all siblings. `at_ms` is the expiry it sets; with keep_expiry the
+ * entries stay instead.
+ */
 void row_write(struct row *row, struct dot dot, enum value_form form, struct bytes value,
                uint64_t at_ms, bool keep_expiry, struct arena *arena);
 
-/* VC.SET: supersedes only what `context` covers, remembering `remembered`. */
+/*
+ * VC.SET: supersedes only what `context` covers, also what has not arrived here yet, remembering
+ * `remembered`. Both were taken from a row that the client read: its vector joined with `stable`
+ * (what canonical rows leave out), and its `added`.
+ */
 void row_write_context(struct row *row, struct dot dot, enum value_form form, struct bytes value,
                        uint64_t at_ms, const struct vector *context,
                        const struct increments *remembered, struct arena *arena);
@@ -139,20 +170,23 @@ void row_delete(struct row *row, struct dot dot, struct arena *arena);
 void row_increment(struct row *row, struct dot dot, __int128 by, struct arena *arena);
 void row_expire(struct row *row, struct dot dot, uint64_t at_ms, struct arena *arena);
 
-/* ---- reading -------------------------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 struct row_view {
-    bool exists;            /* there is a sibling, or an increment that no delete had seen */
+    bool exists;                   /* there is a sibling, or an increment that no delete had seen */
     const struct sibling *sibling; /* the newest one; NULL for a counter that was never set */
-    bool counted;           /* sum != 0 or there is no sibling: the value is base + sum, the base absent being 0 */
-    __int128 sum;           /* of added - remembered */
-    uint64_t at_ms;         /* when it expires, or EXPIRY_NEVER */
+    bool counted;   /* sum != 0 or there is no sibling: the value is base + sum, no base being 0 */
+    __int128 sum;   /* of added - remembered */
+    uint64_t at_ms; /* when it expires, or EXPIRY_NEVER */
 };
 
 /* Chooses. Expiry is reported, not judged: the caller compares at_ms with its clock. */
 void row_read(const struct row *row, struct row_view *out);
 
-/* Whether a reader would see anything at that time: encoded or decoded. */
+/*
+ * Whether a reader would see anything at that time: it exists and now_ms <= at_ms (as in Redis,
+ * at_ms itself still lives).
+ */
 bool row_is_live(const struct row *row, uint64_t now_ms);
 
 #endif

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The names of rows. All rows of a key stand together, all keys of a slot and database stand together ordered by hash,
- * so a scan's cursor is (slot, hash) and what a slot holds is a range. Compared as plain bytes (bytes_compare).
+ * The names of rows. All rows of a key stand together, all keys of a slot and database stand
+ * together ordered by hash, so a scan's cursor is (slot, hash) and what a slot holds is a range.
+ * Compared as plain bytes (bytes_compare).
  *
  *   slot(2, big-endian) db(1) hash(6, big-endian) keylen(varint) key kind(1) subkey...
  *
  *   ROW_HEAD     no subkey: the key's type, its expiry and, of a string, the value
- *   ROW_CHUNK    base dot's actor(8, big-endian) time(8, big-endian) index(4, big-endian): 4 KiB of a long string
- *   ROW_CLEARED  of a slot and database, not of a key: only slot(2) db(1); what its vector covers has been flushed
+ *   ROW_CHUNK    base dot's actor(8) time(8), index(4), big-endian: 4 KiB of a long string
+ *   ROW_CLEARED  of a slot and database, not of a key: only slot(2) db(1); what its vector covers
+ *                has been flushed
  *
- * The hash is the upper 48 bits of XXH3-64 of the key. Names whose first byte is above 0x3f (no slot is) are the
- * store's own: see store/meta.h.
+ * The hash is the upper 48 bits of XXH3-64 of the key. Names whose first byte is above 0x3f (no
+ * slot is) are the store's own: see store/meta.h.
  */
 #ifndef ROW_ROW_KEY_H
 #define ROW_ROW_KEY_H
@@ -29,20 +31,20 @@ enum row_kind {
 };
 
 enum {
-    ROW_KEY_PREFIX_SIZE = 9,           /* slot, db, hash: the ordered tier's Bloom prefix */
-    ROW_KEY_CLEARED_SIZE = 3,          /* slot, db */
+    ROW_KEY_PREFIX_SIZE = 9,  /* slot, db, hash: the ordered tier's Bloom prefix */
+    ROW_KEY_CLEARED_SIZE = 3, /* slot, db */
     ROW_KEY_CHUNK_SUBKEY_SIZE = 20,
-    KEY_SIZE_MAX = 512 * 1024,         /* of a user's key */
+    KEY_SIZE_MAX = 512 * 1024, /* of a user's key */
 };
 
 struct row_key {
     uint16_t slot;
     uint8_t db;
-    uint64_t hash;        /* 48 bits */
-    struct bytes key;     /* the user's; borrowed */
+    uint64_t hash;    /* 48 bits */
+    struct bytes key; /* the user's; borrowed */
     enum row_kind kind;
-    struct dot base;      /* ROW_CHUNK */
-    uint32_t index;       /* ROW_CHUNK */
+    struct dot base; /* ROW_CHUNK */
+    uint32_t index;  /* ROW_CHUNK */
 };
 
 uint64_t row_key_hash(struct bytes key);
@@ -52,7 +54,10 @@ struct bytes row_key_head(struct arena *arena, uint8_t db, struct bytes key);
 struct bytes row_key_chunk(struct arena *arena, struct bytes head, struct dot base, uint32_t index);
 struct bytes row_key_cleared(struct arena *arena, uint16_t slot, uint8_t db);
 
-/* What all chunks of one base start with: the head's name with ROW_CHUNK for its kind, and the base. */
+/*
+ * What all chunks of one base start with: the head's name with ROW_CHUNK for its kind, and the
+ * base.
+ */
 struct bytes row_key_chunk_prefix(struct arena *arena, struct bytes head, struct dot base);
 
 /* Any bytes go in; false where they are no name of a row. The output borrows from the input. */

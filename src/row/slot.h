@@ -10,8 +10,8 @@
 enum { SLOT_COUNT = 16384 };
 
 /*
- * CRC16 (XMODEM) of the key's hash tag, modulo 16384. The hash tag is what stands between the first '{' and the
- * first '}' after it, if that is not empty; else it is the whole key.
+ * CRC16 (XMODEM) of the key's hash tag, modulo 16384. The hash tag is what stands between the first
+ * '{' and the first '}' after it, if that is not empty; else it is the whole key.
  */
 uint16_t slot_of_key(struct bytes key);
 

@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One client: what it has sent and not been answered, what it chose (database, protocol, name), the command it is in the
- * midst of. Knows no socket: bytes come in through `input`, go out through `output`.
+ * One client: what it has sent and not been answered, what it chose (database, protocol, name), the
+ * command it is in the midst of. Knows no socket: bytes come in through `input`, go out through
+ * `output`.
+ *
+ * The output is in three parts. The first may be sent. The second waits for one gate (a position of
+ * the log, see store_gate_passed), the rest for another: what is written while the second waits
+ * never makes it wait longer.
+ *
+ *   output:  | free to be sent | waits for gate | waits for gate_rest |
+ *                    output_free        output_gated
  */
 #ifndef SESSION_SESSION_H
 #define SESSION_SESSION_H
@@ -13,73 +21,133 @@
 #include "observe/stats.h"
 #include "resp/reply.h"
 #include "resp/request.h"
+#include "store/store.h"
+
+/* The Redis whose commands and words these are: clients ask for it. */
+#define SHOAL_REDIS_VERSION "7.2.0"
+
+enum {
+    SESSION_BUFFER_KEPT = 16 * 1024, /* of an empty buffer's memory */
+    SESSION_ADDRESS_MAX = 64,
+};
 
 enum session_state {
     SESSION_READY,     /* its next request may be taken */
-    SESSION_FETCHING,  /* its request waits for rows from disk */
+    SESSION_FETCHING,  /* its request waits for rows from disk, or to be run again with them */
     SESSION_YIELDED,   /* its request goes on in a later turn */
     SESSION_THROTTLED, /* its request waits until the store has room */
     SESSION_CLOSING,   /* no more requests; closed when its output is sent */
 };
 
 struct session {
-    struct list link;             /* of sessions.all */
-    struct list waiting;          /* of the node's list for its state, or alone */
+    struct list link;    /* of sessions.all */
+    struct list waiting; /* of the list for its state, or alone */
+    struct list sending; /* of the list of sessions with new output, or alone */
     struct sessions *sessions;
     uint64_t id;
     enum session_state state;
     uint8_t db;
-    uint8_t resp;                 /* 2 or 3 */
-    bool authenticated;
-    bool reply_off, reply_skip;   /* CLIENT REPLY (later) */
+    bool authenticated;               /* says AUTH; see session_needs_auth */
+    bool reply_off;                   /* CLIENT REPLY OFF */
+    bool reply_skip, reply_skip_next; /* CLIENT REPLY SKIP: this command's, the next one's */
     bool no_evict, no_touch;
+    bool killed;                            /* SESSION_CLOSING, without waiting for the output */
+    bool close_told;                        /* whoever has the connection was asked to close it */
+    bool paused;                            /* takes no requests until more output is sent */
     char *name, *library, *library_version; /* owned, NULL for none */
-    char address[64], local_address[64];    /* "127.0.0.1:54321" */
+    char address[SESSION_ADDRESS_MAX], local_address[SESSION_ADDRESS_MAX]; /* "127.0.0.1:54321" */
     uint64_t created_ms, active_ms;
     const struct command *last_command, *last_parent;
     uint64_t commands, bytes_in, bytes_out;
 
-    struct buffer input;          /* received, not yet consumed */
+    struct buffer input; /* received, not yet consumed */
     struct request_parser parser;
-    struct arena arena;           /* of the request under way */
-    struct txn txn;
+    struct arena
+        arena; /* of the request under way: lent by the dispatch, kept while the request waits */
+    struct txn txn; /* begun while a request runs, and in SESSION_FETCHING */
     struct progress progress;
     struct request request;
     struct reply reply;
 
-    struct buffer output;         /* replies; may be sent up to output_free */
-    size_t output_free;           /* bytes of output whose gate has passed */
-    uint64_t gate;                /* of the bytes after output_free */
-    bool output_pending;          /* on the node's list of sessions with new output */
-    void *connection;             /* whose: net's */
+    struct buffer output; /* replies */
+    size_t output_free;   /* bytes of output that may be sent */
+    size_t output_gated;  /* bytes up to here wait for `gate` */
+    uint64_t gate;
+    uint64_t gate_rest;    /* of the bytes behind */
+    uint64_t gate_request; /* of the request under way, in all its runs */
+    uint64_t buffer_bytes; /* what its buffers take, as last counted in sessions.buffer_bytes */
+    void *connection;      /* whose: net's */
 };
 
 /* All clients of a node. */
 struct sessions {
     struct list all;
+    struct list resumed; /* to be run again: what they waited for is there */
+    struct list closing; /* to be closed, after their output or at once */
     uint64_t count;
     uint64_t next_id;
+    uint64_t buffer_bytes; /* that input and output of all take */
     struct store *store;
     const struct command_set *commands;
     struct stats *stats;
     struct admin *admin;
     struct random random;
     unsigned databases;
-    const char *const *password;  /* where the configuration holds it; empty: none */
+    char *const *password; /* where the configuration holds it; empty: none */
     const int64_t *bulk_size_max;
 };
 
-struct session *session_new(struct sessions *sessions, const char *address, const char *local_address,
-                            uint64_t now_ms);
+void sessions_init(struct sessions *sessions);
+
+struct session *session_new(struct sessions *sessions, const char *address,
+                            const char *local_address, uint64_t now_ms);
+
+/* In any state: what it waited for is forgotten. */
 void session_free(struct session *session);
 
 /* By id, NULL for none. */
 struct session *session_by_id(struct sessions *sessions, uint64_t id);
 
+/* A password is set and this client has not given it. */
+static inline bool session_needs_auth(const struct session *session)
+{
+    return !session->authenticated && **session->sessions->password;
+}
+
+/* The password, if one is set, and who may use it: the one user is "default". Counts a refusal. */
+bool session_authenticate(struct session *session, struct bytes user, struct bytes password);
+
+/* As after accepting: database 0, RESP2, no name, not authenticated if there is a password
+ * (RESET). */
+void session_reset(struct session *session);
+
+void session_set_resp(struct session *session, uint8_t resp);
+
+/* Takes no more requests; to be closed when its output is sent. Also from its own command. */
+void session_close(struct session *session);
+
+/* To be closed without waiting for anything. Not from its own command. */
+void session_kill(struct session *session);
+
+/* Counts what its buffers take. */
+void session_account(struct session *session);
+
+/* Some of its output has waited long enough: the bytes that may be sent now. */
+size_t session_release_output(struct session *session);
+
 /* One line of CLIENT LIST, with Redis's fields, ended by '\n'. */
 void session_describe(const struct session *session, uint64_t now_ms, struct buffer *out);
 
+/* A client's name, or its library's: printable ASCII without blanks. */
+bool session_is_label(struct bytes text);
+
+/* Replaces an owned label; empty: none. */
+void session_set_label(char **label, struct bytes text);
+
 /* The commands of this folder: AUTH HELLO SELECT QUIT RESET PING ECHO CLIENT... */
 extern const struct command connection_commands[];
+
+/* The subcommands of CLIENT. */
+extern const struct command client_subcommands[];
 
 #endif

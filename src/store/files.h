@@ -15,12 +15,13 @@ struct files;
 struct file;
 
 enum file_mode {
-    FILE_READ,   /* must exist */
-    FILE_WRITE,  /* read and write; created if absent */
+    FILE_READ,  /* must exist */
+    FILE_WRITE, /* read and write; created if absent */
 };
 
 struct files_ops {
-    enum status (*open)(struct files *files, const char *name, enum file_mode mode, struct file **out);
+    enum status (*open)(struct files *files, const char *name, enum file_mode mode,
+                        struct file **out);
     void (*close)(struct file *file);
     enum status (*size)(struct file *file, uint64_t *out_size);
     /* Fewer than `size` bytes only at the end of the file: *out_read says how many. */
@@ -53,7 +54,8 @@ struct file {
 };
 
 /* A real directory, created (with its parents) if absent. On failure *out_error says what and why, for a person. */
-MUST_CHECK enum status files_posix_open(const char *path, struct files **out, struct buffer *out_error);
+MUST_CHECK enum status files_posix_open(const char *path, struct files **out,
+                                        struct buffer *out_error);
 
 /* The whole of a small file, at most `size_max` bytes: STATUS_TOO_BIG beyond. */
 MUST_CHECK enum status files_read_all(struct files *files, const char *name, size_t size_max,

@@ -6,6 +6,7 @@
  *
  * The file is text, one "name value" a line, the last line its checksum:
  *   format 1 | node <12 hex digits> | epoch <n> | mark <n> | clean <0|1> | time <n> | former <actor in 16 hex digits>...
+ * A former line stands for that epoch and all earlier ones of its node; those of the present node go without saying.
  */
 #ifndef STORE_IDENTITY_H
 #define STORE_IDENTITY_H
@@ -20,7 +21,7 @@ struct identity {
     uint16_t epoch;
     uint64_t mark;         /* see files_ops.lock: another number means that the directory is a copy */
     bool clean;            /* the last stop was clean: the same epoch may go on from `time` */
-    uint64_t time;         /* the newest hybrid time given, at a clean stop */
+    uint64_t time;         /* the newest hybrid time given, at the last clean stop */
     struct vector former;  /* actors that this directory was before, each with time UINT64_MAX: the stable vector of a
                               sole owner. Owned (memory_alloc). */
 };
@@ -43,7 +44,10 @@ MUST_CHECK enum status identity_take(struct files *files, uint64_t mark, uint64_
 /* The stop is clean: everything is durable, and the newest time given is `time`. */
 MUST_CHECK enum status identity_release(struct files *files, struct identity *identity, uint64_t time);
 
-/* From now on the next epoch of the same node, durably. */
+/*
+ * From now on the next epoch of the same node, durably. After an error (STATUS_OVERFLOW: there is
+ * none) the process must end.
+ */
 MUST_CHECK enum status identity_next_epoch(struct files *files, struct identity *identity);
 
 void identity_deinit(struct identity *identity);

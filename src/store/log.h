@@ -7,9 +7,8 @@
  *
  *   segment header (64 bytes): magic "SHOALLOG", format(4), zero(4), start position(8), node(8), epoch(8), zero(16),
  *                              checksum(8) of the 56 bytes before
- *   batch header (40 bytes):   magic(4), records(4), size(8) of what follows, position(8) of this header,
- *                              synced(8): the position known durable when this was written, checksum(8) of the 32 bytes
- *                              before and of what follows
+ *   batch header (40 bytes):   checksum(8) of all that follows, magic(4), records(4), size(8) of what follows the header,
+ *                              position(8) of this header, synced(8): the position known durable when this was written
  *   record:                    name size(varint) row size(varint) name row
  *
  * All little-endian; checksums are XXH3-64. Room is reserved ahead (files_ops.reserve), so a full disk is met before a
@@ -38,7 +37,9 @@ enum log_sync {
 enum {
     LOG_FORMAT = 1,
     LOG_BATCH_MAX = 1024 * 1024 * 1024, /* bytes of one batch */
-    LOG_RESERVE_STEP = 16 * 1024 * 1024,
+    LOG_RESERVE_FIRST = 64 * 1024,       /* reserved at first in a segment, doubling up to... */
+    LOG_RESERVE_STEP = 16 * 1024 * 1024, /* ...this much at a time */
+    LOG_SYNC_EVERY_MS = 1000,            /* LOG_SYNC_EVERYSEC */
 };
 
 struct log;
@@ -52,8 +53,8 @@ struct log_replay {
 struct log_recovery {
     uint64_t records;
     uint64_t batches;
-    uint64_t lost_bytes;   /* of a lost tail, 0 for none */
-    uint64_t end;          /* position after the last good batch */
+    uint64_t lost_bytes; /* of a lost tail, 0 for none */
+    uint64_t end;        /* position after the last good batch */
 };
 
 /*
@@ -71,7 +72,11 @@ MUST_CHECK enum status log_start(struct log *log, actor_t actor);
 /* Drained and synced before, unless the process is to crash. */
 void log_free(struct log *log);
 
-/* Room for `size` more bytes of names and rows in `records` records: STATUS_DISK_FULL if there is none. Before log_append. */
+/*
+ * Room for `size` more bytes of names and rows in `records` records. STATUS_DISK_FULL if there is none: the next call
+ * tries again. STATUS_TOO_BIG for what no batch can hold; STATUS_IO. To be called before log_append, and the records
+ * appended before it is called again: reservations do not add up.
+ */
 MUST_CHECK enum status log_reserve(struct log *log, size_t size, size_t records);
 
 /* Adds a record to the batch of this turn. Cannot fail after log_reserve. */
@@ -107,11 +112,12 @@ MUST_CHECK enum status log_sync_now(struct log *log);
 uint64_t log_disk_bytes(const struct log *log);
 
 /* Reads every segment and checks it without changing anything; what is damaged goes to out_report as text lines. */
-MUST_CHECK enum status log_verify(struct files *files, uint64_t sealed, struct log_recovery *out_recovery,
-                                  struct buffer *out_report);
+MUST_CHECK enum status log_verify(struct files *files, uint64_t sealed,
+                                  struct log_recovery *out_recovery, struct buffer *out_report);
 
 /* Like log_open's replay, but goes on after damage: whatever batch is whole is replayed. Changes nothing. */
-MUST_CHECK enum status log_salvage(struct files *files, uint64_t sealed, const struct log_replay *replay,
+MUST_CHECK enum status log_salvage(struct files *files, uint64_t sealed,
+                                   const struct log_replay *replay,
                                    struct log_recovery *out_recovery, struct buffer *out_report);
 
 #endif

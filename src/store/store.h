@@ -37,17 +37,18 @@ enum eviction_policy {
 };
 
 struct store_options {
-    struct files *files;     /* of the data directory; borrowed, as tier and workers */
+    struct files *files; /* of the data directory; borrowed, as tier and workers */
     struct tier *tier;
     struct workers *workers;
-    uint64_t random48;       /* for a new node's number */
+    uint64_t random48; /* for a new node's number */
     uint64_t random_seed;
     uint64_t now_ms;
     unsigned databases;
     enum log_sync sync;
-    uint64_t seal_bytes;     /* dirty rows of one generation */
-    uint64_t rows_bytes;     /* budget for rows in memory, dirty ones included */
+    uint64_t seal_bytes; /* dirty rows of one generation */
+    uint64_t rows_bytes; /* budget for rows in memory, dirty ones included */
     enum eviction_policy eviction;
+    bool recount;            /* --salvage: the tier's record of its counts is not to be believed */
 };
 
 struct store_recovery {
@@ -105,24 +106,24 @@ uint64_t store_keys(const struct store *store, uint8_t db);
 uint64_t store_keys_with_expiry(const struct store *store, uint8_t db);
 uint64_t store_slot_keys(const struct store *store, uint16_t slot, uint8_t db);
 
-uint64_t store_node(const struct store *store);   /* 48 bits */
+uint64_t store_node(const struct store *store); /* 48 bits */
 uint16_t store_epoch(const struct store *store);
 
 struct store_stats {
-    uint64_t rows;              /* in memory */
-    uint64_t rows_bytes;        /* they take, with their overhead */
+    uint64_t rows;       /* in memory */
+    uint64_t rows_bytes; /* they take, with their overhead */
     uint64_t dirty_rows;
     uint64_t dirty_bytes;
-    uint64_t hits, misses;      /* rows asked for: found in memory, or not */
-    uint64_t cold_reads;        /* rows read on a storage thread */
-    uint64_t blocking_reads;    /* after TXN_RUNS_MAX runs */
-    uint64_t cache_evictions;   /* clean rows dropped from memory */
-    uint64_t evicted_keys;      /* for good, by maxmemory-policy */
+    uint64_t hits, misses;    /* rows asked for: found in memory, or not */
+    uint64_t cold_reads;      /* rows read on a storage thread */
+    uint64_t blocking_reads;  /* after TXN_RUNS_MAX runs */
+    uint64_t cache_evictions; /* clean rows dropped from memory */
+    uint64_t evicted_keys;    /* for good, by maxmemory-policy */
     uint64_t expired_keys;
     uint64_t seals, seal_failures;
     uint64_t sealed_rows, sealed_bytes;
-    uint64_t sealing;           /* 1 while a seal is under way */
-    uint64_t log_bytes;         /* of segments on disk */
+    uint64_t sealing;   /* 1 while a seal is under way */
+    uint64_t log_bytes; /* of segments on disk */
     uint64_t log_position, log_synced;
     struct tier_stats tier;
 };
@@ -131,6 +132,13 @@ void store_stats(const struct store *store, struct store_stats *out);
 /* ---- offline ---------------------------------------------------------------------------------------------------------- */
 
 /* `shoal-server --check`: verifies identity, log and tier, changes nothing. Findings as lines of text. STATUS_CORRUPT if any. */
-MUST_CHECK enum status store_check(struct files *files, struct tier *tier, struct buffer *out_report);
+MUST_CHECK enum status store_check(struct files *files, struct tier *tier,
+                                   struct buffer *out_report);
+
+/*
+ * `shoal-server --salvage`: takes every whole record of a damaged directory's log into this store, which was opened on what could
+ * be saved of its tier, and seals. What could not be read is said in the report.
+ */
+MUST_CHECK enum status store_salvage(struct store *store, struct files *damaged, struct buffer *out_report);
 
 #endif

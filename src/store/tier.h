@@ -14,19 +14,19 @@ struct tier_table;
 
 /* Called for each row of a scan in order; the bytes are valid during the call. */
 enum tier_next {
-    TIER_NEXT,     /* go on */
-    TIER_SEEK,     /* go on at *seek_to, which the visitor has set to a name above the present one */
+    TIER_NEXT, /* go on */
+    TIER_SEEK, /* go on at *seek_to, which the visitor has set to a name above the present one */
     TIER_STOP,
 };
 typedef enum tier_next tier_visit(void *context, struct bytes name, struct bytes row,
                                   struct buffer *seek_to);
 
 struct tier_stats {
-    uint64_t disk_bytes;        /* live table files */
-    uint64_t memory_bytes;      /* block cache, indexes and filters */
-    uint64_t tables;            /* files */
+    uint64_t disk_bytes;   /* live table files */
+    uint64_t memory_bytes; /* block cache, indexes and filters */
+    uint64_t tables;       /* files */
     uint64_t pending_compaction_bytes;
-    bool stopped_by_error;      /* it refuses to ingest: see `resume` */
+    bool stopped_by_error; /* it refuses to ingest: see `resume` */
 };
 
 struct tier_ops {
@@ -65,13 +65,19 @@ struct tier {
 struct tier_options {
     uint64_t block_cache_bytes;
     unsigned compaction_threads;
+    bool salvage; /* the last state whose tables are all there; on a copy only: it removes the others */
 };
 
 /* RocksDB in the directory `path`, created if absent. On failure *out_error says why, for a person. */
 MUST_CHECK enum status tier_rocksdb_open(const char *path, const struct tier_options *options,
                                          struct tier **out, struct buffer *out_error);
 
-/* Saves what can be saved of a damaged tier: opens a repaired state in place. */
+/*
+ * Saves what can be saved of a damaged tier that nobody has open: afterwards a new one with all rows that can still be
+ * read stands in its place, and the old one, unchanged, in PATH.damaged (PATH.damaged.2, ...). Takes as much room again.
+ * STATUS_CORRUPT, and nothing changed, if not even a list of its tables is left. *out_error tells what was found, with
+ * STATUS_OK too.
+ */
 MUST_CHECK enum status tier_rocksdb_repair(const char *path, struct buffer *out_error);
 
 #endif

@@ -15,29 +15,30 @@
 #include "row/row_key.h"
 
 struct store;
-struct entry;
-struct slot;
 struct fetch;
+struct flush;
 
-/* One row touched by this transaction. */
+/* A row that commit will store. */
 struct txn_row {
-    struct txn_row *next;   /* in the order of touching */
     struct bytes name;
-    struct bytes held;      /* what the store holds; size 0 for nothing */
-    struct bytes staged;    /* what commit will store; size 0 for no change */
-    struct slot *slot;
-    struct entry *entry;    /* in memory, or NULL */
+    struct bytes row; /* size 0: not after all */
 };
 
 struct txn {
     struct store *store;
     struct arena *arena;    /* the request's: holds all that the transaction builds */
     uint64_t now_ms;        /* wall time, the same throughout */
-    struct txn_row *rows;
-    struct txn_row **rows_end;
-    struct fetch *fetch;    /* what was missed and, on a later run, what was read; NULL if nothing ever */
-    uint64_t gate;          /* log position that the reply must wait for */
-    unsigned run;           /* 1 on the first run; from TXN_RUNS_MAX on, reads block instead of STATUS_COLD */
+    struct txn_row *staged; /* in the arena */
+    uint32_t staged_count, staged_room;
+    uint32_t *index; /* of staged by name, once they are many: places + 1, by open addressing */
+    uint32_t index_room;
+    struct fetch
+        *fetch; /* what was missed and, on a later run, what was read; NULL if nothing ever */
+    struct flush *flush; /* of txn_flush */
+    int flush_db;        /* negative: all */
+    uint64_t gate;       /* log position that the reply must wait for */
+    unsigned run; /* 1 on the first run; from TXN_RUNS_MAX on, reads block instead of STATUS_COLD */
+    bool cold;    /* this run has missed something */
 };
 
 enum { TXN_RUNS_MAX = 8 };
@@ -73,7 +74,8 @@ MUST_CHECK enum status txn_get(struct txn *txn, struct bytes name, struct bytes 
 void txn_want(struct txn *txn, struct bytes name);
 
 /* Stages a row: its name and bytes live in the arena or longer. The name was txn_get's before in this run, unless it is a
- * ROW_CLEARED. The row covers all that the held one does: it was made from it. */
+ * ROW_CLEARED, or a chunk under a base that was drawn in this run: of those the store holds none, and it need not look.
+ * The row covers all that the held one does: it was made from it. */
 void txn_stage(struct txn *txn, struct bytes name, struct bytes row);
 
 /* The dot of a new event on a row whose newest time is `newest` (row_newest_time; 0 for a new row). */
@@ -91,8 +93,8 @@ struct scan_row {
 struct scan_page {
     struct scan_row *rows;
     size_t count;
-    bool done;            /* the (slot, db) has no heads after these */
-    uint64_t next_hash;   /* where to go on, if not done */
+    bool done;          /* the (slot, db) has no heads after these */
+    uint64_t next_hash; /* where to go on, if not done */
 };
 
 /*
@@ -100,8 +102,8 @@ struct scan_page {
  * least `limit` heads are looked at, if there are so many; heads of equal hash are never parted by a page.
  * STATUS_COLD as above; what was not in memory stays out of it (a scan does not fill the cache).
  */
-MUST_CHECK enum status txn_scan(struct txn *txn, uint16_t slot, uint8_t db, uint64_t hash, size_t limit,
-                                struct scan_page *out);
+MUST_CHECK enum status txn_scan(struct txn *txn, uint16_t slot, uint8_t db, uint64_t hash,
+                                size_t limit, struct scan_page *out);
 
 /* Flushes a database, or all of them with db < 0: everything in it is dead when this commits. In constant time. */
 void txn_flush(struct txn *txn, int db);

@@ -18,7 +18,9 @@ enum job_class {
 
 /* Embedded in the caller's struct, which lives until `done` has been called. */
 struct job {
-    void (*run)(struct job *job);  /* on a storage thread; touches nothing that the core may change meanwhile */
+    void (*run)(
+        struct job
+            *job); /* on a storage thread; touches nothing that the core may change meanwhile */
     void (*done)(struct job *job); /* on the core thread, later; may submit and may free the job */
     struct list link;              /* of the workers */
 };

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "command/arguments.h"
+
+#include "base/number.h"
+#include "resp/reply.h"
+
+enum { MS_PER_SECOND = 1000 };
+
+enum status argument_key(struct request *request, struct bytes key, struct cell *out)
+{
+    if (__builtin_expect(key.size > KEY_SIZE_MAX, 0)) {
+        reply_errorf(request->reply, "ERR key is too long (at most %d bytes)", KEY_SIZE_MAX);
+        return STATUS_REPLIED;
+    }
+    return cell_find_head(request->txn, request->db, key, out);
+}
+
+enum status argument_integer(struct bytes text, int64_t *out_value)
+{
+    return number_parse_i64(text, out_value) ? STATUS_OK : STATUS_NOT_INTEGER;
+}
+
+static enum status time_invalid(struct request *request)
+{
+    reply_errorf(request->reply, "ERR invalid expire time in '%s' command", request->command->name);
+    return STATUS_REPLIED;
+}
+
+enum status argument_time(struct request *request, struct bytes text, struct time_unit unit,
+                          int64_t *out_ms)
+{
+    int64_t ms;
+    if (!number_parse_i64(text, &ms))
+        return STATUS_NOT_INTEGER;
+    if (unit.seconds && __builtin_mul_overflow(ms, (int64_t)MS_PER_SECOND, &ms))
+        return time_invalid(request);
+    if (!unit.absolute && __builtin_add_overflow(ms, (int64_t)request->now_ms, &ms))
+        return time_invalid(request);
+    *out_ms = ms;
+    return STATUS_OK;
+}
+
+enum status argument_expiry(struct request *request, struct bytes text, struct time_unit unit,
+                            uint64_t *out_at_ms)
+{
+    int64_t given;
+    int64_t ms;
+    if (!number_parse_i64(text, &given))
+        return STATUS_NOT_INTEGER;
+    if (given <= 0)
+        return time_invalid(request);
+    enum status status = argument_time(request, text, unit, &ms);
+    if (status == STATUS_OK)
+        *out_at_ms = (uint64_t)ms;
+    return status;
+}
+
+enum status argument_count_wrong(struct request *request)
+{
+    reply_errorf(request->reply, "ERR wrong number of arguments for '%s' command",
+                 request->command->name);
+    return STATUS_REPLIED;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Arguments that many commands share: keys, integers, times, with Redis's error texts. What fails
+ * returns the status that the handler returns in turn; STATUS_REPLIED where the text is of its own.
+ * So nothing may be in the reply before.
+ */
+#ifndef COMMAND_ARGUMENTS_H
+#define COMMAND_ARGUMENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "command/request.h"
+#include "type/cell.h"
+
+/*
+ * The head row of a key, as cell_find_head: the key may be of any size, and too long is an error.
+ */
+MUST_CHECK enum status argument_key(struct request *request, struct bytes key, struct cell *out);
+
+/* STATUS_NOT_INTEGER. */
+MUST_CHECK enum status argument_integer(struct bytes text, int64_t *out_value);
+
+/* How a command gives a time. */
+struct time_unit {
+    bool seconds;  /* else milliseconds */
+    bool absolute; /* Unix time; else from now on */
+};
+
+/* A time that may be past, as Unix milliseconds: EXPIRE's. Negative at the least. */
+MUST_CHECK enum status argument_time(struct request *request, struct bytes text,
+                                     struct time_unit unit, int64_t *out_ms);
+
+/* A time that must be above 0, as SET's EX has it. */
+MUST_CHECK enum status argument_expiry(struct request *request, struct bytes text,
+                                       struct time_unit unit, uint64_t *out_at_ms);
+
+/* Replies that the command got a wrong number of arguments. */
+enum status argument_count_wrong(struct request *request);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tables of commands, one for each file of handlers; commands.c lists those that the server
+ * has.
+ */
+#ifndef COMMAND_TABLES_H
+#define COMMAND_TABLES_H
+
+#include "command/command.h"
+
+extern const struct command string_commands[];
+extern const struct command key_commands[];
+extern const struct command expire_commands[];
+extern const struct command keyspace_commands[];
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/status.h"
+#include "commands.h"
+#include "config/config.h"
+#include "runtime.h"
+#include "store/store.h"
+
+/* ---- the background ---------------------------------------------------------------------------
+ */
+
+/* What is to happen once the node serves. */
+struct start {
+    const struct config *config;
+    int parent;  /* a daemon's: where its parent hears that it serves; else -1 */
+    bool served; /* so the pid file is ours */
+};
+
+static void write_pidfile(const char *path)
+{
+    FILE *file = fopen(path, "we");
+    if (!file || fprintf(file, "%d\n", (int)getpid()) < 0)
+        fprintf(stderr, "shoal-server: %s: the pid file cannot be written\n", path);
+    if (file)
+        fclose(file);
+}
+
+static void started(void *context)
+{
+    struct start *start = context;
+    start->served = true;
+    if (start->config->pidfile[0])
+        write_pidfile(start->config->pidfile);
+    if (start->parent < 0)
+        return;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int standard = 0; null >= 0 && standard <= 2; standard++)
+        dup2(null, standard);
+    close(null);
+    ssize_t written = write(start->parent, "", 1);
+    (void)written;
+    close(start->parent);
+}
+
+/*
+ * Goes on in a child without a terminal; the parent waits until the child serves, and says with its
+ * exit code how that went: so a port in use is seen by whoever typed the command. Before any thread
+ * is started.
+ */
+static void daemonize(int *out_parent)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        perror("shoal-server: pipe");
+        exit(1);
+    }
+    pid_t child = fork();
+    if (child < 0) {
+        perror("shoal-server: fork");
+        exit(1);
+    }
+    if (child > 0) {
+        close(ends[1]);
+        char byte;
+        exit(read(ends[0], &byte, 1) == 1 ? 0 : 1);
+    }
+    close(ends[0]);
+    setsid();
+    *out_parent = ends[1];
+}
+
+/* ---- what can be asked for --------------------------------------------------------------------
+ */
+
+static int fail(const struct buffer *reason)
+{
+    struct bytes text = buffer_bytes(reason);
+    fprintf(stderr, "shoal-server: %.*s\n", (int)text.size, text.data);
+    return 1;
+}
+
+static int print_help(void)
+{
+    printf("Shoal: a Redis-protocol store. Usage:\n\n"
+           "  shoal-server [FILE] [--option value ...]   run a node, settings from FILE, then "
+           "options\n"
+           "  shoal-server --check DIR                   verify a data directory; nothing else "
+           "uses it\n"
+           "  shoal-server --version\n"
+           "  shoal-server --help\n\n"
+           "Options, with their defaults; FILE has the same names, without the dashes:\n\n");
+    struct config config;
+    config_init(&config);
+    const char *name;
+    for (unsigned i = 0; (name = config_name(i)); i++) {
+        struct buffer value = {0};
+        config_value(&config, i, &value);
+        struct bytes text = buffer_bytes(&value);
+        printf("  --%-28s %.*s\n", name, (int)text.size, text.size ? text.data : "");
+        buffer_deinit(&value);
+    }
+    config_deinit(&config);
+    return 0;
+}
+
+static bool is_directory(const char *path)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
+static enum status check_open(const char *directory, const char *tier_path,
+                              struct files **out_files, struct tier **out_tier,
+                              struct buffer *report)
+{
+    if (!is_directory(directory) || !is_directory(tier_path)) {
+        buffer_printf(report, "%s: no data directory\n", directory);
+        return STATUS_ABSENT;
+    }
+    enum status status = files_posix_open(directory, out_files, report);
+    uint64_t mark;
+    if (status == STATUS_OK)
+        status = (*out_files)->ops->lock(*out_files, &mark);
+    if (status == STATUS_LOCKED)
+        buffer_printf(report, "%s: another process uses this data directory\n", directory);
+    struct tier_options options = {.compaction_threads = 1};
+    if (status == STATUS_OK)
+        status = tier_rocksdb_open(tier_path, &options, out_tier, report);
+    return status;
+}
+
+static int check_directory(const char *directory)
+{
+    char tier_path[PATH_MAX];
+    int size = snprintf(tier_path, sizeof(tier_path), "%s/tier", directory);
+    struct files *files = NULL;
+    struct tier *tier = NULL;
+    struct buffer report = {0};
+    enum status status = STATUS_INVALID;
+    if (size > 0 && (size_t)size < sizeof(tier_path))
+        status = check_open(directory, tier_path, &files, &tier, &report);
+    if (status == STATUS_OK)
+        status = store_check(files, tier, &report);
+    struct bytes text = buffer_bytes(&report);
+    fwrite(text.size ? text.data : "", 1, text.size, stdout);
+    printf("%s: %s\n", directory, status_text(status));
+    if (tier)
+        tier->ops->free(tier);
+    if (files)
+        files->ops->free(files);
+    buffer_deinit(&report);
+    return status == STATUS_OK ? 0 : 1;
+}
+
+static int run(int argc, char **argv)
+{
+    struct config config;
+    struct buffer error = {0};
+    config_init(&config);
+    int code;
+    if (config_arguments(&config, argc - 1, argv + 1, &error) != STATUS_OK) {
+        code = fail(&error);
+    } else {
+        char executable[PATH_MAX] = "";
+        ssize_t size = readlink("/proc/self/exe", executable, sizeof(executable) - 1);
+        executable[size > 0 ? size : 0] = 0;
+        struct start start = {&config, -1, false};
+        if (config.daemonize)
+            daemonize(&start.parent);
+        struct runtime_options options = {&config, command_tables, executable, started, &start};
+        code = runtime_run(&options);
+        if (start.served && config.pidfile[0])
+            unlink(config.pidfile);
+    }
+    buffer_deinit(&error);
+    config_deinit(&config);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    const char *first = argc > 1 ? argv[1] : "";
+    if (strcmp(first, "--version") == 0 || strcmp(first, "-v") == 0) {
+        printf("Shoal server v=%s\n", SHOAL_VERSION);
+        return 0;
+    }
+    if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0)
+        return print_help();
+    if (strcmp(first, "--check") == 0 && argc == 3)
+        return check_directory(argv[2]);
+    return run(argc, argv);
+}

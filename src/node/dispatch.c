@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT */
+#include "node/dispatch.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+
+enum {
+    ECHOED_MAX = 128, /* bytes of a client's words in an error */
+    FULL_NAME_MAX = 128,
+};
+
+void dispatch_init(struct dispatch *dispatch, struct sessions *sessions)
+{
+    *dispatch = (struct dispatch){.sessions = sessions};
+    list_init(&dispatch->throttled);
+    list_init(&dispatch->output);
+    list_init(&dispatch->gated);
+    arena_init(&dispatch->arena);
+}
+
+void dispatch_deinit(struct dispatch *dispatch)
+{
+    check(list_is_empty(&dispatch->throttled));
+    if (dispatch->arena.blocks)
+        arena_deinit(&dispatch->arena);
+}
+
+/* ---- may it run? ----------------------------------------------------------------------------- */
+
+static int echoed(struct bytes text)
+{
+    return text.size < ECHOED_MAX ? (int)text.size : ECHOED_MAX;
+}
+
+static void refuse_unknown_command(const struct request *request)
+{
+    char arguments[ECHOED_MAX + 8] = "";
+    size_t used = 0;
+    for (uint32_t i = 1; i < request->argc && used < ECHOED_MAX; i++) {
+        int room = ECHOED_MAX - (int)used;
+        struct bytes argument = request->argv[i];
+        int size = argument.size < (size_t)room ? (int)argument.size : room;
+        used += (size_t)snprintf(arguments + used, sizeof(arguments) - used, "'%.*s' ", size,
+                                 argument.data);
+    }
+    reply_errorf(request->reply, "ERR unknown command '%.*s', with args beginning with: %s",
+                 echoed(request->argv[0]), request->argv[0].data, arguments);
+}
+
+static void refuse_unknown_subcommand(const struct request *request, const struct command *parent)
+{
+    char name[FULL_NAME_MAX];
+    command_full_name(NULL, parent, name, sizeof(name));
+    for (char *at = name; *at; at++)
+        if (*at >= 'a' && *at <= 'z')
+            *at = (char)(*at - 'a' + 'A');
+    reply_errorf(request->reply, "ERR unknown subcommand '%.*s'. Try %s HELP.",
+                 echoed(request->argv[1]), request->argv[1].data, name);
+}
+
+static void refuse_arity(const struct request *request, const struct command *parent,
+                         const struct command *command)
+{
+    char name[FULL_NAME_MAX];
+    command_full_name(parent, command, name, sizeof(name));
+    reply_errorf(request->reply, "ERR wrong number of arguments for '%s' command", name);
+}
+
+/* Names the command of the request. Errors are replied. */
+static enum status find_command(struct request *request)
+{
+    const struct command *parent = NULL;
+    struct bytes subcommand = request->argc > 1 ? request->argv[1] : bytes_of(NULL, 0);
+    const struct command *command =
+        command_find(request->commands, request->argv[0], subcommand, &parent);
+    if (!command && parent && request->argc == 1) {
+        command = parent;
+        parent = NULL;
+    }
+    if (!command && parent) {
+        refuse_unknown_subcommand(request, parent);
+        return STATUS_REPLIED;
+    }
+    if (!command) {
+        refuse_unknown_command(request);
+        return STATUS_REPLIED;
+    }
+    int64_t argc = request->argc;
+    if (!command->handler ||
+        (command->arity >= 0 ? argc != command->arity : argc < -command->arity)) {
+        refuse_arity(request, parent, command);
+        return STATUS_REPLIED;
+    }
+    request->command = command;
+    request->parent = parent;
+    return STATUS_OK;
+}
+
+/* Redis's checks, in Redis's order. */
+static enum status admit(const struct dispatch *dispatch, struct session *session)
+{
+    enum status status = find_command(&session->request);
+    if (status != STATUS_OK)
+        return status;
+    uint32_t flags = session->request.command->flags;
+    if (session_needs_auth(session) && !(flags & CMD_NO_AUTH)) {
+        reply_error(&session->reply, BYTES("NOAUTH Authentication required."));
+        return STATUS_REPLIED;
+    }
+    if ((flags & CMD_DENYOOM) && dispatch->memory_exhausted)
+        return STATUS_OUT_OF_MEMORY;
+    if ((flags & CMD_WRITE) && store_disk_full(session->sessions->store))
+        return STATUS_DISK_FULL;
+    return STATUS_OK;
+}
+
+/* ---- one request ----------------------------------------------------------------------------- */
+
+static void fetched(void *context)
+{
+    struct session *session = context;
+    check(session->state == SESSION_FETCHING);
+    list_append(&session->sessions->resumed, &session->waiting);
+}
+
+static bool must_wait(enum status status)
+{
+    return status == STATUS_COLD || status == STATUS_YIELD || status == STATUS_THROTTLED;
+}
+
+/* The request will run again, from the start: what it has done is dropped, but for its progress. */
+static void suspend(struct dispatch *dispatch, struct session *session, enum status status)
+{
+    struct sessions *sessions = session->sessions;
+    if (status == STATUS_COLD) {
+        sessions->stats->reruns++;
+        session->state = SESSION_FETCHING;
+        txn_fetch(&session->txn, fetched, session);
+        return;
+    }
+    txn_end(&session->txn);
+    if (status == STATUS_YIELD) {
+        session->state = SESSION_YIELDED;
+        list_append(&sessions->resumed, &session->waiting);
+    } else {
+        session->state = SESSION_THROTTLED;
+        list_append(&dispatch->throttled, &session->waiting);
+    }
+}
+
+static void forget_progress(struct progress *progress)
+{
+    progress->position = progress->count = 0;
+    if (progress->done.block)
+        buffer_deinit(&progress->done);
+}
+
+/* The reply is written, from `begin` on. */
+static void finish(struct session *session, size_t begin)
+{
+    txn_end(&session->txn);
+    forget_progress(&session->progress);
+    if (session->gate_request > session->gate_rest)
+        session->gate_rest = session->gate_request;
+    session->gate_request = 0;
+    if (session->reply_off || session->reply_skip)
+        buffer_truncate(&session->output, begin);
+    session->reply_skip = session->reply_skip_next;
+    session->reply_skip_next = false;
+}
+
+/* Runs the request that the parser holds. False: it waits, and its bytes are to be kept. */
+static bool run(struct dispatch *dispatch, struct session *session, bool again, uint64_t now_ms)
+{
+    struct request *request = &session->request;
+    struct stats *stats = session->sessions->stats;
+    size_t begin = buffer_size(&session->output);
+    request->argv = session->parser.argv;
+    request->argc = session->parser.argc;
+    request->db = session->db;
+    request->now_ms = now_ms;
+    if (!again)
+        txn_init(&session->txn, session->sessions->store, &session->arena);
+    enum status status = admit(dispatch, session);
+    if (status == STATUS_OK) {
+        session->last_command = request->command;
+        session->last_parent = request->parent;
+        txn_begin(&session->txn, now_ms);
+        status = request->command->handler(request);
+        if (status == STATUS_OK)
+            status = txn_commit(&session->txn);
+        /* An error too may tell of a row that is not durable yet. */
+        if (session->txn.gate > session->gate_request)
+            session->gate_request = session->txn.gate;
+        if (must_wait(status)) {
+            buffer_truncate(&session->output, begin);
+            suspend(dispatch, session, status);
+            return false;
+        }
+        stats->commands_processed++;
+        session->commands++;
+    }
+    if (status != STATUS_OK) {
+        stats->error_replies++;
+        if (status != STATUS_REPLIED) {
+            buffer_truncate(&session->output, begin);
+            reply_error(&session->reply, command_error_text(status));
+        }
+    }
+    finish(session, begin);
+    return true;
+}
+
+/* ---- a stream of requests -------------------------------------------------------------------- */
+
+static void lend_arena(struct dispatch *dispatch, struct session *session)
+{
+    if (session->arena.blocks) {
+        arena_clear(&session->arena);
+        return;
+    }
+    if (!dispatch->arena.blocks)
+        arena_init(&dispatch->arena);
+    session->arena = dispatch->arena;
+    dispatch->arena = (struct arena){0};
+}
+
+/* A session that fetches keeps it: its transaction's memory is there. */
+static void take_arena_back(struct dispatch *dispatch, struct session *session)
+{
+    if (session->state == SESSION_FETCHING)
+        return;
+    if (dispatch->arena.blocks) {
+        arena_deinit(&session->arena);
+        return;
+    }
+    arena_clear(&session->arena);
+    dispatch->arena = session->arena;
+    session->arena = (struct arena){0};
+}
+
+static struct request_limits limits_of(const struct session *session, bool again)
+{
+    if (again) /* it was within the limits when it came; they may have changed since */
+        return (struct request_limits){
+            .arguments = DISPATCH_ARGUMENTS_MAX,
+            .bulk_size = DISPATCH_INPUT_MAX,
+            .inline_size = DISPATCH_INLINE_MAX,
+            .authenticated = true,
+        };
+    if (session_needs_auth(session))
+        return (struct request_limits){
+            .arguments = DISPATCH_STRANGER_ARGUMENTS_MAX,
+            .bulk_size = DISPATCH_STRANGER_BULK_MAX,
+            .inline_size = DISPATCH_INLINE_MAX,
+        };
+    return (struct request_limits){
+        .arguments = DISPATCH_ARGUMENTS_MAX,
+        .bulk_size = (uint64_t)*session->sessions->bulk_size_max,
+        .inline_size = DISPATCH_INLINE_MAX,
+        .authenticated = true,
+    };
+}
+
+static bool has_much_output(const struct session *session)
+{
+    size_t size = buffer_size(&session->output);
+    return size > DISPATCH_STRANGER_OUTPUT_PAUSE &&
+           (size > DISPATCH_OUTPUT_PAUSE || session_needs_auth(session));
+}
+
+/* Whether another request of the session may be taken in this turn, after `count`. */
+static bool may_go_on(struct session *session, unsigned count)
+{
+    if (session->state != SESSION_READY)
+        return false;
+    session->paused = has_much_output(session);
+    if (session->paused)
+        return false;
+    if (count == DISPATCH_REQUESTS_MAX) {
+        list_append(&session->sessions->resumed, &session->waiting);
+        return false;
+    }
+    return true;
+}
+
+static void refuse_malformed(struct session *session)
+{
+    session->sessions->stats->error_replies++;
+    if (!session->reply_off)
+        reply_error(&session->reply, bytes_text(session->parser.error));
+    session_close(session);
+}
+
+/* Runs the requests of the stream. Returns how many of its bytes are done with. */
+static size_t run_stream(struct dispatch *dispatch, struct session *session, struct bytes stream,
+                         uint64_t now_ms)
+{
+    bool again = session->state == SESSION_FETCHING;
+    size_t done = 0;
+    session->state = SESSION_READY;
+    lend_arena(dispatch, session);
+    for (unsigned count = 0; done < stream.size && (again || may_go_on(session, count)); count++) {
+        struct request_limits limits = limits_of(session, again);
+        struct bytes rest = bytes_of(stream.data + done, stream.size - done);
+        size_t used;
+        enum request_result result =
+            request_parse(&session->parser, rest, &limits, &session->arena, &used);
+        check(result == REQUEST_READY || !again);
+        if (result == REQUEST_MALFORMED)
+            refuse_malformed(session);
+        if (result != REQUEST_READY)
+            break;
+        if (session->parser.argc > 0 && !run(dispatch, session, again, now_ms))
+            break;
+        again = false;
+        done += used;
+        arena_clear(&session->arena);
+    }
+    take_arena_back(dispatch, session);
+    return done;
+}
+
+static void take_input(struct dispatch *dispatch, struct session *session, uint64_t now_ms)
+{
+    struct bytes stream = buffer_bytes(&session->input);
+    buffer_consume(&session->input, run_stream(dispatch, session, stream, now_ms));
+    if (buffer_size(&session->input) == 0)
+        buffer_clear(&session->input, SESSION_BUFFER_KEPT);
+}
+
+/* After anything that may have changed the session's buffers or state. */
+static void settle(struct dispatch *dispatch, struct session *session)
+{
+    size_t waiting = buffer_size(&session->input);
+    if (waiting > DISPATCH_STRANGER_INPUT_MAX &&
+        (waiting > DISPATCH_INPUT_MAX || session_needs_auth(session)))
+        session_kill(session);
+    if (session->state == SESSION_CLOSING)
+        buffer_clear(&session->input, 0);
+    if (buffer_size(&session->output) > session->output_gated && list_is_empty(&session->sending))
+        list_append(&dispatch->output, &session->sending);
+    session_account(session);
+}
+
+/* Nothing keeps its next request from being taken. */
+static bool is_free(const struct session *session)
+{
+    return session->state == SESSION_READY && !session->paused && list_is_empty(&session->waiting);
+}
+
+static void count_input(struct session *session, size_t size, uint64_t now_ms)
+{
+    session->active_ms = now_ms;
+    session->bytes_in += size;
+    session->sessions->stats->input_bytes += size;
+}
+
+void dispatch_receive(struct dispatch *dispatch, struct session *session, struct bytes bytes,
+                      uint64_t now_ms)
+{
+    count_input(session, bytes.size, now_ms);
+    if (session->state == SESSION_CLOSING)
+        return;
+    if (is_free(session) && buffer_size(&session->input) == 0) {
+        size_t done = run_stream(dispatch, session, bytes, now_ms);
+        buffer_append(&session->input, bytes.data + done, bytes.size - done);
+    } else {
+        buffer_append_bytes(&session->input, bytes);
+        if (is_free(session))
+            take_input(dispatch, session, now_ms);
+    }
+    settle(dispatch, session);
+}
+
+char *dispatch_room(struct session *session, size_t *out_size)
+{
+    if (!is_free(session))
+        return NULL;
+    size_t wants = request_wants(&session->parser, buffer_size(&session->input));
+    if (wants < DISPATCH_ROOM_MIN)
+        return NULL;
+    *out_size = wants < DISPATCH_ROOM_MAX ? wants : DISPATCH_ROOM_MAX;
+    return buffer_reserve(&session->input, *out_size);
+}
+
+void dispatch_received(struct dispatch *dispatch, struct session *session, size_t size,
+                       uint64_t now_ms)
+{
+    count_input(session, size, now_ms);
+    if (session->state == SESSION_CLOSING)
+        return;
+    check(size <= session->input.capacity - session->input.end);
+    buffer_commit(&session->input, size);
+    if (is_free(session))
+        take_input(dispatch, session, now_ms);
+    settle(dispatch, session);
+}
+
+void dispatch_resume(struct dispatch *dispatch, uint64_t now_ms)
+{
+    struct list ready;
+    list_init(&ready);
+    list_splice(&ready, &dispatch->sessions->resumed);
+    while (!list_is_empty(&ready)) {
+        struct session *session = list_entry(ready.next, struct session, waiting);
+        list_remove(&session->waiting);
+        take_input(dispatch, session, now_ms);
+        settle(dispatch, session);
+    }
+}
+
+void dispatch_retry_throttled(struct dispatch *dispatch, size_t limit)
+{
+    for (size_t i = 0; i < limit && !list_is_empty(&dispatch->throttled); i++) {
+        struct list *first = dispatch->throttled.next;
+        list_remove(first);
+        list_append(&dispatch->sessions->resumed, first);
+    }
+}
+
+/* ---- output ---------------------------------------------------------------------------------- */
+
+void dispatch_turn_end(struct dispatch *dispatch)
+{
+    list_splice(&dispatch->output, &dispatch->gated);
+}
+
+struct session *dispatch_next_output(struct dispatch *dispatch)
+{
+    while (!list_is_empty(&dispatch->output)) {
+        struct session *session = list_entry(dispatch->output.next, struct session, sending);
+        list_remove(&session->sending);
+        size_t before = session->output_free;
+        size_t now = session_release_output(session);
+        if (now < buffer_size(&session->output))
+            list_append(&dispatch->gated, &session->sending);
+        if (now > before)
+            return session;
+    }
+    return NULL;
+}
+
+void dispatch_sent(struct dispatch *dispatch, struct session *session, size_t size)
+{
+    check(size <= session->output_free);
+    buffer_consume(&session->output, size);
+    session->output_free -= size;
+    session->output_gated -= size;
+    session->bytes_out += size;
+    session->sessions->stats->output_bytes += size;
+    if (buffer_size(&session->output) == 0)
+        buffer_clear(&session->output, SESSION_BUFFER_KEPT);
+    if (session->paused && session->state == SESSION_READY && !has_much_output(session)) {
+        session->paused = false;
+        list_append(&dispatch->sessions->resumed, &session->waiting);
+    }
+    session_account(session);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Takes requests out of what clients have sent, runs them, and keeps their replies in order and
+ * behind their gates. The hot path: a request that is whole in the bytes received is parsed, run
+ * and answered without being copied.
+ *
+ * A request that must wait (for rows from disk, for its next slice, for room in the store) stays at
+ * the front of its session's input; when its turn comes again it is parsed again and run from the
+ * start. The session's other requests wait behind it, other sessions go on.
+ */
+#ifndef NODE_DISPATCH_H
+#define NODE_DISPATCH_H
+
+#include "session/session.h"
+
+enum {
+    DISPATCH_REQUESTS_MAX = 1024,  /* of one session, before others have their turn */
+    DISPATCH_RETRY_MAX = 128,      /* throttled sessions that try again at a tick */
+    DISPATCH_ROOM_MIN = 32 * 1024, /* an argument's missing bytes that are worth reading in place */
+    DISPATCH_ROOM_MAX = 1024 * 1024,         /* at a time */
+    DISPATCH_ARGUMENTS_MAX = 1024 * 1024,    /* of a request */
+    DISPATCH_INLINE_MAX = 64 * 1024,         /* bytes of an inline request */
+    DISPATCH_INPUT_MAX = 1024 * 1024 * 1024, /* not yet run: beyond, the client is cut off */
+    DISPATCH_OUTPUT_PAUSE = 4 * 1024 * 1024, /* not yet sent: beyond, no further request is taken */
+    /* The same before AUTH. */
+    DISPATCH_STRANGER_ARGUMENTS_MAX = 10,
+    DISPATCH_STRANGER_BULK_MAX = 16 * 1024,
+    DISPATCH_STRANGER_INPUT_MAX = 1024 * 1024,
+    DISPATCH_STRANGER_OUTPUT_PAUSE = 1024,
+};
+
+struct dispatch {
+    struct sessions *sessions;
+    struct list throttled; /* sessions that wait for room in the store */
+    struct list output;    /* sessions with new output, not yet given by dispatch_next_output */
+    struct list gated;     /* sessions whose gate had not passed in this turn */
+    struct arena arena;    /* lent to the session whose requests run */
+    bool memory_exhausted; /* refuse commands that need memory */
+};
+
+void dispatch_init(struct dispatch *dispatch, struct sessions *sessions);
+void dispatch_deinit(struct dispatch *dispatch); /* no session is left */
+
+/* See node.h. */
+void dispatch_receive(struct dispatch *dispatch, struct session *session, struct bytes bytes,
+                      uint64_t now_ms);
+char *dispatch_room(struct session *session, size_t *out_size);
+void dispatch_received(struct dispatch *dispatch, struct session *session, size_t size,
+                       uint64_t now_ms);
+
+/* Runs again the sessions that have become ready since. */
+void dispatch_resume(struct dispatch *dispatch, uint64_t now_ms);
+
+/* At most `limit` throttled sessions try again in the next dispatch_resume. */
+void dispatch_retry_throttled(struct dispatch *dispatch, size_t limit);
+
+/* A turn has ended: what waits for its gate is looked at again by dispatch_next_output. */
+void dispatch_turn_end(struct dispatch *dispatch);
+struct session *dispatch_next_output(struct dispatch *dispatch);
+void dispatch_sent(struct dispatch *dispatch, struct session *session, size_t size);
+
+#endif

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+#include "node/node.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "node/budget.h"
+#include "node/dispatch.h"
+
+enum {
+    TICK_MS = 100,
+};
+
+struct node {
+    struct host host;
+    struct config *config;
+    struct command_set *commands;
+    struct store *store;
+    struct stats stats;
+    struct admin admin;
+    struct sessions sessions;
+    struct dispatch dispatch;
+    struct budget budget;
+    uint64_t next_tick_ms;
+    bool disk_was_full;
+    bool stopping;
+    bool seal_before_stop;
+};
+
+/* ---- what admin/ may ask for ----------------------------------------------------------------- */
+
+static void set_limit(struct node *node)
+{
+    budget_set_limit(&node->budget, (uint64_t)node->config->maxmemory, node->host.memory_total);
+    node->dispatch.memory_exhausted = false;
+}
+
+static void config_changed(void *context, const char *name)
+{
+    struct node *node = context;
+    const struct config *config = node->config;
+    if (strcmp(name, "appendfsync") == 0)
+        store_set_sync(node->store, (enum log_sync)config->appendfsync);
+    else if (strcmp(name, "maxmemory-policy") == 0)
+        store_set_eviction(node->store, (enum eviction_policy)config->maxmemory_policy);
+    else if (strcmp(name, "loglevel") == 0 && node->host.journal)
+        journal_set_level(node->host.journal, (enum journal_level)config->loglevel);
+    else if (strcmp(name, "maxmemory") == 0) {
+        set_limit(node);
+        node->next_tick_ms = 0;
+    }
+    /* The others are read where they are used. */
+}
+
+/* Replies on their way are sent before the process ends, `now` or not: the turn ends first. */
+static void ask_for_stop(void *context, bool save, bool now)
+{
+    struct node *node = context;
+    (void)now;
+    node->seal_before_stop = save;
+    node->stopping = true;
+    journal_write(node->host.journal, JOURNAL_WARNING, "User requested shutdown...");
+}
+
+static void cpu_time(void *context, uint64_t *out_system_us, uint64_t *out_user_us)
+{
+    struct node *node = context;
+    *out_system_us = *out_user_us = 0;
+    if (node->host.cpu_time)
+        node->host.cpu_time(node->host.context, out_system_us, out_user_us);
+}
+
+/* ---- opening and closing --------------------------------------------------------------------- */
+
+static enum status open_store(struct node *node, uint64_t now_ms, struct buffer *out_error)
+{
+    const struct host *host = &node->host;
+    const struct config *config = node->config;
+    struct store_options options = {
+        .files = host->files,
+        .tier = host->tier,
+        .workers = host->workers,
+        .random48 = host->random[0] & (((uint64_t)1 << 48) - 1),
+        .random_seed = host->random[1],
+        .now_ms = now_ms,
+        .databases = (unsigned)config->databases,
+        .sync = (enum log_sync)config->appendfsync,
+        .seal_bytes = (uint64_t)config->seal_bytes,
+        .rows_bytes = node->budget.rows,
+        .eviction = (enum eviction_policy)config->maxmemory_policy,
+    };
+    struct store_recovery recovery = {0};
+    enum status status = store_open(&options, &node->store, &recovery, out_error);
+    if (status != STATUS_OK)
+        return status;
+    struct journal *journal = host->journal;
+    if (recovery.new_directory)
+        journal_write(journal, JOURNAL_NOTICE, "A new data directory");
+    else
+        journal_write(journal, JOURNAL_NOTICE,
+                      "Data opened after %s stop: %" PRIu64 " rows replayed from the log",
+                      recovery.was_clean ? "a clean" : "an unclean", recovery.log.records);
+    if (recovery.log.lost_bytes)
+        journal_write(journal, JOURNAL_WARNING,
+                      "The log's end was incomplete: %" PRIu64
+                      " bytes that were never synced are cut off",
+                      recovery.log.lost_bytes);
+    return STATUS_OK;
+}
+
+static void fill_admin(struct node *node)
+{
+    struct random random = {node->host.random[0] ^ node->host.random[1]};
+    node->admin = (struct admin){
+        .config = node->config,
+        .store = node->store,
+        .stats = &node->stats,
+        .sessions = &node->sessions,
+        .commands = node->commands,
+        .process_id = node->host.process_id,
+        .executable = node->host.executable,
+        .config_changed = config_changed,
+        .shutdown = ask_for_stop,
+        .cpu_time = cpu_time,
+        .context = node,
+    };
+    snprintf(node->admin.run_id, sizeof(node->admin.run_id), "%016" PRIx64 "%016" PRIx64 "%08x",
+             random_next(&random), random_next(&random), (unsigned)random_next(&random));
+}
+
+static void fill_sessions(struct node *node)
+{
+    struct sessions *sessions = &node->sessions;
+    sessions_init(sessions);
+    sessions->store = node->store;
+    sessions->commands = node->commands;
+    sessions->stats = &node->stats;
+    sessions->admin = &node->admin;
+    sessions->random = (struct random){node->host.random[1]};
+    sessions->databases = (unsigned)node->config->databases;
+    sessions->password = &node->config->requirepass;
+    sessions->bulk_size_max = &node->config->proto_max_bulk_len;
+}
+
+enum status node_open(const struct host *host, struct config *config,
+                      const struct command *const *tables, uint64_t now_ms, struct node **out,
+                      struct buffer *out_error)
+{
+    struct node *node = memory_zeroed(sizeof(*node));
+    node->host = *host;
+    node->config = config;
+    budget_init(&node->budget, (uint64_t)config->maxmemory, host->memory_total);
+    enum status status = open_store(node, now_ms, out_error);
+    if (status != STATUS_OK) {
+        memory_free(node);
+        return status;
+    }
+    node->commands = command_set_new(tables);
+    node->stats.started_ms = now_ms;
+    fill_admin(node);
+    fill_sessions(node);
+    dispatch_init(&node->dispatch, &node->sessions);
+    *out = node;
+    return STATUS_OK;
+}
+
+enum status node_close(struct node *node)
+{
+    while (!list_is_empty(&node->sessions.all))
+        session_free(list_entry(node->sessions.all.next, struct session, link));
+    dispatch_deinit(&node->dispatch);
+    if (node->seal_before_stop && store_seal_now(node->store) != STATUS_OK)
+        journal_write(node->host.journal, JOURNAL_WARNING,
+                      "Sealing failed; nothing is lost: the log is replayed at the next start");
+    enum status status = store_close(node->store);
+    command_set_free(node->commands);
+    memory_free(node);
+    return status;
+}
+
+void node_stop(struct node *node)
+{
+    node->stopping = true;
+}
+
+bool node_stopping(const struct node *node)
+{
+    return node->stopping;
+}
+
+/* ---- clients --------------------------------------------------------------------------------- */
+
+struct session *node_accepted(struct node *node, const char *address, const char *local_address,
+                              uint64_t now_ms)
+{
+    node->stats.connections_received++;
+    return session_new(&node->sessions, address, local_address, now_ms);
+}
+
+void node_receive(struct node *node, struct session *session, struct bytes bytes, uint64_t now_ms)
+{
+    dispatch_receive(&node->dispatch, session, bytes, now_ms);
+}
+
+char *node_room(struct node *node, struct session *session, size_t *out_size)
+{
+    (void)node;
+    return dispatch_room(session, out_size);
+}
+
+void node_received(struct node *node, struct session *session, size_t size, uint64_t now_ms)
+{
+    dispatch_received(&node->dispatch, session, size, now_ms);
+}
+
+void node_closed(struct node *node, struct session *session)
+{
+    check(session->sessions == &node->sessions);
+    session_free(session);
+}
+
+/* Asks for the end of a connection that has nothing left to say, or was cut off. */
+static void close_if_done(struct node *node, struct session *session)
+{
+    bool done = session->state == SESSION_CLOSING &&
+                (session->killed || buffer_size(&session->output) == 0);
+    if (!done || session->close_told)
+        return;
+    session->close_told = true;
+    list_remove(&session->sending);
+    node->host.close(node->host.context, session, session->killed);
+}
+
+static void close_all_done(struct node *node)
+{
+    struct list closing;
+    list_init(&closing);
+    list_splice(&closing, &node->sessions.closing);
+    while (!list_is_empty(&closing)) {
+        struct session *session = list_entry(closing.next, struct session, waiting);
+        list_remove(&session->waiting);
+        close_if_done(node, session);
+    }
+}
+
+struct session *node_next_output(struct node *node)
+{
+    return dispatch_next_output(&node->dispatch);
+}
+
+void node_sent(struct node *node, struct session *session, size_t size)
+{
+    dispatch_sent(&node->dispatch, session, size);
+    close_if_done(node, session);
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+static void update_budget(struct node *node)
+{
+    struct memory_use memory = memory_use();
+    struct store_stats store;
+    store_stats(node->store, &store);
+    uint64_t cache = (uint64_t)node->config->block_cache_bytes;
+    struct budget_use use = {
+        .allocated = memory.allocated,
+        .resident = memory.resident,
+        .tier = store.tier.memory_bytes > cache ? store.tier.memory_bytes : cache,
+        .buffers = node->sessions.buffer_bytes,
+        .rows = store.rows_bytes,
+    };
+    if (memory.allocated > node->stats.peak_memory)
+        node->stats.peak_memory = memory.allocated;
+    budget_update(&node->budget, &use);
+    store_set_rows_bytes(node->store, node->budget.rows);
+    node->dispatch.memory_exhausted = node->budget.exhausted;
+    if (memory.resident > node->budget.limit && memory.allocated < node->budget.limit)
+        memory_purge();
+}
+
+static void journal_disk_state(struct node *node)
+{
+    bool full = store_disk_full(node->store);
+    if (full == node->disk_was_full)
+        return;
+    node->disk_was_full = full;
+    if (full)
+        journal_write(node->host.journal, JOURNAL_WARNING,
+                      "The disk is full: writes are refused until there is room, reading goes on");
+    else
+        journal_write(node->host.journal, JOURNAL_NOTICE,
+                      "There is room on the disk: writes go on");
+}
+
+void node_tick(struct node *node, uint64_t now_ms)
+{
+    store_tick(node->store, now_ms);
+    if (now_ms < node->next_tick_ms)
+        return;
+    node->next_tick_ms = now_ms + TICK_MS;
+    stats_sample(&node->stats, now_ms);
+    update_budget(node);
+    journal_disk_state(node);
+    dispatch_retry_throttled(&node->dispatch, DISPATCH_RETRY_MAX);
+}
+
+uint64_t node_deadline_ms(const struct node *node)
+{
+    if (!list_is_empty(&node->sessions.resumed) || !list_is_empty(&node->sessions.closing))
+        return 0;
+    uint64_t store_ms = store_deadline_ms(node->store);
+    return store_ms < node->next_tick_ms ? store_ms : node->next_tick_ms;
+}
+
+enum status node_turn_end(struct node *node, uint64_t now_ms)
+{
+    if (!list_is_empty(&node->dispatch.throttled) && store_has_room(node->store))
+        dispatch_retry_throttled(&node->dispatch, DISPATCH_RETRY_MAX);
+    dispatch_resume(&node->dispatch, now_ms);
+    enum status status = store_turn_end(node->store, now_ms);
+    if (status == STATUS_OK)
+        status = store_failure(node->store);
+    if (status != STATUS_OK) {
+        journal_write(node->host.journal, JOURNAL_WARNING, "The store has failed: %s; stopping",
+                      status_text(status));
+        return status;
+    }
+    dispatch_turn_end(&node->dispatch);
+    close_all_done(node);
+    return STATUS_OK;
+}
+
+uint64_t node_id(const struct node *node)
+{
+    return store_node(node->store);
+}
+
+uint64_t node_rows_budget(const struct node *node)
+{
+    return node->budget.rows;
+}

@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "machine.h"
+#include "net/connection.h"
+#include "net/listener.h"
+#include "net/loop.h"
+#include "node/node.h"
+
+enum {
+    OUTPUT_PAUSE = 1024 * 1024,       /* a client with more replies unread is not read from... */
+    OUTPUT_RESUME = OUTPUT_PAUSE / 2, /* ...until it is at or below this */
+    INPUT_PAUSE = 1024 * 1024,        /* the same for requests that have to wait */
+    IDLE_CHECKS = 1000,               /* clients looked at for their idle time, each second */
+    DESCRIPTORS_RESERVED = 256,       /* not for clients: files, and what else there is */
+    READ_THREADS = 4,
+    COMPACTION_THREADS = 2,
+};
+
+struct runtime {
+    const struct runtime_options *options;
+    struct config *config;
+    struct journal *journal;
+    struct files *files;
+    struct listener *listener;
+    struct tier *tier;
+    struct workers *workers;
+    struct node *node;
+    struct loop *loop;
+    struct watch *wake, *terminate, *interrupt;
+    uint64_t now_ms;      /* one time for a whole turn */
+    bool now_known;       /* in this turn */
+    uint64_t idle_due_ms; /* the next look at idle clients */
+    uint64_t descriptors; /* that the process may have open */
+    struct list clients;
+    uint64_t client_count;
+    struct list paused; /* clients that are not read from */
+    struct list ending; /* clients to be closed */
+};
+
+/* A connection and its session. */
+struct client {
+    struct list link;    /* of runtime.clients */
+    struct list waiting; /* of runtime.paused or runtime.ending, or alone */
+    struct runtime *runtime;
+    struct connection *connection;
+    struct session *session;
+    bool full; /* the socket takes nothing until client_writable */
+    bool paused;
+    bool ending;
+    bool abrupt; /* it ends without waiting for its output */
+};
+
+/* Time stands still within a turn, and is asked for only after the loop's sleep. */
+static uint64_t turn_now(struct runtime *runtime)
+{
+    if (!runtime->now_known) {
+        runtime->now_ms = machine_clock_ms();
+        runtime->now_known = true;
+    }
+    return runtime->now_ms;
+}
+
+/* ---- clients ----------------------------------------------------------------------------------
+ */
+
+static void client_end(struct client *client, bool abrupt)
+{
+    client->abrupt = client->abrupt || abrupt;
+    if (client->ending)
+        return;
+    client->ending = true;
+    connection_set_reading(client->connection, false);
+    list_remove(&client->waiting); /* of paused, perhaps */
+    list_append(&client->runtime->ending, &client->waiting);
+}
+
+static void client_free(struct client *client)
+{
+    client->runtime->client_count--;
+    list_remove(&client->link);
+    list_remove(&client->waiting);
+    connection_free(client->connection);
+    node_closed(client->runtime->node, client->session);
+    memory_free(client);
+}
+
+static bool client_is_behind(const struct client *client, size_t output_max)
+{
+    const struct session *session = client->session;
+    return buffer_size(&session->output) > output_max ||
+           (session->state != SESSION_READY && buffer_size(&session->input) > INPUT_PAUSE);
+}
+
+/* Who does not read its replies, or sends faster than it can be served, has to wait in its own
+ * socket. */
+static void client_pause_if_behind(struct client *client)
+{
+    if (client->paused || client->ending || !client_is_behind(client, OUTPUT_PAUSE))
+        return;
+    client->paused = true;
+    connection_set_reading(client->connection, false);
+    list_append(&client->runtime->paused, &client->waiting);
+}
+
+static void client_resume_if_abreast(struct client *client)
+{
+    if (client_is_behind(client, OUTPUT_RESUME))
+        return;
+    client->paused = false;
+    list_remove(&client->waiting);
+    connection_set_reading(client->connection, true);
+}
+
+static void client_send(struct client *client)
+{
+    struct session *session = client->session;
+    if (client->full || client->abrupt)
+        return;
+    size_t sent;
+    enum connection_sent result =
+        connection_send(client->connection,
+                        bytes_of(buffer_bytes(&session->output).data, session->output_free), &sent);
+    if (sent > 0)
+        node_sent(client->runtime->node, session, sent);
+    client->full = result == CONNECTION_FULL;
+    if (result == CONNECTION_BROKEN)
+        client_end(client, true);
+    client_pause_if_behind(client);
+}
+
+static void client_received(void *peer, struct bytes bytes)
+{
+    struct client *client = peer;
+    node_receive(client->runtime->node, client->session, bytes, turn_now(client->runtime));
+    client_pause_if_behind(client);
+}
+
+static char *client_room(void *peer, size_t *out_size)
+{
+    struct client *client = peer;
+    return node_room(client->runtime->node, client->session, out_size);
+}
+
+static void client_filled(void *peer, size_t size)
+{
+    struct client *client = peer;
+    node_received(client->runtime->node, client->session, size, turn_now(client->runtime));
+    client_pause_if_behind(client);
+}
+
+static void client_writable(void *peer)
+{
+    struct client *client = peer;
+    client->full = false;
+    client_send(client);
+}
+
+static void client_gone(void *peer)
+{
+    client_end(peer, true);
+}
+
+static const struct connection_handler client_handler = {
+    client_received, client_room, client_filled, client_writable, client_gone,
+};
+
+static const char protected_mode_text[] =
+    "-DENIED Shoal is running in protected mode because protected mode is enabled and no password "
+    "is set for the default user. In this mode connections are only accepted from the loopback "
+    "interface. If you want to connect from external computers you may adopt one of the following "
+    "solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' "
+    "from the loopback interface by connecting from the same host the server is running, however "
+    "MAKE SURE that the server is not publicly accessible from internet if you do so. Use CONFIG "
+    "REWRITE to make this change permanent. 2) Alternatively you can just disable the protected "
+    "mode by editing the configuration file, and setting the protected-mode option to 'no', and "
+    "then restarting the server. 3) If you started the server manually just for testing, restart "
+    "it with the '--protected-mode no' option. 4) Set up an authentication password for the "
+    "default user. NOTE: You only need to do one of the above things in order for the server to "
+    "start accepting connections from the outside.\r\n";
+
+/* What a guest is turned away with; empty: it is welcome. */
+static struct bytes refusal(const struct runtime *runtime, const struct listener_guest *guest)
+{
+    const struct config *config = runtime->config;
+    uint64_t count_max = (uint64_t)config->maxclients;
+    uint64_t reserved = DESCRIPTORS_RESERVED;
+    if (runtime->descriptors > reserved && runtime->descriptors - reserved < count_max)
+        count_max = runtime->descriptors - reserved;
+    if (runtime->client_count >= count_max)
+        return BYTES("-ERR max number of clients reached\r\n");
+    if (config->protected_mode && config->requirepass[0] == 0 && !guest->loopback)
+        return BYTES(protected_mode_text);
+    return BYTES("");
+}
+
+static void guest_accepted(void *context, const struct listener_guest *guest)
+{
+    struct runtime *runtime = context;
+    struct bytes why = refusal(runtime, guest);
+    if (why.size > 0) {
+        connection_refuse(guest->descriptor, why);
+        return;
+    }
+    struct client *client = memory_zeroed(sizeof(*client));
+    client->runtime = runtime;
+    client->session = node_accepted(runtime->node, guest->remote, guest->local, turn_now(runtime));
+    client->session->connection = client;
+    client->connection = connection_new(runtime->loop, guest->descriptor, &client_handler, client);
+    list_init(&client->waiting);
+    list_append(&runtime->clients, &client->link);
+    runtime->client_count++;
+}
+
+static void guest_failed(void *context, const char *reason)
+{
+    struct runtime *runtime = context;
+    journal_write(runtime->journal, JOURNAL_WARNING, "Accepting a client connection failed: %s",
+                  reason);
+}
+
+/* host.close */
+static void close_session(void *context, struct session *session, bool now)
+{
+    (void)context;
+    client_end(session->connection, now);
+}
+
+/* ---- the turn ---------------------------------------------------------------------------------
+ */
+
+/* A bounded part of the clients each second, in rotation. */
+static void end_idle_clients(struct runtime *runtime)
+{
+    uint64_t idle_ms = (uint64_t)runtime->config->timeout_s * 1000;
+    uint64_t count = runtime->client_count < IDLE_CHECKS ? runtime->client_count : IDLE_CHECKS;
+    for (uint64_t i = 0; idle_ms > 0 && i < count; i++) {
+        struct client *client = list_entry(runtime->clients.next, struct client, link);
+        list_remove(&client->link);
+        list_append(&runtime->clients, &client->link);
+        if (client->session->active_ms + idle_ms < runtime->now_ms)
+            client_end(client, true);
+    }
+}
+
+static void send_outputs(struct runtime *runtime)
+{
+    struct session *session;
+    while ((session = node_next_output(runtime->node)))
+        client_send(session->connection);
+}
+
+static void resume_clients(struct runtime *runtime)
+{
+    for (struct list *at = runtime->paused.next, *next; at != &runtime->paused; at = next) {
+        next = at->next;
+        client_resume_if_abreast(list_entry(at, struct client, waiting));
+    }
+}
+
+static void close_ended(struct runtime *runtime)
+{
+    for (struct list *at = runtime->ending.next, *next; at != &runtime->ending; at = next) {
+        next = at->next;
+        struct client *client = list_entry(at, struct client, waiting);
+        if (client->abrupt || buffer_size(&client->session->output) == 0)
+            client_free(client);
+    }
+}
+
+static void turn(struct runtime *runtime)
+{
+    runtime->now_known = false;
+    loop_run_once(runtime->loop, runtime->now_ms, node_deadline_ms(runtime->node));
+    uint64_t now_ms = turn_now(runtime);
+    runtime->workers->ops->poll(runtime->workers);
+    if (now_ms >= node_deadline_ms(runtime->node))
+        node_tick(runtime->node, now_ms);
+    enum status status = node_turn_end(runtime->node, now_ms);
+    if (status != STATUS_OK) {
+        /* What was promised can't be kept: no reply goes out, and nothing is marked as clean. */
+        journal_write(runtime->journal, JOURNAL_WARNING,
+                      "The data directory has failed: %s. Ending", status_text(status));
+        _exit(1);
+    }
+    send_outputs(runtime);
+    if (now_ms >= runtime->idle_due_ms) {
+        runtime->idle_due_ms = now_ms + 1000;
+        end_idle_clients(runtime);
+    }
+    resume_clients(runtime);
+    close_ended(runtime);
+}
+
+/* ---- signals ----------------------------------------------------------------------------------
+ */
+
+static void on_wake(void *context)
+{
+    (void)context; /* that the loop has woken is all: each turn polls the workers */
+}
+
+static void on_terminate(void *context)
+{
+    struct runtime *runtime = context;
+    journal_write(runtime->journal, JOURNAL_NOTICE, "Asked to stop by a signal");
+    node_stop(runtime->node);
+}
+
+/* The first one is a wish; the next meets the system's default and ends the process at once. */
+static void on_interrupt(void *context)
+{
+    struct runtime *runtime = context;
+    watch_free(runtime->interrupt);
+    runtime->interrupt = NULL;
+    on_terminate(runtime);
+}
+
+/* ---- start and stop ---------------------------------------------------------------------------
+ */
+
+static enum status open_journal(struct runtime *runtime, struct buffer *out_error)
+{
+    const struct config *config = runtime->config;
+    enum status status =
+        journal_open(config->logfile, (enum journal_level)config->loglevel,
+                     (enum journal_format)config->log_format, machine_clock_ms, &runtime->journal);
+    if (status != STATUS_OK)
+        buffer_printf(out_error, "%s: cannot be written as a log file", config->logfile);
+    return status;
+}
+
+static enum status open_directory(struct runtime *runtime, struct buffer *out_error)
+{
+    const char *directory = runtime->config->dir;
+    enum status status = files_posix_open(directory, &runtime->files, out_error);
+    if (status != STATUS_OK)
+        return status;
+    uint64_t mark;
+    status = runtime->files->ops->lock(runtime->files, &mark);
+    if (status == STATUS_LOCKED)
+        buffer_printf(out_error, "%s: another process uses this data directory", directory);
+    else if (status != STATUS_OK)
+        buffer_printf(out_error, "%s: cannot be locked: %s", directory, status_text(status));
+    return status;
+}
+
+static enum status open_port(struct runtime *runtime, struct buffer *out_error)
+{
+    const struct config *config = runtime->config;
+    struct listener_options options = {
+        .addresses = config->bind,
+        .port = (uint16_t)config->port,
+        .backlog = (int)config->tcp_backlog,
+        .keepalive_s = (unsigned)config->tcp_keepalive_s,
+    };
+    return listener_open(&options, &runtime->listener, out_error);
+}
+
+static enum status open_tier(struct runtime *runtime, struct buffer *out_error)
+{
+    char path[PATH_MAX];
+    int size = snprintf(path, sizeof(path), "%s/tier", runtime->config->dir);
+    if (size < 0 || (size_t)size >= sizeof(path)) {
+        buffer_printf(out_error, "%s: too long a path", runtime->config->dir);
+        return STATUS_INVALID;
+    }
+    struct tier_options options = {
+        .block_cache_bytes = (uint64_t)runtime->config->block_cache_bytes,
+        .compaction_threads = COMPACTION_THREADS,
+    };
+    return tier_rocksdb_open(path, &options, &runtime->tier, out_error);
+}
+
+static enum status open_node(struct runtime *runtime, struct buffer *out_error)
+{
+    int wake;
+    runtime->workers = workers_threads_new(READ_THREADS, &wake);
+    runtime->wake = loop_watch_readable(runtime->loop, wake, on_wake, runtime);
+    struct host host = {
+        .files = runtime->files,
+        .tier = runtime->tier,
+        .workers = runtime->workers,
+        .journal = runtime->journal,
+        .process_id = getpid(),
+        .executable = runtime->options->executable,
+        .memory_total = machine_memory(),
+        .cpu_time = machine_cpu_time,
+        .close = close_session,
+        .context = runtime,
+    };
+    machine_random(host.random, sizeof(host.random));
+    return node_open(&host, runtime->config, runtime->options->commands, machine_clock_ms(),
+                     &runtime->node, out_error);
+}
+
+static enum status open_all(struct runtime *runtime, struct buffer *out_error)
+{
+    enum status (*const steps[])(struct runtime *, struct buffer *) = {
+        open_journal, open_directory, open_port, open_tier, open_node,
+    };
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && status == STATUS_OK; i++)
+        status = steps[i](runtime, out_error);
+    return status;
+}
+
+/* What is open, in the order opposite to opening. The node was closed before. */
+static void close_all(struct runtime *runtime)
+{
+    watch_free(runtime->interrupt);
+    watch_free(runtime->terminate);
+    watch_free(runtime->wake);
+    if (runtime->workers)
+        runtime->workers->ops->free(runtime->workers);
+    if (runtime->tier)
+        runtime->tier->ops->free(runtime->tier);
+    listener_free(runtime->listener);
+    if (runtime->files)
+        runtime->files->ops->free(runtime->files);
+    journal_close(runtime->journal);
+    loop_free(runtime->loop);
+}
+
+static void say_hello(struct runtime *runtime)
+{
+    struct journal *journal = runtime->journal;
+    unsigned port = listener_port(runtime->listener);
+    char *directory = realpath(runtime->config->dir, NULL);
+    journal_write(journal, JOURNAL_NOTICE, "Shoal %s, pid %d, node %012llx", SHOAL_VERSION,
+                  (int)getpid(), (unsigned long long)node_id(runtime->node));
+    journal_write(journal, JOURNAL_NOTICE, "Data in %s",
+                  directory ? directory : runtime->config->dir);
+    journal_write(journal, JOURNAL_NOTICE, "Ready for clients on port %u of: %s", port,
+                  runtime->config->bind);
+    journal_write(journal, JOURNAL_NOTICE, "Next, in another terminal: redis-cli -p %u", port);
+    free(directory);
+}
+
+static void serve(struct runtime *runtime)
+{
+    struct listener_handler guests = {guest_accepted, guest_failed, runtime};
+    runtime->terminate = loop_watch_signal(runtime->loop, SIGTERM, on_terminate, runtime);
+    runtime->interrupt = loop_watch_signal(runtime->loop, SIGINT, on_interrupt, runtime);
+    listener_start(runtime->listener, runtime->loop, &guests);
+    say_hello(runtime);
+    if (runtime->options->started)
+        runtime->options->started(runtime->options->context);
+    while (!node_stopping(runtime->node))
+        turn(runtime);
+}
+
+static enum status stop(struct runtime *runtime)
+{
+    listener_free(runtime->listener);
+    runtime->listener = NULL;
+    while (!list_is_empty(&runtime->clients))
+        client_free(list_entry(runtime->clients.next, struct client, link));
+    enum status status = node_close(runtime->node);
+    if (status == STATUS_OK)
+        journal_write(runtime->journal, JOURNAL_NOTICE, "Stopped, bye");
+    else
+        journal_write(runtime->journal, JOURNAL_WARNING, "Stopped, but not cleanly: %s",
+                      status_text(status));
+    return status;
+}
+
+int runtime_run(const struct runtime_options *options)
+{
+    struct runtime runtime = {.options = options, .config = options->config};
+    list_init(&runtime.clients);
+    list_init(&runtime.paused);
+    list_init(&runtime.ending);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    runtime.descriptors = machine_raise_descriptors();
+    runtime.loop = loop_new();
+    struct buffer error = {0};
+    enum status status = open_all(&runtime, &error);
+    if (status == STATUS_OK) {
+        serve(&runtime);
+        status = stop(&runtime);
+    } else {
+        struct bytes reason = buffer_bytes(&error);
+        fprintf(stderr, "shoal-server: %.*s\n", (int)reason.size, reason.data);
+        if (options->config->logfile[0])
+            journal_write(runtime.journal, JOURNAL_WARNING, "Cannot start: %.*s", (int)reason.size,
+                          reason.data);
+    }
+    buffer_deinit(&error);
+    close_all(&runtime);
+    return status == STATUS_OK ? 0 : 1;
+}

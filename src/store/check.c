@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/check.h"
+
+#include "base/arena.h"
+#include "store/derive.h"
+#include "store/meta.h"
+#include "store/store.h"
+
+enum { REPORT_LINES_MAX = 100 };
+
+struct counting {
+    struct facts *facts;
+    struct buffer *report;
+    struct arena arena;
+    uint64_t rows;
+    uint64_t damaged;
+};
+
+static void damaged(struct counting *counting, struct bytes name, const char *what)
+{
+    if (counting->damaged++ >= REPORT_LINES_MAX)
+        return;
+    buffer_printf(counting->report, "tier: %s: ", what);
+    for (size_t i = 0; i < name.size && i < 32; i++)
+        buffer_printf(counting->report, "%02x", (unsigned char)name.data[i]);
+    buffer_printf(counting->report, "%s\n", name.size > 32 ? "..." : "");
+}
+
+static enum tier_next count_row(void *context, struct bytes name, struct bytes row, struct buffer *seek_to)
+{
+    struct counting *counting = context;
+    struct row_key key;
+    struct row decoded;
+    (void)seek_to;
+    counting->rows++;
+    if (!row_key_decode(name, &key) || key.db >= counting->facts->databases) {
+        damaged(counting, name, "not the name of a row");
+    } else if (row_decode(row, &counting->arena, &decoded) != STATUS_OK) {
+        damaged(counting, name, "a damaged row");
+    } else if (key.kind == ROW_HEAD) {
+        struct row_facts facts = derive_facts(row, &counting->arena);
+        facts_count(counting->facts, key.slot, key.db, facts.live, facts.at_ms != EXPIRY_NEVER);
+        facts_of(counting->facts, key.slot, key.db)->stored++;
+    }
+    arena_clear(&counting->arena);
+    return TIER_NEXT;
+}
+
+enum status check_count(struct tier *tier, struct facts *facts, struct buffer *report)
+{
+    struct counting counting = {.facts = facts, .report = report};
+    arena_init(&counting.arena);
+    char past_slots = (char)(SLOT_COUNT >> 8);
+    enum status status = tier->ops->scan(tier, bytes_of("", 0), bytes_of(&past_slots, 1), true, count_row,
+                                         &counting);
+    arena_deinit(&counting.arena);
+    if (status != STATUS_OK)
+        buffer_printf(report, "tier: reading ended early: %s\n", status_text(status));
+    if (counting.damaged > REPORT_LINES_MAX)
+        buffer_printf(report, "tier: %llu damaged rows in all\n", (unsigned long long)counting.damaged);
+    return status == STATUS_OK && counting.damaged > 0 ? STATUS_CORRUPT : status;
+}
+
+static uint64_t compare_facts(const struct facts *counted, const struct facts *stored, struct buffer *report)
+{
+    uint64_t wrong = 0;
+    for (unsigned db = 0; db < counted->databases; db++) {
+        for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+            const struct slot_facts *a = facts_look(counted, (uint16_t)slot, (uint8_t)db);
+            const struct slot_facts *b = facts_look(stored, (uint16_t)slot, (uint8_t)db);
+            if (a->keys == b->keys && a->expiring == b->expiring)
+                continue;
+            if (wrong++ < REPORT_LINES_MAX)
+                buffer_printf(report,
+                              "tier: slot %u of database %u holds %u keys (%u expiring), its record says "
+                              "%u (%u)\n",
+                              slot, db, a->keys, a->expiring, b->keys, b->expiring);
+        }
+    }
+    return wrong;
+}
+
+static enum status check_tier(struct tier *tier, struct buffer *report)
+{
+    struct facts counted, stored;
+    facts_init(&counted, DATABASES_MAX);
+    facts_init(&stored, DATABASES_MAX);
+    enum status status = tier->ops->verify(tier, report);
+    enum status counting = check_count(tier, &counted, report);
+    enum status reading = facts_read(&stored, tier);
+    if (reading != STATUS_OK)
+        buffer_printf(report, "tier: the record of its counts: %s\n", status_text(reading));
+    uint64_t wrong = compare_facts(&counted, &stored, report);
+    uint64_t keys = 0;
+    for (unsigned db = 0; db < DATABASES_MAX; db++)
+        keys += counted.keys[db];
+    buffer_printf(report, "tier: %llu keys\n", (unsigned long long)keys);
+    facts_deinit(&counted);
+    facts_deinit(&stored);
+    if (status == STATUS_OK)
+        status = counting != STATUS_OK ? counting : reading;
+    return status == STATUS_OK && wrong > 0 ? STATUS_CORRUPT : status;
+}
+
+enum status store_check(struct files *files, struct tier *tier, struct buffer *out_report)
+{
+    uint64_t mark, sealed;
+    enum status status = files->ops->lock(files, &mark);
+    if (status != STATUS_OK) {
+        buffer_printf(out_report, "the data directory: %s\n", status_text(status));
+        return status;
+    }
+    status = meta_seal_read(tier, &sealed);
+    if (status != STATUS_OK) {
+        buffer_printf(out_report, "tier: the record of what it holds: %s\n", status_text(status));
+        sealed = 0;
+    }
+    enum status of_tier = check_tier(tier, out_report);
+    struct log_recovery recovery = {0};
+    enum status of_log = log_verify(files, sealed, &recovery, out_report);
+    buffer_printf(out_report, "log: %llu records after position %llu%s\n",
+                  (unsigned long long)recovery.records, (unsigned long long)sealed,
+                  recovery.lost_bytes ? ", then a tail that was never synced" : "");
+    if (status == STATUS_OK)
+        status = of_tier != STATUS_OK ? of_tier : of_log;
+    return status;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Evicts keys for good where maxmemory-policy says so, as the users of a cache expect: each by a delete of its own, in the log
+ * like any. Recency and frequency are both SIEVE's order.
+ */
+#ifndef STORE_EVICT_H
+#define STORE_EVICT_H
+
+#include "store/state.h"
+
+/* Deletes keys until the rows in memory fit their budget, at most `most`. Before log_write. */
+void evict_tick(struct store *store, uint64_t now_ms, unsigned most);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/expiry.h"
+
+#include "base/memory.h"
+#include "base/pack.h"
+#include "store/apply.h"
+#include "store/derive.h"
+#include "store/meta.h"
+
+enum {
+    DUE_PER_TICK = 4000,
+    FOUND_MAX = 1000,
+    SEARCH_INTERVAL_MS = 100,
+};
+
+/* One search of the index; its results are index names, rows and what stands between. */
+struct expiry_job {
+    struct job job;
+    struct store *store;
+    bool running;
+    uint64_t version;     /* store.tier_version when it was submitted */
+    uint64_t searched_ms; /* the clock then */
+    uint64_t next_ms;     /* when to search again */
+    struct buffer from;   /* the search goes on here */
+    struct buffer found;  /* index name size(4) row size(4) index name, row (size 0: none) */
+    unsigned count;
+    enum status status;
+};
+
+void expiry_init(struct store *store)
+{
+    store->expiry = memory_zeroed(sizeof(*store->expiry));
+    store->expiry->store = store;
+}
+
+void expiry_deinit(struct store *store)
+{
+    buffer_deinit(&store->expiry->from);
+    buffer_deinit(&store->expiry->found);
+    memory_free(store->expiry);
+}
+
+/* ---- in memory -------------------------------------------------------------------------------------------------- */
+
+static void collect_if_expired(struct store *store, struct slot *slot, struct entry *entry,
+                               uint64_t now_ms)
+{
+    if (!entry_has_row(entry))
+        return;
+    struct row_facts facts = derive_facts(entry_row(entry), &store->scratch);
+    arena_clear(&store->scratch);
+    if (facts.at_ms >= now_ms) /* it lives through its last millisecond */
+        return;
+    apply_collect(store, slot, entry);
+    store->stats.expired_keys++;
+}
+
+static void collect_at(struct store *store, uint64_t place, uint64_t now_ms)
+{
+    struct slot *slot = &store->table.slots[place >> 48];
+    uint64_t hash = place & 0xffffffffffff;
+    if (!slot->buckets)
+        return;
+    struct entry *next;
+    for (struct entry *entry = slot->buckets[table_bucket(slot, hash)]; entry; entry = next) {
+        next = entry->next;
+        if (entry->is_head && row_key_hash_of(entry_name(entry)) == hash &&
+            !apply_drop_if_flushed(store, slot, entry))
+            collect_if_expired(store, slot, entry, now_ms);
+    }
+}
+
+static bool tick_heap(struct store *store, struct due_heap *heap, uint64_t now_ms, unsigned *most)
+{
+    while (heap->count > 0 && heap->items[0].at_ms < now_ms) {
+        if ((*most)-- == 0)
+            return true;
+        collect_at(store, due_pop(heap).place, now_ms);
+    }
+    return false;
+}
+
+/* ---- in the tier ------------------------------------------------------------------------------------------------ */
+
+static enum tier_next note_index_row(void *context, struct bytes name, struct bytes row,
+                                     struct buffer *seek_to)
+{
+    struct expiry_job *search = context;
+    (void)row;
+    (void)seek_to;
+    buffer_clear(&search->from, SIZE_MAX);
+    buffer_append_bytes(&search->from, name);
+    if (search->count == FOUND_MAX)
+        return TIER_STOP;
+    char sizes[8];
+    uint64_t at_ms;
+    struct bytes head;
+    if (!meta_expiry_decode(name, &at_ms, &head))
+        return TIER_NEXT;
+    struct buffer found = {0};
+    enum status status =
+        search->store->options.tier->ops->get(search->store->options.tier, head, &found);
+    if (status == STATUS_OK || status == STATUS_ABSENT) {
+        pack_u32(pack_u32(sizes, (uint32_t)name.size), (uint32_t)buffer_size(&found));
+        buffer_append(&search->found, sizes, sizeof(sizes));
+        buffer_append_bytes(&search->found, name);
+        buffer_append_bytes(&search->found, buffer_bytes(&found));
+        search->count++;
+    }
+    buffer_deinit(&found);
+    return TIER_NEXT;
+}
+
+static void search_run(struct job *job)
+{
+    struct expiry_job *search = list_entry(job, struct expiry_job, job);
+    struct buffer from = {0}, to = {0};
+    struct tier *tier = search->store->options.tier;
+    buffer_append_bytes(&from, buffer_bytes(&search->from));
+    if (buffer_size(&from) == 0)
+        meta_expiry_name(&from, 0, bytes_of("", 0));
+    meta_expiry_name(&to, search->searched_ms, bytes_of("", 0));
+    search->status = tier->ops->scan(tier, buffer_bytes(&from), buffer_bytes(&to), false,
+                                     note_index_row, search);
+    if (search->count < FOUND_MAX) { /* all up to the end has been seen */
+        buffer_clear(&search->from, SIZE_MAX);
+        buffer_append_bytes(&search->from, buffer_bytes(&to));
+    }
+    buffer_deinit(&from);
+    buffer_deinit(&to);
+}
+
+/* An index row came due: the key may have expired, or changed since. */
+static void take_found(struct store *store, struct bytes index_name, struct bytes row,
+                       uint64_t now_ms)
+{
+    uint64_t at_ms;
+    struct bytes name;
+    struct row checked;
+    struct row_key key;
+    if (!meta_expiry_decode(index_name, &at_ms, &name) || !row_key_decode(name, &key))
+        return;
+    struct slot *slot = table_slot(&store->table, name);
+    struct entry *entry = table_find(slot, name);
+    if (entry && apply_drop_if_flushed(store, slot, entry))
+        entry = NULL;
+    if (!entry && row.size > 0 && row_decode(row, &store->scratch, &checked) == STATUS_OK &&
+        !apply_is_flushed(store, slot, name, row))
+        entry = apply_load(store, slot, name, row);
+    bool is_of_tier = entry && entry_has_row(entry) && !store_is_dirty(store, entry);
+    bool stale = !is_of_tier || derive_facts(entry_row(entry), &store->scratch).at_ms != at_ms;
+    if (stale)
+        generation_note(&store->current.index_deletes, index_name);
+    arena_clear(&store->scratch);
+    if (entry)
+        collect_if_expired(store, slot, entry, now_ms);
+}
+
+static void search_done(struct job *job)
+{
+    struct expiry_job *search = list_entry(job, struct expiry_job, job);
+    struct store *store = search->store;
+    struct bytes all = buffer_bytes(&search->found);
+    search->running = false;
+    if (search->version == store->tier_version) {
+        for (size_t at = 0; at < all.size;) {
+            struct bytes index_name = bytes_of(all.data + at + 8, unpack_u32(all.data + at));
+            struct bytes row =
+                bytes_of(index_name.data + index_name.size, unpack_u32(all.data + at + 4));
+            at += 8 + index_name.size + row.size;
+            take_found(store, index_name, row, search->searched_ms);
+        }
+        if (search->count == FOUND_MAX)
+            search->next_ms = 0;
+    } else {
+        buffer_clear(&search->from, SIZE_MAX); /* what was found may have changed: from the start */
+    }
+    buffer_clear(&search->found, 64 * 1024);
+}
+
+static void search_begin(struct store *store, uint64_t now_ms)
+{
+    struct expiry_job *search = store->expiry;
+    if (search->running || !store_has_room(store))
+        return;
+    if (now_ms < search->searched_ms) /* the clock went back: what it skipped is to be seen */
+        buffer_clear(&search->from, SIZE_MAX);
+    else if (now_ms < search->next_ms)
+        return;
+    search->running = true;
+    search->searched_ms = now_ms;
+    search->next_ms = now_ms + SEARCH_INTERVAL_MS;
+    search->version = store->tier_version;
+    search->count = 0;
+    search->job = (struct job){.run = search_run, .done = search_done};
+    store->options.workers->ops->submit(store->options.workers, JOB_READ, &search->job);
+}
+
+bool expiry_tick(struct store *store, uint64_t now_ms)
+{
+    unsigned most = DUE_PER_TICK;
+    bool more = false;
+    if (!store->active_expiry)
+        return false;
+    if (store->seal.state != SEAL_IDLE)
+        more = tick_heap(store, &store->sealing.due, now_ms, &most);
+    if (!more)
+        more = tick_heap(store, &store->current.due, now_ms, &most);
+    search_begin(store, now_ms);
+    return more;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Removes what has expired, at a bounded rate: reading hides it anyway. Keys that changed lately are found by the due
+ * heaps of their generations, all others by the index that seals write into the tier, searched on a storage thread.
+ */
+#ifndef STORE_EXPIRY_H
+#define STORE_EXPIRY_H
+
+#include "store/state.h"
+
+void expiry_init(struct store *store);
+void expiry_deinit(struct store *store);
+
+/* Collects what is due, at most so much per call. True if more is due already. */
+bool expiry_tick(struct store *store, uint64_t now_ms);
+
+#endif

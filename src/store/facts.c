@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/facts.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "base/pack.h"
+#include "store/meta.h"
+#include "store/store.h"
+
+void facts_init(struct facts *facts, unsigned databases)
+{
+    facts->databases = databases;
+    facts->slots = memory_zeroed(databases * sizeof(*facts->slots));
+    facts->keys = memory_zeroed(databases * sizeof(*facts->keys));
+    facts->expiring = memory_zeroed(databases * sizeof(*facts->expiring));
+}
+
+void facts_deinit(struct facts *facts)
+{
+    for (unsigned db = 0; db < facts->databases; db++)
+        memory_free(facts->slots[db]);
+    memory_free(facts->slots);
+    memory_free(facts->keys);
+    memory_free(facts->expiring);
+}
+
+struct slot_facts *facts_of(struct facts *facts, uint16_t slot, uint8_t db)
+{
+    check(db < facts->databases && slot < SLOT_COUNT);
+    if (!facts->slots[db])
+        facts->slots[db] = memory_zeroed(SLOT_COUNT * sizeof(struct slot_facts));
+    return &facts->slots[db][slot];
+}
+
+const struct slot_facts *facts_look(const struct facts *facts, uint16_t slot, uint8_t db)
+{
+    static const struct slot_facts none;
+    if (db >= facts->databases || !facts->slots[db])
+        return &none;
+    return &facts->slots[db][slot];
+}
+
+void facts_count(struct facts *facts, uint16_t slot, uint8_t db, int keys, int expiring)
+{
+    struct slot_facts *of = facts_of(facts, slot, db);
+    of->keys += (uint32_t)keys;
+    of->expiring += (uint32_t)expiring;
+    facts->keys[db] += (uint64_t)keys;
+    facts->expiring[db] += (uint64_t)expiring;
+    check((int32_t)of->keys >= 0 && (int32_t)of->expiring >= 0);
+}
+
+void facts_clear(struct facts *facts, uint16_t slot, uint8_t db)
+{
+    struct slot_facts *of = facts_of(facts, slot, db);
+    facts->keys[db] -= of->keys;
+    facts->expiring[db] -= of->expiring;
+    *of = (struct slot_facts){0};
+}
+
+void facts_encode(const struct facts *facts, uint8_t db, struct buffer *out)
+{
+    if (!facts->slots[db])
+        return;
+    unsigned former = 0;
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+        const struct slot_facts *of = &facts->slots[db][slot];
+        if (of->keys == 0)
+            continue;
+        char *room = buffer_reserve(out, 4 * VARINT_MAX);
+        char *end = pack_varint(room, slot - former);
+        end = pack_varint(end, of->keys);
+        end = pack_varint(end, of->expiring);
+        end = pack_varint(end, of->keys); /* a sole owner's seal leaves no tombstone in the tier */
+        buffer_commit(out, (size_t)(end - room));
+        former = slot;
+    }
+}
+
+static enum status decode(struct facts *facts, uint8_t db, struct bytes row)
+{
+    struct unpack in = unpack_begin(row);
+    uint64_t slot = 0;
+    if (row.size > 0 && db >= facts->databases)
+        return STATUS_INVALID;
+    while (in.next < in.end) {
+        slot += unpack_next_varint(&in);
+        uint64_t keys = unpack_next_varint(&in);
+        uint64_t expiring = unpack_next_varint(&in);
+        uint64_t stored = unpack_next_varint(&in);
+        if (in.failed || slot >= SLOT_COUNT || stored > INT32_MAX || keys > stored ||
+            expiring > keys)
+            return STATUS_CORRUPT;
+        facts_count(facts, (uint16_t)slot, db, (int)keys, (int)expiring);
+        facts_of(facts, (uint16_t)slot, db)->stored = (uint32_t)stored;
+    }
+    return STATUS_OK;
+}
+
+enum status facts_read(struct facts *facts, struct tier *tier)
+{
+    enum status status = STATUS_OK;
+    for (unsigned db = 0; db < DATABASES_MAX && status == STATUS_OK; db++) {
+        char name[META_FACTS_NAME_SIZE];
+        struct buffer row = {0};
+        status = tier->ops->get(tier, meta_facts_name(name, (uint8_t)db), &row);
+        if (status == STATUS_OK)
+            status = decode(facts, (uint8_t)db, buffer_bytes(&row));
+        else if (status == STATUS_ABSENT)
+            status = STATUS_OK;
+        buffer_deinit(&row);
+    }
+    return status;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Counts per slot and database, kept with every change, so that DBSIZE sums, RANDOMKEY draws and SCAN skips without
+ * reading. `stored` and `resident` prove absence: when all heads that exist are in memory, one that isn't doesn't exist.
+ *
+ * Stored by each seal, one row per database: per slot with any stored head
+ *   slot - former slot(varint) keys(varint) expiring(varint) stored(varint)
+ */
+#ifndef STORE_FACTS_H
+#define STORE_FACTS_H
+
+#include "base/buffer.h"
+#include "base/status.h"
+#include "row/slot.h"
+#include "store/tier.h"
+
+struct slot_facts {
+    uint32_t keys;     /* heads that are no tombstone; expired ones count until purged */
+    uint32_t expiring; /* of these, with an expiry */
+    uint32_t stored;   /* head rows in memory or in the tier, tombstones too */
+    uint32_t resident; /* of these, in memory */
+};
+
+struct facts {
+    unsigned databases;
+    struct slot_facts **slots; /* per database SLOT_COUNT of them, or NULL: all zero */
+    uint64_t *keys;            /* per database the sums */
+    uint64_t *expiring;
+};
+
+void facts_init(struct facts *facts, unsigned databases);
+void facts_deinit(struct facts *facts);
+
+/* To change. */
+struct slot_facts *facts_of(struct facts *facts, uint16_t slot, uint8_t db);
+
+/* To read: zeros where there are none. */
+const struct slot_facts *facts_look(const struct facts *facts, uint16_t slot, uint8_t db);
+
+/* Adds to the counts of keys, in the slot and in the sum. */
+void facts_count(struct facts *facts, uint16_t slot, uint8_t db, int keys, int expiring);
+
+/* The (slot, db) is empty from now on. */
+void facts_clear(struct facts *facts, uint16_t slot, uint8_t db);
+
+/* What a seal stores of a database; empty if there is nothing to say. */
+void facts_encode(const struct facts *facts, uint8_t db, struct buffer *out);
+
+/* Reads all databases' from the tier. STATUS_CORRUPT, STATUS_IO. A database above `databases` with keys: STATUS_INVALID. */
+MUST_CHECK enum status facts_read(struct facts *facts, struct tier *tier);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* The store's insides, for the files of this folder only. */
+#ifndef STORE_STATE_H
+#define STORE_STATE_H
+
+#include "base/arena.h"
+#include "base/random.h"
+#include "row/clock.h"
+#include "row/row.h"
+#include "store/facts.h"
+#include "store/generation.h"
+#include "store/identity.h"
+#include "store/store.h"
+#include "store/table.h"
+#include "store/txn.h"
+
+enum seal_state {
+    SEAL_IDLE,
+    SEAL_RUNNING, /* a job is under way */
+    SEAL_FAILED,  /* to be tried again at seal.retry_ms */
+};
+
+struct store {
+    struct store_options options;
+    struct identity identity;
+    struct log *log;
+    struct clock clock;
+    struct table table;
+    struct facts facts;
+    struct random random;
+    struct arena scratch; /* of one call */
+    enum status failure;  /* final */
+
+    struct generation current;
+    struct generation sealing; /* meaningful unless SEAL_IDLE */
+    struct {
+        enum seal_state state;
+        enum status failure; /* of the last try */
+        uint64_t retry_ms;
+        struct seal_job *job;
+    } seal;
+    uint64_t tier_version; /* of what the core knows of the tier: grows with each seal that ended */
+    struct entry *
+        *detached; /* out of the table, still on the list of the generation being sealed */
+    size_t detached_count, detached_room;
+    struct entry **
+        garbage; /* detached and collected ones of a generation that was sealed: freed bit by bit */
+    size_t garbage_count, garbage_room;
+
+    struct list cache; /* clean entries: SIEVE's queue, the newest at the end */
+    struct list
+        *hand; /* of SIEVE: the next to look at; the queue's head when it is to start anew */
+
+    uint64_t tick_ms; /* of the last tick */
+    bool active_expiry;
+    struct expiry_job *expiry; /* the search of the tier's index */
+    struct {
+        unsigned slot;    /* the purge of flushed rows goes on here */
+        unsigned pending; /* (slot, db)s with something to purge */
+    } purge;
+    bool evict_nothing_left; /* the policy found no key to evict: writes are refused */
+
+    struct store_stats stats; /* the counters of it */
+};
+
+static inline const struct vector *store_stable(const struct store *store)
+{
+    return &store->identity.former;
+}
+
+/* An entry that the generation being sealed owns: nothing that the seal reads may change. */
+static inline bool store_is_frozen(const struct store *store, const struct entry *entry)
+{
+    return store->seal.state != SEAL_IDLE && entry->generation == store->sealing.number;
+}
+
+static inline bool store_is_dirty(const struct store *store, const struct entry *entry)
+{
+    return entry->generation == store->current.number;
+}
+
+#endif

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/store.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "store/apply.h"
+#include "store/cache.h"
+#include "store/check.h"
+#include "store/evict.h"
+#include "store/expiry.h"
+#include "store/meta.h"
+#include "store/purge.h"
+#include "store/seal.h"
+
+enum {
+    TICK_MS = 100,
+    TURN_TRIM = 8192,     /* looks for cold rows to drop, per turn */
+    TURN_EVICT = 128,     /* keys evicted for good, per turn */
+    TICK_PURGE = 20000,   /* flushed rows taken out, per tick */
+    TICK_GARBAGE = 20000, /* entries freed after their seal, per tick */
+    SEAL_ROWS_PART = 8,   /* a generation has at most this part of the budget for rows */
+    DIRTY_ROWS_PART = 2,  /* writes wait when unsealed rows take this part */
+    DIRTY_SEALS = 16,     /* or so many generations' worth */
+};
+
+/* ---- opening ---------------------------------------------------------------------------------------------------- */
+
+struct replay {
+    struct store *store;
+    struct vector stable; /* of the actor whose segment is being replayed */
+    actor_t actor;
+    enum status status;
+};
+
+/* What was implied when the actor wrote: it and its later epochs were not yet history. */
+static void set_actor(struct replay *replay, actor_t actor)
+{
+    const struct vector *former = store_stable(replay->store);
+    replay->actor = actor;
+    replay->stable.count = 0;
+    for (uint32_t i = 0; i < former->count; i++)
+        if (former->dots[i].actor >> 16 != actor >> 16 || former->dots[i].actor < actor)
+            replay->stable.dots[replay->stable.count++] = former->dots[i];
+}
+
+static enum status replay_cleared(struct replay *replay, const struct row_key *key,
+                                  struct bytes bytes)
+{
+    struct store *store = replay->store;
+    struct arena *arena = &store->scratch;
+    struct row row;
+    enum status status = row_decode(bytes, arena, &row);
+    if (status != STATUS_OK)
+        return status;
+    struct vector covered = {
+        arena_alloc(arena, (row.vector.count + replay->stable.count) * sizeof(struct dot)), 0};
+    vector_join(&row.vector, &replay->stable, &covered);
+    struct flush *flush = flush_new(&covered);
+    apply_cleared(store, key->slot, key->db, flush);
+    flush_release(flush);
+    clock_see(&store->clock, row_newest_time(&row));
+    return STATUS_OK;
+}
+
+static enum status replay_row(void *context, actor_t actor, struct bytes name, struct bytes bytes)
+{
+    struct replay *replay = context;
+    struct store *store = replay->store;
+    struct row_key key;
+    if (!row_key_decode(name, &key) || bytes.size == 0)
+        return STATUS_CORRUPT;
+    if (key.db >= store->facts.databases)
+        return STATUS_INVALID;
+    if (actor != replay->actor)
+        set_actor(replay, actor);
+    enum status status;
+    if (key.kind == ROW_CLEARED) {
+        status = replay_cleared(replay, &key, bytes);
+    } else {
+        struct row row;
+        status = row_decode(bytes, &store->scratch, &row);
+        if (status == STATUS_OK) {
+            clock_see(&store->clock, row_newest_time(&row));
+            arena_clear(&store->scratch);
+            status = apply_incoming(store, name, bytes, &replay->stable);
+        }
+    }
+    arena_clear(&store->scratch);
+    cache_trim(store, 16);
+    return status;
+}
+
+static enum status recover(struct store *store, struct store_recovery *recovery,
+                           struct buffer *out_error)
+{
+    struct tier *tier = store->options.tier;
+    uint64_t sealed;
+    enum status status = meta_seal_read(tier, &sealed);
+    if (status == STATUS_OK && store->options.recount) {
+        struct buffer report = {0};
+        status = check_count(tier, &store->facts, &report);
+        buffer_deinit(&report);
+        status = status == STATUS_CORRUPT ? STATUS_OK : status;
+    } else if (status == STATUS_OK) {
+        status = facts_read(&store->facts, tier);
+    }
+    if (status != STATUS_OK) {
+        buffer_printf(out_error, "the ordered tier's record of its state: %s",
+                      status == STATUS_INVALID
+                          ? "it has keys in databases beyond the number of `databases`"
+                          : status_text(status));
+        return status;
+    }
+    generation_init(&store->current, 1, sealed);
+    struct replay replay = {.store = store};
+    replay.stable.dots = memory_alloc((store_stable(store)->count + 1) * sizeof(struct dot));
+    struct log_replay calls = {replay_row, &replay};
+    status = log_open(store->options.files, store->options.workers, sealed, &calls, &recovery->log,
+                      &store->log, out_error);
+    memory_free(replay.stable.dots);
+    if (status == STATUS_OK)
+        status = log_start(store->log, identity_actor(&store->identity));
+    if (status != STATUS_OK && buffer_size(out_error) == 0)
+        buffer_printf(out_error, "the log: %s", status_text(status));
+    return status;
+}
+
+static void store_free(struct store *store)
+{
+    seal_deinit(store);
+    expiry_deinit(store);
+    for (size_t i = 0; i < store->detached_count; i++)
+        memory_free(store->detached[i]);
+    for (size_t i = 0; i < store->garbage_count; i++)
+        if (store->garbage[i]->flags & ENTRY_DETACHED)
+            memory_free(store->garbage[i]);
+    memory_free(store->detached);
+    memory_free(store->garbage);
+    generation_deinit(&store->current);
+    if (store->seal.state != SEAL_IDLE)
+        generation_deinit(&store->sealing);
+    if (store->log)
+        log_free(store->log);
+    table_deinit(&store->table);
+    facts_deinit(&store->facts);
+    arena_deinit(&store->scratch);
+    identity_deinit(&store->identity);
+    memory_free(store);
+}
+
+enum status store_open(const struct store_options *options, struct store **out,
+                       struct store_recovery *out_recovery, struct buffer *out_error)
+{
+    check(options->databases >= 1 && options->databases <= DATABASES_MAX);
+    struct identity identity = {0};
+    struct store_recovery recovery = {0};
+    uint64_t mark;
+    enum status status = options->files->ops->lock(options->files, &mark);
+    if (status != STATUS_OK) {
+        buffer_printf(out_error, "the data directory: %s", status_text(status));
+        return status;
+    }
+    status = identity_take(options->files, mark, options->random48, &identity, &recovery.was_clean,
+                           out_error);
+    if (status != STATUS_OK)
+        return status;
+    struct store *store = memory_zeroed(sizeof(*store));
+    store->options = *options;
+    store->identity = identity;
+    store->clock.last = identity.time;
+    store->random.state = options->random_seed;
+    store->active_expiry = true;
+    store->tick_ms = options->now_ms;
+    table_init(&store->table);
+    facts_init(&store->facts, options->databases);
+    arena_init(&store->scratch);
+    cache_init(store);
+    expiry_init(store);
+    list_init(&store->current.rows);
+    status = recover(store, &recovery, out_error);
+    if (status != STATUS_OK) {
+        store_free(store);
+        return status;
+    }
+    recovery.new_directory = recovery.log.end == 0 && identity.epoch == 1 && !recovery.was_clean;
+    log_set_sync(store->log, options->sync);
+    *out = store;
+    *out_recovery = recovery;
+    return STATUS_OK;
+}
+
+/* ---- closing ---------------------------------------------------------------------------------------------------- */
+
+enum status store_close(struct store *store)
+{
+    struct workers *workers = store->options.workers;
+    workers->ops->drain(workers);
+    enum status status = log_write(store->log);
+    if (status == STATUS_OK)
+        status = log_sync_now(store->log);
+    workers->ops->drain(workers);
+    if (status == STATUS_OK)
+        status = identity_release(store->options.files, &store->identity, store->clock.last);
+    store_free(store);
+    return status;
+}
+
+static enum status salvage_row(void *context, actor_t actor, struct bytes name, struct bytes row)
+{
+    struct replay *replay = context;
+    struct log *log = replay->store->log;
+    enum status status = log_reserve(log, name.size + row.size, 1);
+    if (status != STATUS_OK)
+        return status;
+    status = replay_row(replay, actor, name, row);
+    if (status == STATUS_CORRUPT || status == STATUS_INVALID) /* no row: not worth the rest */
+        return STATUS_OK;
+    log_append(log, name, row);
+    return status == STATUS_OK ? store_turn_end(replay->store, 0) : status;
+}
+
+enum status store_salvage(struct store *store, struct files *damaged, struct buffer *out_report)
+{
+    struct replay replay = {.store = store};
+    struct log_recovery recovery;
+    replay.stable.dots = memory_alloc((store_stable(store)->count + 1) * sizeof(struct dot));
+    struct log_replay calls = {salvage_row, &replay};
+    enum status status = log_salvage(damaged, store->current.log_begin, &calls, &recovery, out_report);
+    memory_free(replay.stable.dots);
+    return status == STATUS_OK ? store_seal_now(store) : status;
+}
+
+void store_abandon(struct store *store)
+{
+    store_free(store);
+}
+
+/* ---- turns and ticks -------------------------------------------------------------------------------------------- */
+
+static void fail(struct store *store, enum status status)
+{
+    if (store->failure == STATUS_OK)
+        store->failure = status;
+}
+
+/* The weight at which a generation is sealed: seal_bytes, less where memory is small. */
+static uint64_t seal_weight(const struct store *store)
+{
+    uint64_t part = store->options.rows_bytes / SEAL_ROWS_PART;
+    return part < store->options.seal_bytes ? part : store->options.seal_bytes;
+}
+
+enum status store_turn_end(struct store *store, uint64_t now_ms)
+{
+    if (store->table.bytes > store->options.rows_bytes) {
+        if (store->options.eviction == EVICT_NOTHING)
+            cache_trim(store, TURN_TRIM);
+        else
+            evict_tick(store, now_ms, TURN_EVICT);
+    }
+    enum status status = log_write(store->log);
+    if (status == STATUS_OK)
+        status = seal_begin(store, seal_weight(store), false);
+    if (status == STATUS_DISK_FULL) /* a new segment has no room: the old one goes on */
+        status = STATUS_OK;
+    if (status != STATUS_OK)
+        fail(store, status);
+    log_tick(store->log, now_ms);
+    if (log_failed(store->log))
+        fail(store, STATUS_IO);
+    return store->failure;
+}
+
+void store_tick(struct store *store, uint64_t now_ms)
+{
+    store->tick_ms = now_ms;
+    seal_retry(store, now_ms);
+    expiry_tick(store, now_ms);
+    purge_tick(store, TICK_PURGE);
+    seal_collect_garbage(store, TICK_GARBAGE);
+    if (store->options.eviction != EVICT_NOTHING)
+        evict_tick(store, now_ms, TURN_EVICT);
+}
+
+uint64_t store_deadline_ms(const struct store *store)
+{
+    return store->tick_ms + TICK_MS;
+}
+
+bool store_gate_passed(const struct store *store, uint64_t gate)
+{
+    uint64_t passed =
+        store->options.sync == LOG_SYNC_ALWAYS ? log_synced(store->log) : log_written(store->log);
+    return gate <= passed;
+}
+
+bool store_has_room(const struct store *store)
+{
+    uint64_t dirty = generation_weight(&store->current);
+    if (store->seal.state == SEAL_IDLE)
+        return true;
+    dirty += generation_weight(&store->sealing);
+    uint64_t limit = store->options.rows_bytes / DIRTY_ROWS_PART;
+    if (limit > DIRTY_SEALS * store->options.seal_bytes)
+        limit = DIRTY_SEALS * store->options.seal_bytes;
+    return dirty < limit;
+}
+
+enum status store_failure(const struct store *store)
+{
+    return store->failure;
+}
+
+bool store_disk_full(const struct store *store)
+{
+    return store->seal.state == SEAL_FAILED && store->seal.failure == STATUS_DISK_FULL;
+}
+
+enum status store_seal_now(struct store *store)
+{
+    struct workers *workers = store->options.workers;
+    enum status status = log_write(store->log);
+    workers->ops->drain(workers);
+    if (status == STATUS_OK)
+        status = seal_begin(store, 0, true);
+    workers->ops->drain(workers);
+    if (status == STATUS_OK && store->seal.state == SEAL_FAILED)
+        status = store->seal.failure;
+    return status;
+}
+
+/* ---- settings and facts ----------------------------------------------------------------------------------------- */
+
+void store_set_sync(struct store *store, enum log_sync sync)
+{
+    store->options.sync = sync;
+    log_set_sync(store->log, sync);
+}
+
+void store_set_rows_bytes(struct store *store, uint64_t bytes)
+{
+    store->options.rows_bytes = bytes;
+}
+
+void store_set_eviction(struct store *store, enum eviction_policy policy)
+{
+    store->options.eviction = policy;
+    store->evict_nothing_left = false;
+}
+
+void store_set_active_expiry(struct store *store, bool active)
+{
+    store->active_expiry = active;
+}
+
+uint64_t store_keys(const struct store *store, uint8_t db)
+{
+    return db < store->facts.databases ? store->facts.keys[db] : 0;
+}
+
+uint64_t store_keys_with_expiry(const struct store *store, uint8_t db)
+{
+    return db < store->facts.databases ? store->facts.expiring[db] : 0;
+}
+
+uint64_t store_slot_keys(const struct store *store, uint16_t slot, uint8_t db)
+{
+    return facts_look(&store->facts, slot, db)->keys;
+}
+
+uint64_t store_node(const struct store *store)
+{
+    return store->identity.node;
+}
+
+uint16_t store_epoch(const struct store *store)
+{
+    return store->identity.epoch;
+}
+
+void store_stats(const struct store *store, struct store_stats *out)
+{
+    struct tier *tier = store->options.tier;
+    *out = store->stats;
+    out->rows = store->table.entries;
+    out->rows_bytes = store->table.bytes;
+    out->dirty_rows = store->current.count;
+    out->dirty_bytes = generation_weight(&store->current);
+    out->sealing = store->seal.state != SEAL_IDLE;
+    if (out->sealing) {
+        out->dirty_rows += store->sealing.count;
+        out->dirty_bytes += generation_weight(&store->sealing);
+    }
+    out->log_bytes = log_disk_bytes(store->log);
+    out->log_position = log_position(store->log);
+    out->log_synced = log_synced(store->log);
+    tier->ops->stats(tier, &out->tier);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/table.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "base/xxh.h"
+#include "store/generation.h"
+
+enum { BITS_MIN = 2, BITS_MAX = 40 };
+
+void table_init(struct table *table)
+{
+    memset(table, 0, sizeof(*table));
+}
+
+static size_t buckets_bytes(const struct slot *slot)
+{
+    return slot->buckets ? memory_real_size(table_buckets(slot) * sizeof(struct entry *)) : 0;
+}
+
+size_t entry_bytes(const struct entry *entry)
+{
+    return memory_real_size(sizeof(*entry) + entry->name_size + entry->row_size);
+}
+
+void table_deinit(struct table *table)
+{
+    for (unsigned i = 0; i < SLOT_COUNT; i++) {
+        struct slot *slot = &table->slots[i];
+        for (size_t b = 0; b < table_buckets(slot); b++) {
+            while (slot->buckets[b]) {
+                struct entry *entry = slot->buckets[b];
+                slot->buckets[b] = entry->next;
+                memory_free(entry);
+            }
+        }
+        memory_free(slot->buckets);
+        while (slot->cleared) {
+            struct cleared *cleared = slot->cleared;
+            slot->cleared = cleared->next;
+            flush_release(cleared->flush);
+            memory_free(cleared);
+        }
+    }
+}
+
+/* Heads stand where their key's hash says, in the order that scans go; other rows of a key are strewn. */
+static uint64_t place(struct bytes name)
+{
+    return row_key_is_head(name) ? row_key_hash_of(name) : xxh64(name) >> 16;
+}
+
+struct entry *table_find(const struct slot *slot, struct bytes name)
+{
+    if (!slot->buckets)
+        return NULL;
+    struct entry *entry = slot->buckets[table_bucket(slot, place(name))];
+    while (entry && !bytes_equal(entry_name(entry), name))
+        entry = entry->next;
+    return entry;
+}
+
+static void grow(struct table *table, struct slot *slot)
+{
+    struct slot old = *slot;
+    table->bytes -= buckets_bytes(slot);
+    slot->bits = old.buckets ? (uint8_t)(old.bits + 1) : BITS_MIN;
+    check(slot->bits <= BITS_MAX);
+    slot->buckets = memory_zeroed(((size_t)1 << slot->bits) * sizeof(struct entry *));
+    table->bytes += buckets_bytes(slot);
+    for (size_t b = 0; b < table_buckets(&old); b++) {
+        while (old.buckets[b]) {
+            struct entry *entry = old.buckets[b];
+            old.buckets[b] = entry->next;
+            struct entry **bucket = &slot->buckets[table_bucket(slot, place(entry_name(entry)))];
+            entry->next = *bucket;
+            *bucket = entry;
+        }
+    }
+    memory_free(old.buckets);
+}
+
+static struct entry *entry_new(struct table *table, struct bytes name, struct bytes row)
+{
+    struct entry *entry = memory_alloc(sizeof(*entry) + name.size + row.size);
+    list_init(&entry->link);
+    entry->name_size = (uint32_t)name.size;
+    entry->row_size = (uint32_t)row.size;
+    entry->generation = 0;
+    entry->flags = 0;
+    entry->visited = 0;
+    entry->collected = 0;
+    entry->is_head = row_key_is_head(name);
+    memcpy(entry->data, name.data, name.size);
+    if (row.size)
+        memcpy(entry->data + name.size, row.data, row.size);
+    table->bytes += entry_bytes(entry);
+    return entry;
+}
+
+struct entry *table_insert(struct table *table, struct slot *slot, struct bytes name,
+                           struct bytes row)
+{
+    if (slot->entries >= table_buckets(slot))
+        grow(table, slot);
+    struct entry *entry = entry_new(table, name, row);
+    struct entry **bucket = &slot->buckets[table_bucket(slot, place(name))];
+    entry->next = *bucket;
+    *bucket = entry;
+    slot->entries++;
+    table->entries++;
+    return entry;
+}
+
+static struct entry **link_to(struct slot *slot, struct entry *entry)
+{
+    struct entry **link = &slot->buckets[table_bucket(slot, place(entry_name(entry)))];
+    while (*link != entry) {
+        check(*link);
+        link = &(*link)->next;
+    }
+    return link;
+}
+
+void table_unlink(struct table *table, struct slot *slot, struct entry *entry)
+{
+    *link_to(slot, entry) = entry->next;
+    slot->entries--;
+    table->entries--;
+}
+
+void table_free(struct table *table, struct entry *entry)
+{
+    table->bytes -= entry_bytes(entry);
+    memory_free(entry);
+}
+
+struct entry *table_replace(struct table *table, struct slot *slot, struct entry *old,
+                            struct bytes row)
+{
+    struct entry **link = link_to(slot, old);
+    struct entry *entry = entry_new(table, entry_name(old), row);
+    entry->next = old->next;
+    *link = entry;
+    return entry;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The rows in memory: per slot a hash table of entries, each one name and one row in a single block. A slot's buckets
+ * stand in the order of the hash, so a scan walks them. An entry is
+ *   dirty    changed in the current generation: pinned, on that generation's list;
+ *   sealing  of the generation that is being written to the tier: frozen, its links and bytes must not change;
+ *   clean    a copy of what the tier holds: on the cache's queue, may be dropped.
+ * Which of them is told by entry->generation (see generation.h). A dirty entry may be collected: the tier's row of that
+ * name is to be deleted by the seal. A clean entry with a row of size 0 says that the tier has no row of that name.
+ */
+#ifndef STORE_TABLE_H
+#define STORE_TABLE_H
+
+#include "base/bytes.h"
+#include "base/list.h"
+#include "row/dot.h"
+#include "row/row_key.h"
+#include "row/slot.h"
+
+enum entry_flag {
+    ENTRY_BELOW = 1,    /* the tier, or a generation being sealed, has an older row of that name */
+    ENTRY_DETACHED = 2, /* no longer in the table; freed when its generation has been sealed */
+};
+
+struct entry {
+    struct list link;
+    struct entry *next; /* in its bucket */
+    uint32_t name_size;
+    uint32_t row_size;
+    uint32_t generation; /* the one in which it was last changed; 0 for a copy of the tier's */
+    uint8_t flags;       /* enum entry_flag */
+    uint8_t visited;     /* SIEVE's bit */
+    uint8_t is_head;
+    uint8_t collected; /* the name is gone: the row only tells what had been there */
+    char data[];       /* name, row */
+};
+
+struct flush;
+
+/* What a flush left behind in a slot: rows of the database that it covers are dead. */
+struct cleared {
+    struct cleared *next;
+    uint8_t db;
+    uint32_t generation; /* whose seal deletes them from the tier; 0 when it has */
+    bool purged;         /* the table has dropped them */
+    struct flush *flush; /* a share */
+};
+
+struct slot {
+    struct entry **buckets; /* 1 << bits, or NULL */
+    uint8_t bits;
+    uint32_t entries;
+    uint64_t written; /* log position after the last change: what a reader's reply waits for */
+    struct cleared *cleared;
+};
+
+struct table {
+    struct slot slots[SLOT_COUNT];
+    uint64_t entries;
+    uint64_t bytes; /* blocks and buckets, as the allocator counts them */
+};
+
+void table_init(struct table *table);
+void table_deinit(struct table *table); /* frees all entries that are in it */
+
+static inline struct bytes entry_name(const struct entry *entry)
+{
+    return bytes_of(entry->data, entry->name_size);
+}
+
+static inline struct bytes entry_row(const struct entry *entry)
+{
+    return bytes_of(entry->data + entry->name_size, entry->row_size);
+}
+
+/* Whether it holds a row that readers are to see. */
+static inline bool entry_has_row(const struct entry *entry)
+{
+    return entry->row_size > 0 && !entry->collected;
+}
+
+size_t entry_bytes(const struct entry *entry);
+
+static inline struct slot *table_slot(struct table *table, struct bytes name)
+{
+    return &table->slots[row_key_slot(name)];
+}
+
+/* NULL if it is not there. */
+struct entry *table_find(const struct slot *slot, struct bytes name);
+
+/* A new entry, in the table; its links, generation and flags are the caller's to set. The name is not in the table. */
+struct entry *table_insert(struct table *table, struct slot *slot, struct bytes name,
+                           struct bytes row);
+
+/* Takes it out of the table; it goes on to exist. */
+void table_unlink(struct table *table, struct slot *slot, struct entry *entry);
+
+/* Frees what table_unlink took out. */
+void table_free(struct table *table, struct entry *entry);
+
+/* Puts another entry of the same name into its place; `old` goes on to exist, out of the table. */
+struct entry *table_replace(struct table *table, struct slot *slot, struct entry *old,
+                            struct bytes row);
+
+/* The buckets that hold hashes from `hash` on begin at this one. */
+static inline size_t table_bucket(const struct slot *slot, uint64_t hash)
+{
+    return slot->buckets ? hash >> (48 - slot->bits) : 0;
+}
+
+static inline size_t table_buckets(const struct slot *slot)
+{
+    return slot->buckets ? (size_t)1 << slot->bits : 0;
+}
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/check.h"
+#include "base/memory.h"
+#include "base/xxh.h"
+#include "store/apply.h"
+#include "store/derive.h"
+#include "store/fetch.h"
+
+enum {
+    STAGED_ROOM_MIN = 4,
+    INDEX_FROM = 16, /* staged rows are looked for one by one while they are fewer */
+};
+
+void txn_init(struct txn *txn, struct store *store, struct arena *arena)
+{
+    *txn = (struct txn){.store = store, .arena = arena};
+}
+
+void txn_begin(struct txn *txn, uint64_t now_ms)
+{
+    if (txn->cold) {
+        txn->run++;
+    } else {
+        txn->run = 1;
+        if (txn->fetch)
+            fetch_forget(txn);
+    }
+    if (txn->flush) {
+        flush_release(txn->flush);
+        txn->flush = NULL;
+    }
+    txn->cold = false;
+    txn->now_ms = now_ms;
+    txn->gate = 0;
+    txn->staged = NULL;
+    txn->staged_count = txn->staged_room = 0;
+    txn->index = NULL;
+    txn->index_room = 0;
+}
+
+/* ---- staged rows ------------------------------------------------------------------------------------------------ */
+
+static void index_add(struct txn *txn, uint32_t place)
+{
+    uint64_t at = xxh64(txn->staged[place].name) & (txn->index_room - 1);
+    while (txn->index[at])
+        at = (at + 1) & (txn->index_room - 1);
+    txn->index[at] = place + 1;
+}
+
+static void index_build(struct txn *txn)
+{
+    txn->index_room = txn->staged_room * 4;
+    txn->index = arena_alloc(txn->arena, txn->index_room * sizeof(*txn->index));
+    memset(txn->index, 0, txn->index_room * sizeof(*txn->index));
+    for (uint32_t i = 0; i < txn->staged_count; i++)
+        index_add(txn, i);
+}
+
+static struct txn_row *find_staged(struct txn *txn, struct bytes name)
+{
+    if (!txn->index) {
+        for (uint32_t i = 0; i < txn->staged_count; i++)
+            if (bytes_equal(txn->staged[i].name, name))
+                return &txn->staged[i];
+        return NULL;
+    }
+    uint64_t at = xxh64(name) & (txn->index_room - 1);
+    for (; txn->index[at]; at = (at + 1) & (txn->index_room - 1))
+        if (bytes_equal(txn->staged[txn->index[at] - 1].name, name))
+            return &txn->staged[txn->index[at] - 1];
+    return NULL;
+}
+
+/* A head staged anew may drop a long string whose chunks were staged too: they go with it. */
+static void drop_staged_chunks(struct txn *txn, struct bytes name, struct bytes old,
+                               struct bytes row)
+{
+    struct chunked_base *dead;
+    unsigned count = derive_dead_bases(old, row, txn->arena, &dead);
+    for (unsigned i = 0; i < count; i++) {
+        struct bytes prefix = row_key_chunk_prefix(txn->arena, name, dead[i].base);
+        for (uint32_t j = 0; j < txn->staged_count; j++)
+            if (bytes_starts_with(txn->staged[j].name, prefix))
+                txn->staged[j].row.size = 0;
+    }
+}
+
+void txn_stage(struct txn *txn, struct bytes name, struct bytes row)
+{
+    check(name.size + row.size <= ROW_SIZE_MAX && row.size > 0);
+    struct txn_row *staged = find_staged(txn, name);
+    if (staged) {
+        if (row_key_is_head(name))
+            drop_staged_chunks(txn, name, staged->row, row);
+        staged->row = row;
+        return;
+    }
+    if (txn->staged_count == txn->staged_room) {
+        uint32_t room = txn->staged_room ? txn->staged_room * 2 : STAGED_ROOM_MIN;
+        struct txn_row *rows = arena_alloc(txn->arena, room * sizeof(*rows));
+        if (txn->staged_count)
+            memcpy(rows, txn->staged, txn->staged_count * sizeof(*rows));
+        txn->staged = rows;
+        txn->staged_room = room;
+        if (room > INDEX_FROM)
+            index_build(txn);
+    }
+    txn->staged[txn->staged_count] = (struct txn_row){name, row};
+    if (txn->index)
+        index_add(txn, txn->staged_count);
+    txn->staged_count++;
+}
+
+struct dot txn_dot(struct txn *txn, uint64_t newest)
+{
+    struct store *store = txn->store;
+    clock_see(&store->clock, newest);
+    return (struct dot){identity_actor(&store->identity), clock_next(&store->clock, txn->now_ms)};
+}
+
+const struct vector *txn_stable(const struct txn *txn)
+{
+    return store_stable(txn->store);
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
+
+/* When every head that exists is in memory, one that isn't there doesn't exist. */
+static bool is_proven_absent(const struct store *store, struct bytes name)
+{
+    if (!row_key_is_head(name))
+        return false;
+    const struct slot_facts *facts =
+        facts_look(&store->facts, row_key_slot(name), row_key_db(name));
+    return facts->stored == facts->resident;
+}
+
+/* Not in memory: asks the tier, without touching the disk unless the transaction has run too often. */
+static enum status get_below(struct txn *txn, struct slot *slot, struct bytes name,
+                             struct bytes *out_row)
+{
+    struct store *store = txn->store;
+    struct tier *tier = store->options.tier;
+    struct buffer buffer = {0};
+    enum status status = fetch_error(txn, name);
+    if (status != STATUS_OK)
+        return status;
+    store->stats.misses++;
+    if (txn->run >= TXN_RUNS_MAX) {
+        store->stats.blocking_reads++;
+        status = tier->ops->get(tier, name, &buffer);
+    } else {
+        status = tier->ops->get_cached(tier, name, &buffer);
+    }
+    struct row checked;
+    if (status == STATUS_OK)
+        status = row_decode(buffer_bytes(&buffer), txn->arena, &checked);
+    if (status == STATUS_OK && apply_is_flushed(store, slot, name, buffer_bytes(&buffer)))
+        status = STATUS_ABSENT;
+    if (status == STATUS_OK)
+        *out_row = entry_row(apply_load(store, slot, name, buffer_bytes(&buffer)));
+    buffer_deinit(&buffer);
+    if (status == STATUS_COLD) {
+        txn->cold = true;
+        fetch_want_row(txn, name);
+    }
+    return status;
+}
+
+enum status txn_get(struct txn *txn, struct bytes name, struct bytes *out_row)
+{
+    struct store *store = txn->store;
+    if (txn->staged_count > 0) {
+        struct txn_row *staged = find_staged(txn, name);
+        if (staged && staged->row.size > 0) {
+            *out_row = staged->row;
+            return STATUS_OK;
+        }
+    }
+    struct slot *slot = table_slot(&store->table, name);
+    if (slot->written > txn->gate)
+        txn->gate = slot->written;
+    struct entry *entry = table_find(slot, name);
+    if (entry && !apply_drop_if_flushed(store, slot, entry)) {
+        entry->visited = 1;
+        store->stats.hits++;
+        if (!entry_has_row(entry))
+            return STATUS_ABSENT;
+        *out_row = entry_row(entry);
+        return STATUS_OK;
+    }
+    if (is_proven_absent(store, name)) {
+        store->stats.hits++;
+        return STATUS_ABSENT;
+    }
+    return get_below(txn, slot, name, out_row);
+}
+
+void txn_want(struct txn *txn, struct bytes name)
+{
+    struct bytes row;
+    enum status status = txn_get(txn, name, &row);
+    (void)status; /* a miss has been noted; any other answer comes again */
+}
+
+/* ---- commit ----------------------------------------------------------------------------------------------------- */
+
+void txn_flush(struct txn *txn, int db)
+{
+    struct dot dot = txn_dot(txn, 0);
+    const struct vector *stable = store_stable(txn->store);
+    struct vector one = {&dot, 1};
+    struct vector covered = {arena_alloc(txn->arena, (stable->count + 1) * sizeof(*covered.dots)),
+                             0};
+    vector_join(stable, &one, &covered);
+    txn->flush = flush_new(&covered);
+    txn->flush_db = db;
+}
+
+/* The record that a (slot, db) is flushed: a row that is nothing but a vector. */
+static struct bytes cleared_row(struct arena *arena, const struct vector *covered)
+{
+    struct row row;
+    row_init(&row);
+    row.vector = *covered;
+    return row_encode(&row, arena);
+}
+
+static bool is_flushed_by(const struct txn *txn, unsigned db)
+{
+    return txn->flush_db < 0 || (unsigned)txn->flush_db == db;
+}
+
+static enum status commit_flush(struct txn *txn)
+{
+    struct store *store = txn->store;
+    struct bytes row = cleared_row(txn->arena, &txn->flush->covered);
+    size_t slots = 0;
+    for (unsigned db = 0; db < store->facts.databases; db++)
+        for (unsigned slot = 0; is_flushed_by(txn, db) && slot < SLOT_COUNT; slot++)
+            slots += facts_look(&store->facts, (uint16_t)slot, (uint8_t)db)->stored > 0;
+    enum status status = log_reserve(store->log, slots * (ROW_KEY_CLEARED_SIZE + row.size), slots);
+    if (status != STATUS_OK)
+        return status;
+    for (unsigned db = 0; db < store->facts.databases; db++) {
+        for (unsigned slot = 0; is_flushed_by(txn, db) && slot < SLOT_COUNT; slot++) {
+            if (facts_look(&store->facts, (uint16_t)slot, (uint8_t)db)->stored == 0)
+                continue;
+            log_append(store->log, row_key_cleared(txn->arena, (uint16_t)slot, (uint8_t)db), row);
+            apply_cleared(store, (uint16_t)slot, (uint8_t)db, txn->flush);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status refusal(const struct store *store)
+{
+    if (store_disk_full(store))
+        return STATUS_DISK_FULL;
+    if (store->evict_nothing_left)
+        return STATUS_OUT_OF_MEMORY;
+    return store_has_room(store) ? STATUS_OK : STATUS_THROTTLED;
+}
+
+enum status txn_commit(struct txn *txn)
+{
+    struct store *store = txn->store;
+    if (txn->staged_count == 0 && !txn->flush)
+        return STATUS_OK;
+    enum status status = refusal(store);
+    if (status != STATUS_OK)
+        return status;
+    if (txn->flush) {
+        status = commit_flush(txn);
+        if (status != STATUS_OK)
+            return status;
+    }
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < txn->staged_count; i++)
+        bytes += txn->staged[i].name.size + txn->staged[i].row.size;
+    status = log_reserve(store->log, bytes, txn->staged_count);
+    if (status != STATUS_OK)
+        return status;
+    for (uint32_t i = 0; i < txn->staged_count; i++) {
+        struct txn_row *staged = &txn->staged[i];
+        if (staged->row.size == 0)
+            continue;
+        struct slot *slot = table_slot(&store->table, staged->name);
+        log_append(store->log, staged->name, staged->row);
+        apply_row(store, slot, table_find(slot, staged->name), staged->name, staged->row);
+    }
+    txn->gate = log_position(store->log);
+    return STATUS_OK;
+}

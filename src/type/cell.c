@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "type/cell.h"
+
+#include "base/check.h"
+#include "row/row.h"
+#include "row/row_key.h"
+
+static void judge_expiry(struct cell *cell, bool there)
+{
+    bool over = cell->at_ms < cell->txn->now_ms; /* as row_is_live */
+    cell->exists = there && !over;
+    cell->expired = there && over;
+}
+
+/* Reads the decoded row. */
+static void view(struct cell *cell)
+{
+    struct row_view view;
+    row_read(&cell->row, &view);
+    if (view.sibling)
+        cell->newest = *view.sibling;
+    else
+        cell->newest = (struct sibling){.form = VALUE_STRING, .value = BYTES("0")};
+    cell->counted = view.counted;
+    cell->sum = view.sum;
+    cell->at_ms = view.at_ms;
+    judge_expiry(cell, view.exists);
+}
+
+enum status cell_find(struct txn *txn, struct bytes name, struct cell *out)
+{
+    out->txn = txn;
+    out->name = name;
+    out->decoded = false;
+    out->counted = false;
+    enum status status = txn_get(txn, name, &out->held);
+    if (status == STATUS_ABSENT) {
+        out->held = bytes_of("", 0);
+        out->exists = out->expired = false;
+        return STATUS_OK;
+    }
+    if (status != STATUS_OK)
+        return status;
+    if (row_peek(out->held, &out->newest, &out->at_ms)) {
+        judge_expiry(out, true);
+        return STATUS_OK;
+    }
+    status = row_decode(out->held, txn->arena, &out->row);
+    if (status != STATUS_OK)
+        return status;
+    out->decoded = true;
+    view(out);
+    return STATUS_OK;
+}
+
+enum status cell_find_head(struct txn *txn, uint8_t db, struct bytes key, struct cell *out)
+{
+    return cell_find(txn, row_key_head(txn->arena, db, key), out);
+}
+
+/* For the events that the common row's shape does not survive. */
+static enum status decode(struct cell *cell)
+{
+    if (cell->decoded)
+        return STATUS_OK;
+    if (cell->held.size == 0) {
+        row_init(&cell->row);
+    } else {
+        enum status status = row_decode(cell->held, cell->txn->arena, &cell->row);
+        if (status != STATUS_OK)
+            return status;
+    }
+    cell->decoded = true;
+    return STATUS_OK;
+}
+
+static void stage_row(struct cell *cell)
+{
+    row_canonical(&cell->row, txn_stable(cell->txn));
+    cell->held = row_encode(&cell->row, cell->txn->arena);
+    txn_stage(cell->txn, cell->name, cell->held);
+    view(cell);
+}
+
+struct dot cell_dot(struct cell *cell)
+{
+    uint64_t newest = 0;
+    if (cell->decoded)
+        newest = row_newest_time(&cell->row);
+    else if (cell->held.size > 0)
+        newest = cell->newest.dot.time;
+    return txn_dot(cell->txn, newest);
+}
+
+/*
+ * Whether a plain write leaves a common row: its dot is the whole vector, as nothing else is
+ * remembered.
+ */
+static bool stays_common(const struct cell *cell, struct dot dot)
+{
+    if (cell->decoded)
+        return false;
+    if (cell->held.size == 0 || cell->newest.dot.actor == dot.actor)
+        return true;
+    const struct vector *stable = txn_stable(cell->txn);
+    return stable && vector_covers(stable, cell->newest.dot);
+}
+
+enum status cell_write(struct cell *cell, struct dot dot, enum value_form form, struct bytes value,
+                       uint64_t at_ms, bool keep_expiry)
+{
+    keep_expiry = keep_expiry && cell->exists;
+    if (!keep_expiry && stays_common(cell, dot)) {
+        cell->held = row_encode_common(cell->txn->arena, dot, form, value, at_ms);
+        txn_stage(cell->txn, cell->name, cell->held);
+        cell->newest = (struct sibling){.dot = dot, .form = form, .value = value};
+        cell->at_ms = at_ms;
+        judge_expiry(cell, true);
+        return STATUS_OK;
+    }
+    enum status status = decode(cell);
+    if (status != STATUS_OK)
+        return status;
+    row_write(&cell->row, dot, form, value, at_ms, keep_expiry, cell->txn->arena);
+    stage_row(cell);
+    return STATUS_OK;
+}
+
+enum status cell_increment(struct cell *cell, __int128 by)
+{
+    enum status status = decode(cell);
+    if (status != STATUS_OK)
+        return status;
+    if (cell->expired)
+        row_delete(&cell->row, cell_dot(cell), cell->txn->arena);
+    row_increment(&cell->row, cell_dot(cell), by, cell->txn->arena);
+    stage_row(cell);
+    return STATUS_OK;
+}
+
+enum status cell_expire(struct cell *cell, uint64_t at_ms)
+{
+    check(cell->exists);
+    enum status status = decode(cell);
+    if (status != STATUS_OK)
+        return status;
+    row_expire(&cell->row, cell_dot(cell), at_ms, cell->txn->arena);
+    stage_row(cell);
+    return STATUS_OK;
+}
+
+enum status cell_delete(struct cell *cell)
+{
+    check(cell->exists);
+    enum status status = decode(cell);
+    if (status != STATUS_OK)
+        return status;
+    row_delete(&cell->row, cell_dot(cell), cell->txn->arena);
+    stage_row(cell);
+    return STATUS_OK;
+}

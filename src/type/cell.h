@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A cell: one row as one transaction sees it, found once, then read and changed. All types stand on
+ * it: it chooses among siblings, judges the expiry, draws dots, and stages what was changed in
+ * canonical form. The common row (row_peek) is read without being decoded and written without being
+ * built.
+ *
+ * A row that has expired is absent, and a write to it supersedes what it held, as a delete would.
+ */
+#ifndef TYPE_CELL_H
+#define TYPE_CELL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "store/txn.h"
+
+struct cell {
+    struct txn *txn;
+    struct bytes name;
+    struct bytes held;     /* the row's bytes, as stored or staged; size 0: there is none */
+    bool exists;           /* to a client: there is a value, and it has not expired */
+    bool expired;          /* there is a value, but its time is over */
+    bool counted;          /* the value is newest + sum; see struct row_view */
+    bool decoded;          /* `row` is set; else it is common, or there is none */
+    struct sibling newest; /* the value that counts; "0" where it is only a sum. Of what exists */
+    __int128 sum;
+    uint64_t at_ms; /* when it expires, or EXPIRY_NEVER. Of what exists */
+    struct row row;
+};
+
+/*
+ * Finds the row of that name: STATUS_OK also if there is none. STATUS_COLD, STATUS_IO,
+ * STATUS_CORRUPT.
+ */
+MUST_CHECK enum status cell_find(struct txn *txn, struct bytes name, struct cell *out);
+
+/* The head row of a key: of whatever type. The key is at most KEY_SIZE_MAX bytes. */
+MUST_CHECK enum status cell_find_head(struct txn *txn, uint8_t db, struct bytes key,
+                                      struct cell *out);
+
+/* ---- changes: each stages the row, which then reads as changed ------------------------------ */
+
+/* The dot of a new event on this row. */
+struct dot cell_dot(struct cell *cell);
+
+/*
+ * Below, besides STATUS_OK: STATUS_CORRUPT.
+ *
+ * A plain write, of a dot that was cell_dot's. The value lives as long as the transaction. `at_ms`:
+ * when it expires; with keep_expiry, as it was, if the cell exists.
+ */
+MUST_CHECK enum status cell_write(struct cell *cell, struct dot dot, enum value_form form,
+                                  struct bytes value, uint64_t at_ms, bool keep_expiry);
+
+MUST_CHECK enum status cell_increment(struct cell *cell, __int128 by);
+
+/* These two of what exists. at_ms EXPIRY_NEVER: it lives for ever. */
+MUST_CHECK enum status cell_expire(struct cell *cell, uint64_t at_ms);
+MUST_CHECK enum status cell_delete(struct cell *cell);
+
+#endif

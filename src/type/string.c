@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "type/string.h"
+
+#include "base/check.h"
+#include "base/number.h"
+#include "row/row.h"
+#include "type/string_chunks.h"
+
+enum { WIDE_TEXT_MAX = 40 }; /* a sign and the 39 digits of a 128-bit integer */
+
+static bool is_string(const struct cell *head)
+{
+    return head->newest.form == VALUE_STRING || head->newest.form == VALUE_CHUNKED;
+}
+
+static struct bytes format_wide(__int128 value, struct arena *arena)
+{
+    char *text = arena_alloc(arena, WIDE_TEXT_MAX);
+    if (value >= INT64_MIN && value <= INT64_MAX) {
+        _Static_assert((int)WIDE_TEXT_MAX >= (int)NUMBER_TEXT_MAX, "room for any 64-bit integer");
+        return bytes_of(text, number_format_i64((int64_t)value, text));
+    }
+    char *end = text + WIDE_TEXT_MAX;
+    char *next = end;
+    unsigned __int128 rest = value < 0 ? 0 - (unsigned __int128)value : (unsigned __int128)value;
+    for (; rest > 0; rest /= 10)
+        *--next = (char)('0' + (int)(rest % 10));
+    if (value < 0)
+        *--next = '-';
+    return bytes_of(next, (size_t)(end - next));
+}
+
+/* The integer, with what was added: beyond 64 bits where concurrent increments took it there. */
+static bool wide_integer(const struct cell *head, __int128 *out)
+{
+    int64_t base;
+    if (head->newest.form != VALUE_STRING || !number_parse_i64(head->newest.value, &base))
+        return false;
+    *out = head->counted ? base + head->sum : base;
+    return true;
+}
+
+/*
+ * What a string of the head row's own reads as. Increments do not count on a base that is no
+ * integer.
+ */
+static struct bytes inline_text(const struct cell *head)
+{
+    __int128 value;
+    if (head->counted && wide_integer(head, &value))
+        return format_wide(value, head->txn->arena);
+    return head->newest.value;
+}
+
+/* Reads as: chunks (out_is_chunked) or text. */
+static enum status look(const struct cell *head, bool *out_is_chunked, struct chunked *out_chunked,
+                        struct bytes *out_text)
+{
+    *out_is_chunked = false;
+    if (!head->exists) {
+        *out_text = bytes_of("", 0);
+        return STATUS_OK;
+    }
+    if (!is_string(head))
+        return STATUS_WRONG_TYPE;
+    if (head->newest.form == VALUE_STRING) {
+        *out_text = inline_text(head);
+        return STATUS_OK;
+    }
+    *out_is_chunked = true;
+    return chunked_unpack(head->newest.value, out_chunked) ? STATUS_OK : STATUS_CORRUPT;
+}
+
+enum status string_length(struct cell *head, uint64_t *out_length)
+{
+    bool is_chunked;
+    struct chunked chunked;
+    struct bytes text;
+    enum status status = look(head, &is_chunked, &chunked, &text);
+    if (status != STATUS_OK)
+        return status;
+    *out_length = is_chunked ? chunked.length : text.size;
+    return STATUS_OK;
+}
+
+enum status string_value(struct cell *head, struct bytes *out_value)
+{
+    bool is_chunked;
+    struct chunked chunked;
+    enum status status = look(head, &is_chunked, &chunked, out_value);
+    if (status == STATUS_OK && is_chunked)
+        return chunks_read(head, chunked.base, 0, chunked.length, out_value);
+    return status;
+}
+
+enum status string_range(struct cell *head, uint64_t from, uint64_t size, struct bytes *out_value)
+{
+    bool is_chunked;
+    struct chunked chunked;
+    struct bytes text;
+    enum status status = look(head, &is_chunked, &chunked, &text);
+    if (status != STATUS_OK)
+        return status;
+    uint64_t length = is_chunked ? chunked.length : text.size;
+    check(from <= length && size <= length - from);
+    if (is_chunked)
+        return chunks_read(head, chunked.base, from, size, out_value);
+    *out_value = bytes_of(text.data + from, (size_t)size);
+    return STATUS_OK;
+}
+
+static enum status write_chunked(struct cell *head, struct dot dot, struct chunked chunked,
+                                 uint64_t at_ms, bool keep_expiry)
+{
+    struct bytes packed = chunked_pack(head->txn->arena, chunked);
+    return cell_write(head, dot, VALUE_CHUNKED, packed, at_ms, keep_expiry);
+}
+
+enum status string_set(struct cell *head, struct bytes value, uint64_t at_ms, bool keep_expiry)
+{
+    if (value.size > STRING_SIZE_MAX)
+        return STATUS_TOO_BIG;
+    struct dot dot = cell_dot(head);
+    if (value.size <= STRING_INLINE_MAX)
+        return cell_write(head, dot, VALUE_STRING, value, at_ms, keep_expiry);
+    chunks_create(head, dot, 0, value);
+    return write_chunked(head, dot, (struct chunked){dot, value.size}, at_ms, keep_expiry);
+}
+
+/* `old` with `value` over it from `offset` on, and zeros between them. */
+static struct bytes join(struct arena *arena, struct bytes old, uint64_t offset, struct bytes value,
+                         uint64_t length)
+{
+    char *joined = arena_alloc(arena, length);
+    memcpy(joined, old.data, old.size);
+    if (offset > old.size)
+        memset(joined + old.size, 0, (size_t)(offset - old.size));
+    if (value.size > 0)
+        memcpy(joined + offset, value.data, value.size);
+    return bytes_of(joined, (size_t)length);
+}
+
+/*
+ * A string of the head row's own becomes `length` bytes long: sets it anew, without its zeros if
+ * they are many.
+ */
+static enum status overwrite_inline(struct cell *head, struct bytes text, uint64_t offset,
+                                    struct bytes value, uint64_t length)
+{
+    if (length <= STRING_INLINE_MAX || offset <= text.size + CHUNK_SIZE) {
+        struct bytes joined = join(head->txn->arena, text, offset, value, length);
+        return string_set(head, joined, EXPIRY_NEVER, true);
+    }
+    struct dot dot = cell_dot(head);
+    chunks_create(head, dot, 0, text);
+    chunks_create(head, dot, offset, value);
+    return write_chunked(head, dot, (struct chunked){dot, length}, EXPIRY_NEVER, true);
+}
+
+enum status string_overwrite(struct cell *head, uint64_t offset, struct bytes value,
+                             uint64_t *out_length)
+{
+    bool is_chunked;
+    struct chunked chunked;
+    struct bytes text;
+    enum status status = look(head, &is_chunked, &chunked, &text);
+    if (status != STATUS_OK)
+        return status;
+    if (offset > STRING_SIZE_MAX || value.size > STRING_SIZE_MAX - offset)
+        return STATUS_TOO_BIG;
+    uint64_t length = is_chunked ? chunked.length : text.size;
+    if (length < offset + value.size)
+        length = offset + value.size;
+    if (is_chunked) {
+        status = chunks_overwrite(head, chunked.base, offset, value);
+        chunked.length = length;
+        if (status == STATUS_OK)
+            status = write_chunked(head, cell_dot(head), chunked, EXPIRY_NEVER, true);
+    } else {
+        status = overwrite_inline(head, text, offset, value, length);
+    }
+    if (status == STATUS_OK)
+        *out_length = length;
+    return status;
+}
+
+enum status string_append(struct cell *head, struct bytes value, uint64_t *out_length)
+{
+    uint64_t length;
+    enum status status = string_length(head, &length);
+    if (status != STATUS_OK)
+        return status;
+    return string_overwrite(head, length, value, out_length);
+}
+
+enum status string_increment(struct cell *head, int64_t by, int64_t *out_value)
+{
+    __int128 value = 0;
+    if (head->exists && !is_string(head))
+        return STATUS_WRONG_TYPE;
+    if (head->exists && !wide_integer(head, &value))
+        return STATUS_NOT_INTEGER;
+    value += by;
+    if (value < INT64_MIN || value > INT64_MAX)
+        return STATUS_OVERFLOW;
+    enum status status = cell_increment(head, by);
+    if (status == STATUS_OK)
+        *out_value = (int64_t)value;
+    return status;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/check.h"
+#include "command/tables.h"
+#include "doubles/talk.h"
+
+enum { WORDS_MAX = 64 };
+
+void talk_init(struct talk *talk, bool cold)
+{
+    *talk = (struct talk){.now_ms = TALK_START_MS};
+    fake_store_init(&talk->store);
+    talk->store.cold = cold;
+    arena_init(&talk->arena);
+}
+
+void talk_deinit(struct talk *talk)
+{
+    fake_store_deinit(&talk->store);
+    arena_deinit(&talk->arena);
+    buffer_deinit(&talk->reply);
+}
+
+static const struct command *find(struct bytes name)
+{
+    const struct command *tables[] = {string_commands, key_commands, expire_commands,
+                                      keyspace_commands};
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+        for (const struct command *command = tables[i]; command->name; command++)
+            if (bytes_equal_nocase(name, bytes_text(command->name)))
+                return command;
+    fail_msg("no command %.*s", (int)name.size, name.data);
+    return NULL;
+}
+
+static struct bytes error_text(enum status status)
+{
+    switch (status) {
+    case STATUS_WRONG_TYPE:
+        return BYTES("WRONGTYPE Operation against a key holding the wrong kind of value");
+    case STATUS_SYNTAX:
+        return BYTES("ERR syntax error");
+    case STATUS_NOT_INTEGER:
+        return BYTES("ERR value is not an integer or out of range");
+    case STATUS_OVERFLOW:
+        return BYTES("ERR increment or decrement would overflow");
+    default:
+        return bytes_text(status_text(status));
+    }
+}
+
+/* Runs until it is neither cold nor yields. */
+static enum status drive(struct talk *talk, struct request *request)
+{
+    enum status status;
+    talk->runs = 0;
+    talk->slices = 1;
+    for (;;) {
+        buffer_clear(&talk->reply, SIZE_MAX);
+        fake_txn_run(request->txn);
+        status = request->command->handler(request);
+        talk->runs++;
+        if (status == STATUS_COLD)
+            assert_true(fake_txn_fetch(request->txn) > 0);
+        else if (status == STATUS_YIELD)
+            talk->slices++;
+        else
+            return status;
+    }
+}
+
+struct bytes talk_say_argv(struct talk *talk, struct bytes *argv, uint32_t argc)
+{
+    struct txn txn;
+    struct progress progress = {0};
+    struct reply reply = {&talk->reply, 2};
+    struct request request = {
+        .command = find(argv[0]),
+        .argv = argv,
+        .argc = argc,
+        .db = talk->db,
+        .reply = &reply,
+        .txn = &txn,
+        .arena = &talk->arena,
+        .now_ms = talk->now_ms,
+        .progress = &progress,
+    };
+    int arity = request.command->arity;
+    assert_true(arity > 0 ? (int)argc == arity : (int)argc >= -arity);
+    fake_txn_begin(&txn, &talk->store, &talk->arena, talk->now_ms);
+    enum status status = drive(talk, &request);
+    if (status == STATUS_OK) {
+        fake_txn_commit(&txn);
+    } else if (status != STATUS_REPLIED) {
+        buffer_clear(&talk->reply, SIZE_MAX);
+        reply_error(&reply, error_text(status));
+    }
+    buffer_deinit(&progress.done);
+    arena_clear(&talk->arena);
+    return buffer_bytes(&talk->reply);
+}
+
+const char *talk_say(struct talk *talk, const char *words)
+{
+    struct bytes argv[WORDS_MAX];
+    uint32_t argc = 0;
+    while (*words) {
+        const char *space = strchr(words, ' ');
+        size_t size = space ? (size_t)(space - words) : strlen(words);
+        check(argc < WORDS_MAX);
+        argv[argc++] = size == 2 && memcmp(words, "''", 2) == 0 ? BYTES("") : bytes_of(words, size);
+        words += size + (space != NULL);
+    }
+    (void)talk_say_argv(talk, argv, argc);
+    *buffer_reserve(&talk->reply, 1) = '\0';
+    return buffer_bytes(&talk->reply).data;
+}
+
+void talk_expect_at(struct talk *talk, const char *words, const char *reply, const char *file,
+                    int line)
+{
+    const char *heard = talk_say(talk, words);
+    size_t size = strlen(heard);
+    bool same = size >= 2 && size - 2 == strlen(reply) && memcmp(heard, reply, size - 2) == 0;
+    if (!same) {
+        print_error("%s\n  heard    %s  expected %s\n", words, heard, reply);
+        _fail(file, line);
+    }
+}
+
+void talk_hold(struct talk *talk, const struct talk_exchange *exchanges)
+{
+    for (; exchanges->words; exchanges++)
+        talk_expect(talk, exchanges->words, exchanges->reply);
+}
+
+void talk_hold_warm_and_cold(const struct talk_exchange *exchanges)
+{
+    for (int cold = 0; cold < 2; cold++) {
+        struct talk talk;
+        talk_init(&talk, cold);
+        talk_hold(&talk, exchanges);
+        talk_deinit(&talk);
+    }
+}

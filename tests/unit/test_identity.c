@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "base/xxh.h"
+#include "sim/sim_files.h"
+#include "store/identity.h"
+
+enum { MARK = 77 };
+
+static enum status take(struct sim_files *disk, uint64_t mark, uint64_t random48,
+                        struct identity *out, bool *out_was_clean)
+{
+    struct buffer error = {0};
+    enum status status =
+        identity_take(sim_files_interface(disk), mark, random48, out, out_was_clean, &error);
+    assert_int_equal(status == STATUS_OK, buffer_size(&error) == 0);
+    buffer_deinit(&error);
+    return status;
+}
+
+static void must_take(struct sim_files *disk, uint64_t mark, uint64_t random48,
+                      struct identity *out, bool was_clean)
+{
+    bool clean = !was_clean;
+    assert_int_equal(take(disk, mark, random48, out, &clean), STATUS_OK);
+    assert_int_equal(clean, was_clean);
+    assert_int_equal(out->clean, false);
+    assert_int_equal(out->mark, mark);
+}
+
+static void assert_former(const struct identity *identity, uint32_t at, uint64_t node,
+                          uint16_t epoch)
+{
+    assert_true(at < identity->former.count);
+    assert_int_equal(identity->former.dots[at].actor, actor_of(node, epoch));
+    assert_int_equal(identity->former.dots[at].time, UINT64_MAX);
+}
+
+static void test_a_new_directory_is_a_new_node(void **state)
+{
+    (void)state;
+    struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
+    struct identity identity;
+    must_take(disk, MARK, 0xffff000000000abc, &identity, false);
+    assert_int_equal(identity.node, 0xabc);
+    assert_int_equal(identity.epoch, 1);
+    assert_int_equal(identity.former.count, 0);
+    identity_deinit(&identity);
+    sim_files_free(disk);
+}
+
+static void test_after_a_clean_stop_the_same_actor_goes_on(void **state)
+{
+    (void)state;
+    struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
+    struct files *files = sim_files_interface(disk);
+    struct identity identity, again;
+    must_take(disk, MARK, 5, &identity, false);
+    assert_int_equal(identity_release(files, &identity, UINT64_MAX), STATUS_OK);
+    must_take(disk, MARK, 6, &again, true);
+    assert_int_equal(identity_actor(&again), actor_of(5, 1));
+    assert_true(again.time == UINT64_MAX);
+    identity_deinit(&identity);
+    identity_deinit(&again);
+    sim_files_free(disk);
+}
+
+static void test_without_one_the_next_epoch_does(void **state)
+{
+    (void)state;
+    struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
+    struct identity identity;
+    for (uint16_t epoch = 1; epoch <= 4; epoch++) {
+        must_take(disk, MARK, 5, &identity, false);
+        assert_int_equal(identity_actor(&identity), actor_of(5, epoch));
+        assert_int_equal(identity.former.count, epoch - 1);
+        for (uint16_t former = 1; former < epoch; former++)
+            assert_former(&identity, former - 1u, 5, former);
+        identity_deinit(&identity);
+    }
+    sim_files_free(disk);
+}
+
+static void test_the_epoch_can_be_raised(void **state)
+{
+    (void)state;
+    struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
+    struct identity identity, again;
+    must_take(disk, MARK, 5, &identity, false);
+    assert_int_equal(identity_next_epoch(sim_files_interface(disk), &identity), STATUS_OK);
+    assert_int_equal(identity_actor(&identity), actor_of(5, 2));
+    assert_former(&identity, 0, 5, 1);
+    must_take(disk, MARK, 5, &again, false);
+    assert_int_equal(identity_actor(&again), actor_of(5, 3));
+    identity_deinit(&identity);
+    identity_deinit(&again);
+    sim_files_free(disk);
+}
+
+static void test_after_the_last_epoch_comes_a_new_node(void **state)
+{
+    (void)state;
+    struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
+    struct files *files = sim_files_interface(disk);
+    struct identity identity = {.node = 5, .epoch = ACTOR_EPOCH_MAX - 1, .mark = MARK};
+    struct identity again;
+    assert_int_equal(identity_next_epoch(files, &identity), STATUS_OK);
+    assert_int_equal(identity_next_epoch(files, &identity), STATUS_OVERFLOW);
+    must_take(disk, MARK, 5, &again, false);
+    assert_int_equal(identity_actor(&again), actor_of(6, 1)); /* 5 was drawn, but has been */
+    assert_int_equal(again.former.count, ACTOR_EPOCH_MAX);
+    assert_former(&again, 0, 5, 1);
+    assert_former(&again, ACTOR_EPOCH_MAX - 1, 5, ACTOR_EPOCH_MAX);
+    identity_deinit(&identity);
+    identity_deinit(&again);
+    sim_files_free(disk);
+}
+
+static void test_a_copied_directory_is_a_new_node(void **state)
+{
+    (void)state;
+    struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
+    struct identity identity, copied, again;
+    must_take(disk, MARK, 5, &identity, false);
+    assert_int_equal(identity_release(sim_files_interface(disk), &identity, 9), STATUS_OK);
+    struct sim_files *copy = sim_files_copy(disk, 2);
+    must_take(copy, MARK + 1, 3, &copied, false); /* however clean the original was */
+    assert_int_equal(identity_actor(&copied), actor_of(3, 1));
+    assert_int_equal(copied.former.count, 1);
+    assert_former(&copied, 0, 5, 1);
+    identity_deinit(&copied);
+    must_take(copy, MARK + 1, 0, &again, false);
+    assert_int_equal(identity_actor(&again), actor_of(3, 2));
+    assert_former(&again, 0, 3, 1);
+    assert_former(&again, 1, 5, 1);
+    identity_deinit(&again);
+    must_take(disk, MARK, 0, &again, true); /* the original goes on */
+    assert_int_equal(identity_actor(&again), actor_of(5, 1));
+    identity_deinit(&again);
+    identity_deinit(&identity);
+    sim_files_free(copy);
+    sim_files_free(disk);
+}
+
+/* ---- damage ---------------------------------------------------------------------------------- */
+
+/* A directory with something in every line. */
+static struct sim_files *full_directory(struct buffer *out_text)
+{
+    struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
+    struct identity identity;
+    must_take(disk, MARK, 5, &identity, false);
+    identity_deinit(&identity);
+    must_take(disk, MARK + 1, 6, &identity, false);
+    assert_int_equal(identity_release(sim_files_interface(disk), &identity, 1234567), STATUS_OK);
+    identity_deinit(&identity);
+    assert_int_equal(files_read_all(sim_files_interface(disk), "identity", 4096, out_text),
+                     STATUS_OK);
+    return disk;
+}
+
+static void expect_refused(struct sim_files *disk, enum status expected)
+{
+    struct identity identity;
+    bool was_clean;
+    uint64_t digest = sim_files_digest(disk);
+    assert_int_equal(take(disk, MARK + 1, 7, &identity, &was_clean), expected);
+    assert_int_equal(digest, sim_files_digest(disk));
+}
+
+static void test_every_flipped_bit_is_seen(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    struct sim_files *disk = full_directory(&text);
+    for (size_t at = 0; at < buffer_size(&text); at++) {
+        for (unsigned bit = 0; bit < 8; bit++) {
+            sim_files_flip_bit(disk, "identity", at, bit);
+            expect_refused(disk, STATUS_CORRUPT);
+            sim_files_flip_bit(disk, "identity", at, bit);
+        }
+    }
+    for (size_t size = 0; size < buffer_size(&text); size++) {
+        struct bytes cut = bytes_of(buffer_bytes(&text).data, size);
+        assert_int_equal(files_replace(sim_files_interface(disk), "identity", cut), STATUS_OK);
+        expect_refused(disk, STATUS_CORRUPT);
+    }
+    buffer_deinit(&text);
+    sim_files_free(disk);
+}
+
+static void replace_with(struct sim_files *disk, const char *lines)
+{
+    struct buffer text = {0};
+    buffer_printf(&text, "%s", lines);
+    uint64_t checksum = xxh64(buffer_bytes(&text));
+    buffer_printf(&text, "checksum %016llx\n", (unsigned long long)checksum);
+    assert_int_equal(files_replace(sim_files_interface(disk), "identity", buffer_bytes(&text)),
+                     STATUS_OK);
+    buffer_deinit(&text);
+}
+
+static void test_the_file_is_read_strictly(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "format 01\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\n",
+        "format 1\nnode 5\nepoch 1\nmark 78\nclean 0\ntime 0\n",
+        "format 1\nnode 000000000005\nepoch 0\nmark 78\nclean 0\ntime 0\n",
+        "format 1\nnode 000000000005\nepoch 65536\nmark 78\nclean 0\ntime 0\n",
+        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 2\ntime 0\n",
+        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 18446744073709551616\n",
+        "format 1\nnode 000000000005\nepoch 1\nmark -1\nclean 0\ntime 0\n",
+        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\nformer 0000000000050001\n",
+        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\n"
+        "former 0000000000070001\nformer 0000000000060001\n",
+        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\nextra 1\n",
+        "format 1\nepoch 1\nnode 000000000005\nmark 78\nclean 0\ntime 0\n",
+        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime \n",
+    };
+    struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        replace_with(disk, bad[i]);
+        expect_refused(disk, STATUS_CORRUPT);
+    }
+    replace_with(disk, "format 2\nwhatever comes\n");
+    expect_refused(disk, STATUS_VERSION);
+    replace_with(disk, "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 1\ntime 0\n");
+    struct identity identity;
+    must_take(disk, MARK + 1, 7, &identity, true);
+    identity_deinit(&identity);
+    sim_files_free(disk);
+}
+
+static void test_a_full_disk_is_told(void **state)
+{
+    (void)state;
+    struct sim_files *disk = sim_files_new(1, 10);
+    struct identity identity;
+    bool was_clean;
+    assert_int_equal(take(disk, MARK, 7, &identity, &was_clean), STATUS_DISK_FULL);
+    sim_files_free(disk);
+}
+
+/* ---- crashes --------------------------------------------------------------------------------- */
+
+enum { WORLDS = 3000, LIVES = 12 };
+
+/* One start and perhaps a clean stop, with a crash at any step. */
+static void live(struct sim_files *disk, struct random *random, actor_t *used, size_t *used_count,
+                 actor_t *released, uint64_t *released_time)
+{
+    struct identity identity;
+    bool was_clean;
+    if (random_once_in(random, 2))
+        sim_files_halt_after(disk, random_below(random, 14));
+    if (take(disk, MARK, random_below(random, 4), &identity, &was_clean) != STATUS_OK)
+        return;
+    actor_t actor = identity_actor(&identity);
+    if (was_clean) {
+        assert_int_equal(actor, *released);
+        assert_int_equal(identity.time, *released_time);
+    }
+    for (size_t i = 0; i < *used_count && !was_clean; i++)
+        assert_true(used[i] != actor); /* an actor never goes on after it may have forgotten */
+    used[(*used_count)++] = actor;
+    *released = 0;
+    if (random_once_in(random, 4) &&
+        identity_next_epoch(sim_files_interface(disk), &identity) == STATUS_OK) {
+        used[(*used_count)++] = identity_actor(&identity);
+    } else if (random_once_in(random, 2)) {
+        *released = actor;
+        *released_time = random_below(random, 1000);
+        (void)!identity_release(sim_files_interface(disk), &identity, *released_time);
+    }
+    identity_deinit(&identity);
+}
+
+static void test_no_actor_lives_twice(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= WORLDS; seed++) {
+        struct random random = {seed};
+        struct sim_files *disk = sim_files_new(seed, SIM_FILES_UNLIMITED);
+        actor_t used[2 * LIVES];
+        size_t used_count = 0;
+        actor_t released = 0;
+        uint64_t released_time = 0;
+        for (unsigned i = 0; i < LIVES; i++) {
+            live(disk, &random, used, &used_count, &released, &released_time);
+            if (random_once_in(&random, 2))
+                sim_files_crash(disk);
+            else
+                sim_files_power_cut(disk);
+        }
+        sim_files_free(disk);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_new_directory_is_a_new_node),
+        cmocka_unit_test(test_after_a_clean_stop_the_same_actor_goes_on),
+        cmocka_unit_test(test_without_one_the_next_epoch_does),
+        cmocka_unit_test(test_the_epoch_can_be_raised),
+        cmocka_unit_test(test_after_the_last_epoch_comes_a_new_node),
+        cmocka_unit_test(test_a_copied_directory_is_a_new_node),
+        cmocka_unit_test(test_every_flipped_bit_is_seen),
+        cmocka_unit_test(test_the_file_is_read_strictly),
+        cmocka_unit_test(test_a_full_disk_is_told),
+        cmocka_unit_test(test_no_actor_lives_twice),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
