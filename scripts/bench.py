@@ -3,9 +3,9 @@
 """Shoal beside redis-server, in one run: redis-benchmark on both in turn, and the ratios.
 
 Each figure is the median over the repetitions; a ratio is the median of the ratios of Shoal's to
-redis-server's in the same repetition. Both keep their log on the same disk with appendfsync everysec,
-listen on loopback only, and go with their data at the end. For operations a second more than 1.00 is
-better for Shoal; for the others less than 1.00.
+redis-server's in the same repetition. Both keep their log on the same disk with appendfsync
+everysec, listen on loopback only, and go with their data at the end. For operations a second more
+than 1.00 is better for Shoal; for the others less than 1.00.
 """
 
 import argparse
@@ -70,8 +70,10 @@ class Contestant:
         before = self.server.cpu_seconds()
         done = subprocess.run(
             ['redis-benchmark', '-p', str(self.server.port), '-c', str(CLIENTS),
-             '-n', str(requests), '-P', str(pipeline), '-r', str(keys), '--precision', '3', *command],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+             '-n', str(requests), '-P', str(pipeline), '-r', str(keys), '--precision', '3',
+             *command],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            check=False)
         cpu = self.server.cpu_seconds() - before
         rate = re.search(r'throughput summary: ([\d.]+)', done.stdout)
         if done.returncode or not rate:
