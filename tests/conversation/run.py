@@ -119,7 +119,8 @@ def load_differences():
             if word == 'command':
                 differences.append(Difference(rest))
             elif word == 'replace':
-                pattern, _, into = rest.partition(' => ')
+                pattern, _, into = rest.partition(' =>')
+                into = into.removeprefix(' ')
                 differences[-1].replace.append((pattern, into))
             elif word in ('redis', 'shoal'):
                 differences[-1].expected[word] = rest
