@@ -12,7 +12,7 @@
 struct tier;
 struct tier_table;
 
-/* Called for each row of a scan in order; the bytes are valid during the call. */
+/* Called for each row of a scan in order; the bytes are valid during the call. Calls nothing of the tier. */
 enum tier_next {
     TIER_NEXT, /* go on */
     TIER_SEEK, /* go on at *seek_to, which the visitor has set to a name above the present one */
@@ -65,7 +65,8 @@ struct tier {
 struct tier_options {
     uint64_t block_cache_bytes;
     unsigned compaction_threads;
-    bool salvage; /* the last state whose tables are all there; on a copy only: it removes the others */
+    /* Open the last state whose tables are all there. On a copy only: it removes the others. */
+    bool salvage;
 };
 
 /* RocksDB in the directory `path`, created if absent. On failure *out_error says why, for a person. */
@@ -73,10 +74,10 @@ MUST_CHECK enum status tier_rocksdb_open(const char *path, const struct tier_opt
                                          struct tier **out, struct buffer *out_error);
 
 /*
- * Saves what can be saved of a damaged tier that nobody has open: afterwards a new one with all rows that can still be
- * read stands in its place, and the old one, unchanged, in PATH.damaged (PATH.damaged.2, ...). Takes as much room again.
- * STATUS_CORRUPT, and nothing changed, if not even a list of its tables is left. *out_error tells what was found, with
- * STATUS_OK too.
+ * Saves what can be saved of a damaged tier that nobody has open: afterwards a new one with all rows
+ * that can still be read stands in its place, and the old one, unchanged, in PATH.damaged
+ * (PATH.damaged.2, ...). Takes as much room again. STATUS_CORRUPT, and nothing changed, if not even a
+ * list of its tables is left. *out_error tells what was found, with STATUS_OK too.
  */
 MUST_CHECK enum status tier_rocksdb_repair(const char *path, struct buffer *out_error);
 

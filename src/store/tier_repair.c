@@ -4,7 +4,7 @@
  * table (it misses the name of their column family) and calls that success. So: RocksDB recovers,
  * on a copy made of hard links, the last state in its MANIFEST whose tables are all there; each row
  * of it that can be read goes into a new tier; the new one and the old one change places. A damaged
- * block ends a scan: it is leapt over in steps that double until reading goes on.
+ * block ends a scan: where reading can go on is found by steps that double, then by halving.
  */
 #include "store/tier.h"
 

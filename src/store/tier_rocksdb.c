@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,8 +42,7 @@ enum {
     LOG_FILE_SIZE_MAX = 1024 * 1024, /* RocksDB's own text log */
     LOG_FILES_MAX = 3,
     LOG_LEVEL_WARN = 2,
-    SYNC_STEP =
-        1024 * 1024, /* compaction gives its output to the disk in such steps, not in one burst */
+    SYNC_STEP = 1024 * 1024, /* of compaction's output: steps to the disk, no burst */
     BULK_READAHEAD = 1024 * 1024,
     CHECKSUM_XXH3 = 4,
     FORMAT_VERSION = 5,
@@ -600,17 +600,46 @@ static void lower_compaction_priority(void)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* What a crash left of tables being built. */
+/* The number of a log of RocksDB ("000004.log"); 0 for any other file. */
+static unsigned long long log_number(const char *name)
+{
+    char *end;
+    unsigned long long number = strtoull(name, &end, 10);
+    return strcmp(end, ".log") == 0 ? number : 0;
+}
+
+/* What a crash left of tables being built; and the empty logs of earlier openings, which RocksDB
+ * would keep for ever, since nothing is ever flushed. */
 static void remove_leftovers(const char *path)
 {
     DIR *directory = opendir(path);
     if (!directory)
         return;
+    unsigned long long newest = 0;
     const struct dirent *entry;
     while ((entry = readdir(directory)))
-        if (bytes_starts_with(bytes_text(entry->d_name), BYTES(TABLE_FILE_PREFIX)))
+        if (log_number(entry->d_name) > newest)
+            newest = log_number(entry->d_name);
+    rewinddir(directory);
+    while ((entry = readdir(directory))) {
+        unsigned long long number = log_number(entry->d_name);
+        struct stat file;
+        bool old_log = number > 0 && number < newest &&
+                       fstatat(dirfd(directory), entry->d_name, &file, 0) == 0 && file.st_size == 0;
+        if (old_log || bytes_starts_with(bytes_text(entry->d_name), BYTES(TABLE_FILE_PREFIX)))
             (void)unlinkat(dirfd(directory), entry->d_name, 0);
+    }
     closedir(directory);
+}
+
+/* `resume` goes before new readers: else, with cold reads coming all the time, it would never come. */
+static void lock_init(pthread_rwlock_t *lock)
+{
+    pthread_rwlockattr_t attributes;
+    pthread_rwlockattr_init(&attributes);
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(lock, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
 }
 
 static const struct tier_ops rocksdb_ops = {
@@ -641,7 +670,7 @@ enum status tier_rocksdb_open(const char *path, const struct tier_options *optio
     self->tier.ops = &rocksdb_ops;
     self->path = memory_alloc(strlen(path) + 1);
     memcpy(self->path, path, strlen(path) + 1);
-    pthread_rwlock_init(&self->lock, NULL);
+    lock_init(&self->lock);
     self->cache = rocksdb_cache_create_lru(options->block_cache_bytes);
     self->options = options_of_database(self->cache, options->compaction_threads);
     if (options->salvage)

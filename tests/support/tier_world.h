@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Words for tests of the ordered tier, on RocksDB or on the model: each checks that what it does succeeds. */
+/*
+ * Words for tests of the ordered tier, on RocksDB or on the model: each checks that what it does
+ * succeeds.
+ */
 #ifndef SUPPORT_TIER_WORLD_H
 #define SUPPORT_TIER_WORLD_H
 
@@ -39,7 +42,7 @@ void world_put_one(struct world *world, struct bytes name, const char *row);
 /* A NULL row: the name is absent. What get_cached says must agree, unless it is cold. */
 void world_expect(struct world *world, struct bytes name, const char *row);
 
-/* A table of many rows, spread over the hashes as keys are: numbers from, from + step, ... below MANY. */
+/* A table of many rows, spread over the hashes as keys are: from, from + step, ... below MANY. */
 enum { MANY = 20000 };
 struct bytes world_many_name(char room[64], unsigned number);
 void world_put_many(struct world *world, unsigned from, unsigned step, const char *row);

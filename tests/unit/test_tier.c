@@ -460,7 +460,9 @@ static void test_what_a_crash_left_of_a_table_is_removed(void **state)
     world_put_one(world, BYTES("a"), "1");
     world_reopen(world);
     world_expect(world, BYTES("a"), "1");
+    world_reopen(world);
     world_shell("! ls | grep ingest", world->path);
+    world_shell("test $(ls *.log | wc -l) = 1", world->path);
 }
 
 static void test_one_process_at_a_time(void **state)
