@@ -76,7 +76,7 @@ def written_again(client, number, acknowledged):
 def test_a_full_disk(rounds=1):
     with small_disk() as place:
         ballast = os.path.join(place, 'ballast')
-        options = ['--seal-bytes', 4 * MEBIBYTE, '--maxmemory', 64 * MEBIBYTE]
+        options = ['--seal-bytes', 4 * MEBIBYTE, '--maxmemory', 256 * MEBIBYTE]
         with Server(options, directory=os.path.join(place, 'data')) as server:
             acknowledged, refused, number = [], [], 0
             for _ in range(rounds):

@@ -10,8 +10,8 @@ MEBIBYTE = 1 << 20
 LIMIT = 32 * MEBIBYTE
 VALUE = 8192
 COUNT = 10 * LIMIT // VALUE
-# Beside the rows: code, libraries, RocksDB's readers, the allocator's slack.
-RESIDENT_MAX = 3 * LIMIT + 64 * MEBIBYTE
+# Beyond the limit: code and libraries, and what is given back to the system a little later.
+RESIDENT_MAX = LIMIT + LIMIT // 4 + 32 * MEBIBYTE
 
 
 def value_of(i):
