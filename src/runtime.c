@@ -284,12 +284,10 @@ static void turn(struct runtime *runtime)
     if (now_ms >= node_deadline_ms(runtime->node))
         node_tick(runtime->node, now_ms);
     enum status status = node_turn_end(runtime->node, now_ms);
-    if (status != STATUS_OK) {
-        /* What was promised can't be kept: no reply goes out, and nothing is marked as clean. */
-        journal_write(runtime->journal, JOURNAL_WARNING,
-                      "The data directory has failed: %s. Ending", status_text(status));
+    /* The node has said why. What was promised can't be kept: no reply goes out, no stop is marked
+     * as clean. */
+    if (status != STATUS_OK)
         _exit(1);
-    }
     send_outputs(runtime);
     if (now_ms >= runtime->idle_due_ms) {
         runtime->idle_due_ms = now_ms + 1000;

@@ -62,5 +62,5 @@ void budget_update(struct budget *budget, const struct budget_use *use)
     planned = less(planned, use->tier + use->buffers);
     budget->correction = corrected(budget, use, planned);
     budget->rows = larger(less(planned, budget->correction), BUDGET_ROWS_MIN);
-    budget->exhausted = budget->rows == BUDGET_ROWS_MIN && use->allocated > budget->limit;
+    budget->exhausted = budget->rows == BUDGET_ROWS_MIN && use->rows + use->buffers > budget->limit;
 }

@@ -21,15 +21,14 @@ struct budget {
     uint64_t limit;      /* of the process */
     uint64_t correction; /* taken off because the process held more than thought */
     uint64_t rows;       /* what rows may take */
-    bool exhausted;      /* rows can give nothing more, and still too much is in use */
+    bool exhausted;      /* rows can give nothing more, and they and the clients take too much */
 };
 
-/* What was measured. The allocator's figures are 0 where it does not tell. */
+/* What was measured. */
 struct budget_use {
-    uint64_t allocated;
-    uint64_t resident;
-    uint64_t tier;    /* block cache, indexes, filters: what they take, or may come to take */
-    uint64_t buffers; /* of clients */
+    uint64_t resident; /* by the allocator; 0 where it does not tell */
+    uint64_t tier;     /* block cache, indexes, filters: what they take, or may come to take */
+    uint64_t buffers;  /* of clients */
     uint64_t rows;
 };
 

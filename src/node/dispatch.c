@@ -279,6 +279,7 @@ static bool may_go_on(struct session *session, unsigned count)
     if (session->paused)
         return false;
     if (count == DISPATCH_REQUESTS_MAX) {
+        session->state = SESSION_YIELDED;
         list_append(&session->sessions->resumed, &session->waiting);
         return false;
     }

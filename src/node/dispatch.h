@@ -15,13 +15,15 @@
 
 enum {
     DISPATCH_REQUESTS_MAX = 1024,  /* of one session, before others have their turn */
-    DISPATCH_RETRY_MAX = 128,      /* throttled sessions that try again at a tick */
+    DISPATCH_RETRY_MAX = 1024,     /* throttled sessions that try again at a tick */
     DISPATCH_ROOM_MIN = 32 * 1024, /* an argument's missing bytes that are worth reading in place */
     DISPATCH_ROOM_MAX = 1024 * 1024,         /* at a time */
     DISPATCH_ARGUMENTS_MAX = 1024 * 1024,    /* of a request */
     DISPATCH_INLINE_MAX = 64 * 1024,         /* bytes of an inline request */
     DISPATCH_INPUT_MAX = 1024 * 1024 * 1024, /* not yet run: beyond, the client is cut off */
-    DISPATCH_OUTPUT_PAUSE = 4 * 1024 * 1024, /* not yet sent: beyond, no further request is taken */
+    /* Not yet sent: beyond, no further request is taken. But what comes is still read, for many
+     * clients send a whole pipeline before they read the first reply. */
+    DISPATCH_OUTPUT_PAUSE = 4 * 1024 * 1024,
     /* The same before AUTH. */
     DISPATCH_STRANGER_ARGUMENTS_MAX = 10,
     DISPATCH_STRANGER_BULK_MAX = 16 * 1024,

@@ -265,7 +265,6 @@ static void update_budget(struct node *node)
     store_stats(node->store, &store);
     uint64_t cache = (uint64_t)node->config->block_cache_bytes;
     struct budget_use use = {
-        .allocated = memory.allocated,
         .resident = memory.resident,
         .tier = store.tier.memory_bytes > cache ? store.tier.memory_bytes : cache,
         .buffers = node->sessions.buffer_bytes,

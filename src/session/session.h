@@ -34,7 +34,7 @@ enum {
 enum session_state {
     SESSION_READY,     /* its next request may be taken */
     SESSION_FETCHING,  /* its request waits for rows from disk, or to be run again with them */
-    SESSION_YIELDED,   /* its request goes on in a later turn */
+    SESSION_YIELDED,   /* its request, or a long pipeline, goes on in a later turn */
     SESSION_THROTTLED, /* its request waits until the store has room */
     SESSION_CLOSING,   /* no more requests; closed when its output is sent */
 };

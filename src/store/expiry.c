@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/expiry.h"
 
+#include "base/check.h"
 #include "base/memory.h"
-#include "base/pack.h"
 #include "store/apply.h"
 #include "store/derive.h"
 #include "store/meta.h"
@@ -11,6 +11,7 @@ enum {
     DUE_PER_TICK = 4000,
     FOUND_MAX = 1000,
     SEARCH_INTERVAL_MS = 100,
+    NOTES_KEEP = 64 * 1024,
 };
 
 /* One search of the index; its results are index names, rows and what stands between. */
@@ -22,7 +23,8 @@ struct expiry_job {
     uint64_t searched_ms; /* the clock then */
     uint64_t next_ms;     /* when to search again */
     struct buffer from;   /* the search goes on here */
-    struct buffer found;  /* index name size(4) row size(4) index name, row (size 0: none) */
+    struct buffer names;  /* notes: what was found in the index */
+    struct buffer found;  /* notes: each of these, then its head row, empty if there is none */
     unsigned count;
     enum status status;
 };
@@ -36,6 +38,7 @@ void expiry_init(struct store *store)
 void expiry_deinit(struct store *store)
 {
     buffer_deinit(&store->expiry->from);
+    buffer_deinit(&store->expiry->names);
     buffer_deinit(&store->expiry->found);
     memory_free(store->expiry);
 }
@@ -92,23 +95,29 @@ static enum tier_next note_index_row(void *context, struct bytes name, struct by
     buffer_append_bytes(&search->from, name);
     if (search->count == FOUND_MAX)
         return TIER_STOP;
-    char sizes[8];
-    uint64_t at_ms;
-    struct bytes head;
-    if (!meta_expiry_decode(name, &at_ms, &head))
-        return TIER_NEXT;
-    struct buffer found = {0};
-    enum status status =
-        search->store->options.tier->ops->get(search->store->options.tier, head, &found);
-    if (status == STATUS_OK || status == STATUS_ABSENT) {
-        pack_u32(pack_u32(sizes, (uint32_t)name.size), (uint32_t)buffer_size(&found));
-        buffer_append(&search->found, sizes, sizeof(sizes));
-        buffer_append_bytes(&search->found, name);
-        buffer_append_bytes(&search->found, buffer_bytes(&found));
-        search->count++;
-    }
-    buffer_deinit(&found);
+    generation_note(&search->names, name);
+    search->count++;
     return TIER_NEXT;
+}
+
+/* The head rows that the index names: a visitor may not ask the tier itself. */
+static void read_heads(struct expiry_job *search)
+{
+    struct tier *tier = search->store->options.tier;
+    struct bytes index_name, name;
+    uint64_t at_ms;
+    for (size_t at = 0; generation_next_note(&search->names, &at, &index_name);) {
+        struct buffer row = {0};
+        enum status status = STATUS_ABSENT;
+        if (meta_expiry_decode(index_name, &at_ms, &name))
+            status = tier->ops->get(tier, name, &row);
+        if (status == STATUS_OK || status == STATUS_ABSENT) {
+            generation_note(&search->found, index_name);
+            generation_note(&search->found, buffer_bytes(&row));
+        }
+        buffer_deinit(&row);
+    }
+    buffer_clear(&search->names, NOTES_KEEP);
 }
 
 static void search_run(struct job *job)
@@ -126,6 +135,7 @@ static void search_run(struct job *job)
         buffer_clear(&search->from, SIZE_MAX);
         buffer_append_bytes(&search->from, buffer_bytes(&to));
     }
+    read_heads(search);
     buffer_deinit(&from);
     buffer_deinit(&to);
 }
@@ -160,14 +170,11 @@ static void search_done(struct job *job)
 {
     struct expiry_job *search = list_entry(job, struct expiry_job, job);
     struct store *store = search->store;
-    struct bytes all = buffer_bytes(&search->found);
+    struct bytes index_name, row;
     search->running = false;
     if (search->version == store->tier_version) {
-        for (size_t at = 0; at < all.size;) {
-            struct bytes index_name = bytes_of(all.data + at + 8, unpack_u32(all.data + at));
-            struct bytes row =
-                bytes_of(index_name.data + index_name.size, unpack_u32(all.data + at + 4));
-            at += 8 + index_name.size + row.size;
+        for (size_t at = 0; generation_next_note(&search->found, &at, &index_name);) {
+            check(generation_next_note(&search->found, &at, &row));
             take_found(store, index_name, row, search->searched_ms);
         }
         if (search->count == FOUND_MAX)
@@ -175,7 +182,7 @@ static void search_done(struct job *job)
     } else {
         buffer_clear(&search->from, SIZE_MAX); /* what was found may have changed: from the start */
     }
-    buffer_clear(&search->found, 64 * 1024);
+    buffer_clear(&search->found, NOTES_KEEP);
 }
 
 static void search_begin(struct store *store, uint64_t now_ms)

@@ -7,6 +7,8 @@
 #include "store/meta.h"
 #include "store/store.h"
 
+enum { FORMAT = 1 };
+
 void facts_init(struct facts *facts, unsigned databases)
 {
     facts->databases = databases;
@@ -60,9 +62,10 @@ void facts_clear(struct facts *facts, uint16_t slot, uint8_t db)
 
 void facts_encode(const struct facts *facts, uint8_t db, struct buffer *out)
 {
+    unsigned former = 0;
+    buffer_append_u8(out, FORMAT);
     if (!facts->slots[db])
         return;
-    unsigned former = 0;
     for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
         const struct slot_facts *of = &facts->slots[db][slot];
         if (of->keys == 0)
@@ -81,7 +84,9 @@ static enum status decode(struct facts *facts, uint8_t db, struct bytes row)
 {
     struct unpack in = unpack_begin(row);
     uint64_t slot = 0;
-    if (row.size > 0 && db >= facts->databases)
+    if (unpack_next_u8(&in) != FORMAT)
+        return STATUS_VERSION;
+    if (in.next < in.end && db >= facts->databases)
         return STATUS_INVALID;
     while (in.next < in.end) {
         slot += unpack_next_varint(&in);

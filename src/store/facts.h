@@ -3,7 +3,7 @@
  * Counts per slot and database, kept with every change, so that DBSIZE sums, RANDOMKEY draws and SCAN skips without
  * reading. `stored` and `resident` prove absence: when all heads that exist are in memory, one that isn't doesn't exist.
  *
- * Stored by each seal, one row per database: per slot with any stored head
+ * Stored by each seal, one row per database: format(1) = 1, then per slot with any key
  *   slot - former slot(varint) keys(varint) expiring(varint) stored(varint)
  */
 #ifndef STORE_FACTS_H

@@ -40,7 +40,7 @@ struct files_ops {
     /* Appends each name and a NUL. Sorted. */
     enum status (*list)(struct files *files, struct buffer *out_names);
     /* Takes the directory for this process until closed: STATUS_LOCKED if another has it. *out_mark is a number that
-     * a copy of the directory would not have (the lock file's inode). */
+     * a copy of the directory would not have (the lock file's inode). Taken already by the same `files`: the same mark. */
     enum status (*lock)(struct files *files, uint64_t *out_mark);
     void (*free)(struct files *files);
 };

@@ -235,7 +235,10 @@ static enum status posix_list(struct files *files, struct buffer *out_names)
 static enum status posix_lock(struct files *files, uint64_t *out_mark)
 {
     struct posix_files *self = posix_files(files);
-    int descriptor = openat(self->directory, "LOCK", O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    bool again = self->lock != NO_DESCRIPTOR;
+    int descriptor = self->lock;
+    if (!again)
+        descriptor = openat(self->directory, "LOCK", O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
     if (descriptor < 0)
         return status_of_errno(errno);
     enum status status = STATUS_OK;
@@ -247,10 +250,10 @@ static enum status posix_lock(struct files *files, uint64_t *out_mark)
     else
         status = posix_sync_directory(files); /* else a power cut makes us look like a copy */
     if (status != STATUS_OK) {
-        close(descriptor);
+        if (!again)
+            close(descriptor);
         return status;
     }
-    check(self->lock == NO_DESCRIPTOR);
     self->lock = descriptor;
     *out_mark = (uint64_t)stat.st_ino;
     return STATUS_OK;

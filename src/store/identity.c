@@ -97,7 +97,10 @@ static void encode(const struct identity *identity, struct buffer *out)
     append_checksum(out);
 }
 
-/* Takes "name value\n" from the front. Digits only, of base 10 or 16; that they are canonical is seen later. */
+/*
+ * Takes "name value\n" from the front. Digits only, of base 10 or 16; that they are canonical is
+ * seen later.
+ */
 static bool take_line(struct bytes *text, const char *name, unsigned base, uint64_t *out_value)
 {
     size_t size = strlen(name);
@@ -141,7 +144,10 @@ static bool decode_fields(struct bytes text, struct identity *out)
     return true;
 }
 
-/* STATUS_CORRUPT, STATUS_VERSION. Strict: what is read must be just what would be written, to the byte. */
+/*
+ * STATUS_CORRUPT, STATUS_VERSION. Strict: what is read must be just what would be written, to the
+ * byte.
+ */
 static enum status decode(struct bytes text, struct identity *out)
 {
     if (text.size <= CHECKSUM_LINE_SIZE)

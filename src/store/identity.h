@@ -6,7 +6,8 @@
  *
  * The file is text, one "name value" a line, the last line its checksum:
  *   format 1 | node <12 hex digits> | epoch <n> | mark <n> | clean <0|1> | time <n> | former <actor in 16 hex digits>...
- * A former line stands for that epoch and all earlier ones of its node; those of the present node go without saying.
+ * A former line stands for that epoch and all earlier ones of its node; those of the present node
+ * go without saying.
  */
 #ifndef STORE_IDENTITY_H
 #define STORE_IDENTITY_H

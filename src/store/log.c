@@ -102,8 +102,9 @@ static enum status write_header(struct file *file, uint64_t start, actor_t actor
 }
 
 /*
- * A new current segment at log->written. If that fails, everything is as before; durably so: batches go on in the
- * older segment, and recovery must not meet a file that claims to begin in their midst.
+ * A new current segment at log->written. If that fails, everything is as before; durably so:
+ * batches go on in the older segment, and recovery must not meet a file that claims to begin in
+ * their midst.
  */
 static enum status segment_begin(struct log *log)
 {
@@ -394,9 +395,9 @@ enum status log_write(struct log *log)
 
 enum status log_rotate(struct log *log)
 {
-    check(log->records == 0);
     if (log->failed)
         return STATUS_IO;
+    check(log->records == 0);
     struct segment *old = log->current;
     if (old->start == log->written)
         return STATUS_OK;                   /* it is new */

@@ -7,8 +7,9 @@
  *
  *   segment header (64 bytes): magic "SHOALLOG", format(4), zero(4), start position(8), node(8), epoch(8), zero(16),
  *                              checksum(8) of the 56 bytes before
- *   batch header (40 bytes):   checksum(8) of all that follows, magic(4), records(4), size(8) of what follows the header,
- *                              position(8) of this header, synced(8): the position known durable when this was written
+ *   batch header (40 bytes):   checksum(8) of all that follows, magic(4), records(4),
+ *                              size(8) of what follows the header, position(8) of this header,
+ *                              synced(8): the position known durable when this was written
  *   record:                    name size(varint) row size(varint) name row
  *
  * All little-endian; checksums are XXH3-64. Room is reserved ahead (files_ops.reserve), so a full disk is met before a
@@ -73,9 +74,10 @@ MUST_CHECK enum status log_start(struct log *log, actor_t actor);
 void log_free(struct log *log);
 
 /*
- * Room for `size` more bytes of names and rows in `records` records. STATUS_DISK_FULL if there is none: the next call
- * tries again. STATUS_TOO_BIG for what no batch can hold; STATUS_IO. To be called before log_append, and the records
- * appended before it is called again: reservations do not add up.
+ * Room for `size` more bytes of names and rows in `records` records. STATUS_DISK_FULL if there is
+ * none: the next call tries again. STATUS_TOO_BIG for what no batch can hold; STATUS_IO. To be
+ * called before log_append, and the records appended before it is called again: reservations do not
+ * add up.
  */
 MUST_CHECK enum status log_reserve(struct log *log, size_t size, size_t records);
 

@@ -53,12 +53,6 @@ static void scan_deinit(struct scan *scan)
     memory_free(scan->places.items);
 }
 
-/* Batches of a segment do not go beyond where the next begins. */
-static uint64_t limit_of(const struct scan *scan, size_t index)
-{
-    return index + 1 < scan->count ? scan->starts[index + 1] : UINT64_MAX;
-}
-
 static enum status replay_batch(struct scan *scan, actor_t actor, const struct batch *batch)
 {
     struct bytes payload = batch->payload;
@@ -92,8 +86,11 @@ static enum status disk_failed(struct scan *scan, uint64_t start, enum status st
 
 /* ---- the unbroken part ----------------------------------------------------------------------- */
 
-/* Replays what stands at found.end and after in this segment. Where it breaks off: STATUS_CORRUPT with a reason. */
-static enum status scan_batches(struct scan *scan, size_t index, struct segment_reader *reader)
+/*
+ * Replays what stands at found.end and after in this segment. Where it breaks off: STATUS_CORRUPT
+ * with a reason.
+ */
+static enum status scan_batches(struct scan *scan, struct segment_reader *reader)
 {
     uint64_t start = reader->start;
     actor_t actor;
@@ -106,14 +103,13 @@ static enum status scan_batches(struct scan *scan, size_t index, struct segment_
         return status;
     segment_seek(reader, scan->found.end);
     struct batch batch;
-    uint64_t limit = limit_of(scan, index);
-    while (scan->found.end < limit && (status = segment_next(reader, &batch)) == STATUS_OK) {
+    while ((status = segment_next(reader, &batch)) == STATUS_OK) {
         status = replay_batch(scan, actor, &batch);
         if (status != STATUS_OK)
             return status;
         scan->found.end += BATCH_HEADER_SIZE + batch.payload.size;
     }
-    if (status == STATUS_OK || status == STATUS_ABSENT)
+    if (status == STATUS_ABSENT)
         return STATUS_OK;
     if (status != STATUS_CORRUPT)
         return disk_failed(scan, start, status);
@@ -134,7 +130,7 @@ static enum status scan_segment(struct scan *scan, size_t index)
     enum status status = segment_open(scan->files, start, &reader);
     if (status != STATUS_OK)
         return disk_failed(scan, start, status);
-    status = scan_batches(scan, index, &reader);
+    status = scan_batches(scan, &reader);
     scan->stopped_at = reader.at;
     segment_close(&reader);
     /* One without batches, or with none that is still needed, is not kept. */
@@ -196,7 +192,10 @@ static enum status scan_forward(struct scan *scan)
     return STATUS_OK;
 }
 
-/* Replays the unbroken part and judges what stands behind it: STATUS_OK with lost_bytes, or STATUS_CORRUPT. */
+/*
+ * Replays the unbroken part and judges what stands behind it: STATUS_OK with lost_bytes, or
+ * STATUS_CORRUPT.
+ */
 static enum status scan_run(struct scan *scan)
 {
     enum status status = scan_init(scan);
@@ -244,8 +243,8 @@ static enum status cut_segment(struct files *files, const struct log_place *plac
 }
 
 /*
- * Before anything is cut off, no claim of more may be on its way to the disk: one that comes back after a power cut
- * would make the shorter log look damaged.
+ * Before anything is cut off, no claim of more may be on its way to the disk: one that comes back
+ * after a power cut would make the shorter log look damaged.
  */
 static enum status pin_synced(struct scan *scan)
 {
@@ -269,8 +268,9 @@ static enum status pin_synced(struct scan *scan)
 }
 
 /*
- * What was replayed will be shown to clients, so it becomes durable first. The lost segments go before the tail of the
- * last good one, the newest first: a crash on the way leaves a lost tail again, never a gap that looks like damage.
+ * What was replayed will be shown to clients, so it becomes durable first. The lost segments go
+ * before the tail of the last good one, the newest first: a crash on the way leaves a lost tail
+ * again, never a gap that looks like damage.
  */
 static enum status make_it_so(struct scan *scan)
 {
@@ -320,7 +320,10 @@ static void report_hole(struct scan *scan, uint64_t start, uint64_t from, uint64
     scan->found.lost_bytes += to - from;
 }
 
-/* Goes to the next whole batch wherever it stands, reporting what was skipped. STATUS_ABSENT at the end. */
+/*
+ * Goes to the next whole batch wherever it stands, reporting what was skipped. STATUS_ABSENT at the
+ * end.
+ */
 static enum status salvage_next(struct scan *scan, struct segment_reader *reader,
                                 struct batch *out_batch)
 {

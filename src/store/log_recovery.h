@@ -19,8 +19,8 @@ struct log_places {
 };
 
 /*
- * Replays, judges, and then makes the directory what it should be: a lost tail cut off, segments that are not needed
- * removed, the rest synced. Errors as log_open.
+ * Replays, judges, and then makes the directory what it should be: a lost tail cut off, segments
+ * that are not needed removed, the rest synced. Errors as log_open.
  */
 MUST_CHECK enum status log_recover(struct files *files, uint64_t sealed,
                                    const struct log_replay *replay,

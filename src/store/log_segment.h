@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bytes of a log segment (the format is drawn in log.h): making and reading headers and batches. Internal to the
- * log: log.c writes with it, log_recovery.c reads with it.
+ * The bytes of a log segment (the format is drawn in log.h): making and reading headers and
+ * batches. Internal to the log: log.c writes with it, log_recovery.c reads with it.
  */
 #ifndef STORE_LOG_SEGMENT_H
 #define STORE_LOG_SEGMENT_H
@@ -41,7 +41,10 @@ void batch_seal(struct bytes batch, uint32_t records, uint64_t position, uint64_
 /* What stands in the file `synced`: a position and its checksum. */
 void synced_make(uint64_t position, char out[SYNCED_SIZE]);
 
-/* 0 if the file is absent or not valid: it is written but not synced, so that is no damage. STATUS_IO. */
+/*
+ * 0 if the file is absent or not valid: it is written but not synced, so that is no damage.
+ * STATUS_IO.
+ */
 MUST_CHECK enum status synced_read(struct files *files, uint64_t *out_position);
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -66,21 +69,26 @@ MUST_CHECK enum status segment_open(struct files *files, uint64_t start,
                                     struct segment_reader *out);
 void segment_close(struct segment_reader *reader);
 
-/* STATUS_CORRUPT: damaged or cut off; STATUS_VERSION; STATUS_IO. The reader stands at the first batch afterwards. */
+/*
+ * STATUS_CORRUPT: damaged or cut off; STATUS_VERSION; STATUS_IO. The reader stands at the first
+ * batch afterwards.
+ */
 MUST_CHECK enum status segment_read_header(struct segment_reader *reader, actor_t *out_actor);
 
 /* Goes to a position at or after the segment's start. */
 void segment_seek(struct segment_reader *reader, uint64_t position);
 
 /*
- * The batch where the reader stands, which moves behind it. Else the reader stays: STATUS_ABSENT: zeros or the end of
- * the file; STATUS_CORRUPT: neither that nor a whole batch of this position; STATUS_IO.
+ * The batch where the reader stands, which moves behind it. Else the reader stays: STATUS_ABSENT:
+ * zeros or the end of the file; STATUS_CORRUPT: neither that nor a whole batch of this position;
+ * STATUS_IO.
  */
 MUST_CHECK enum status segment_next(struct segment_reader *reader, struct batch *out);
 
 /*
- * The next whole batch anywhere behind where the reader stands; the reader moves behind it. A batch carries its
- * position, which must fit the place, so stale bytes are none. STATUS_ABSENT if there is none; STATUS_IO.
+ * The next whole batch anywhere behind where the reader stands; the reader moves behind it. A batch
+ * carries its position, which must fit the place, so stale bytes are none. STATUS_ABSENT if there
+ * is none; STATUS_IO.
  */
 MUST_CHECK enum status segment_search(struct segment_reader *reader, struct batch *out);
 

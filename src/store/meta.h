@@ -3,7 +3,7 @@
  * The store's own rows in the ordered tier, beside the users': they are written by every seal, so they always tell of
  * the state that the tier is in. Local to a node, never sent. All names sort after those of users' rows.
  *
- *   0x80 at_ms(8, big-endian) name     the expiry index: the head row of that name expires then. No content
+ *   0x80 at_ms(8, big-endian) name     the expiry index: the head row of that name expires then. Content: 0x01
  *   0xf0 "seal"                        format(varint) position(varint): the log is sealed up to there
  *   0xf0 "facts" db(1)                 counts per slot: see facts.h
  */

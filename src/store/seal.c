@@ -124,7 +124,7 @@ static enum status write_index(struct tier *tier, struct tier_table *table,
         name = index_name(changes, i);
         if (i + 1 < changes->count && bytes_equal(name, index_name(changes, i + 1)))
             continue; /* the last of them decides */
-        status = changes->items[i].put ? tier->ops->table_put(table, name, bytes_of("", 0))
+        status = changes->items[i].put ? tier->ops->table_put(table, name, BYTES("\x01"))
                                        : tier->ops->table_delete(table, name);
     }
     return status;
@@ -225,6 +225,13 @@ static void seal_run(struct job *base)
     struct tier *tier = job->store->options.tier;
     struct index_changes changes = {0};
     struct tier_table *table;
+    struct tier_stats stats;
+    tier->ops->stats(tier, &stats);
+    if (stats.stopped_by_error) {
+        job->status = tier->ops->resume(tier);
+        if (job->status != STATUS_OK)
+            return;
+    }
     qsort(job->generation->flushed, job->generation->flushed_count, sizeof(struct flushed),
           by_flushed);
     job->status = tier->ops->table_begin(tier, &table);
@@ -350,13 +357,6 @@ void seal_retry(struct store *store, uint64_t now_ms)
 {
     if (store->seal.state != SEAL_FAILED || now_ms < store->seal.retry_ms)
         return;
-    struct tier *tier = store->options.tier;
-    struct tier_stats stats;
-    tier->ops->stats(tier, &stats);
-    if (stats.stopped_by_error && tier->ops->resume(tier) != STATUS_OK) {
-        store->seal.retry_ms = now_ms + RETRY_MS;
-        return;
-    }
     submit(store);
 }
 

@@ -215,15 +215,16 @@ void txn_flush(struct txn *txn, int db)
                              0};
     vector_join(stable, &one, &covered);
     txn->flush = flush_new(&covered);
+    txn->flush_dot = dot;
     txn->flush_db = db;
 }
 
-/* The record that a (slot, db) is flushed: a row that is nothing but a vector. */
-static struct bytes cleared_row(struct arena *arena, const struct vector *covered)
+/* The record that a (slot, db) is flushed: a row that is nothing but a vector; the stable one is implied. */
+static struct bytes cleared_row(struct arena *arena, struct dot dot)
 {
     struct row row;
     row_init(&row);
-    row.vector = *covered;
+    row.vector = (struct vector){&dot, 1};
     return row_encode(&row, arena);
 }
 
@@ -235,7 +236,7 @@ static bool is_flushed_by(const struct txn *txn, unsigned db)
 static enum status commit_flush(struct txn *txn)
 {
     struct store *store = txn->store;
-    struct bytes row = cleared_row(txn->arena, &txn->flush->covered);
+    struct bytes row = cleared_row(txn->arena, txn->flush_dot);
     size_t slots = 0;
     for (unsigned db = 0; db < store->facts.databases; db++)
         for (unsigned slot = 0; is_flushed_by(txn, db) && slot < SLOT_COUNT; slot++)

@@ -35,6 +35,7 @@ struct txn {
     struct fetch
         *fetch; /* what was missed and, on a later run, what was read; NULL if nothing ever */
     struct flush *flush; /* of txn_flush */
+    struct dot flush_dot;
     int flush_db;        /* negative: all */
     uint64_t gate;       /* log position that the reply must wait for */
     unsigned run; /* 1 on the first run; from TXN_RUNS_MAX on, reads block instead of STATUS_COLD */

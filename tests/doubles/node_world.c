@@ -18,7 +18,8 @@ struct fetch {
     struct list link; /* of world.fetches while under way */
     struct world *world;
     bool under_way;
-    size_t missed[WORLD_ROWS_MAX]; /* rows by number */
+    size_t missed[WORLD_ROWS_MAX];      /* rows by number */
+    struct bytes names[WORLD_ROWS_MAX]; /* theirs, in the arena, which has to live until then */
     size_t missed_count, known_count;
     void (*ready)(void *context);
     void *context;
@@ -98,8 +99,10 @@ void txn_want(struct txn *txn, struct bytes name)
         txn->fetch->world = world;
         list_init(&txn->fetch->link);
     }
-    if (!is_known(txn->fetch, number, txn->fetch->missed_count))
-        txn->fetch->missed[txn->fetch->missed_count++] = number;
+    if (is_known(txn->fetch, number, txn->fetch->missed_count))
+        return;
+    txn->fetch->names[txn->fetch->missed_count] = arena_copy(txn->arena, name);
+    txn->fetch->missed[txn->fetch->missed_count++] = number;
 }
 
 enum status txn_get(struct txn *txn, struct bytes name, struct bytes *out_row)
@@ -491,6 +494,8 @@ void world_fetches_done(struct world *world)
         struct fetch *fetch = list_entry(world->fetches.next, struct fetch, link);
         list_remove(&fetch->link);
         fetch->under_way = false;
+        for (size_t i = fetch->known_count; i < fetch->missed_count; i++)
+            assert_true(bytes_equal(fetch->names[i], world->rows[fetch->missed[i]].name));
         fetch->known_count = fetch->missed_count;
         fetch->ready(fetch->context);
     }

@@ -298,8 +298,8 @@ static void collect(struct sim_files *disk)
 /* ---- faults ---------------------------------------------------------------------------------- */
 
 /*
- * Passed by every call. The status is what it is to return; *out_act says whether it does its work. A process that dies
- * in a change may have done it all the same.
+ * Passed by every call. The status is what it is to return; *out_act says whether it does its work.
+ * A process that dies in a change may have done it all the same.
  */
 static enum status gate(struct sim_files *disk, enum sim_files_call call, bool changes,
                         bool *out_act)

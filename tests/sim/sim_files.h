@@ -2,9 +2,10 @@
 /*
  * A disk in memory, with one directory, that fails as real ones do: deterministic from a seed.
  *
- * What was written is in the page cache until it is synced, each write by itself; what was created, renamed or removed
- * likewise until the directory is. A process crash loses nothing. A power cut decides for each of those changes by
- * itself whether it is kept, lost, or (a write) torn; later ones may be kept and earlier ones lost. What was synced stays.
+ * What was written is in the page cache until it is synced, each write by itself; what was created,
+ * renamed or removed likewise until the directory is. A process crash loses nothing. A power cut
+ * decides for each of those changes by itself whether it is kept, lost, or (a write) torn; later
+ * ones may be kept and earlier ones lost. What was synced stays.
  *
  *     struct sim_files *disk = sim_files_new(seed, SIM_FILES_UNLIMITED);
  *     struct files *files = sim_files_interface(disk);   the code under test gets this
@@ -12,7 +13,8 @@
  *     ... the code under test meets STATUS_IO, its memory is freed ...
  *     sim_files_power_cut(disk);                         and starts again with the same `files`
  *
- * One process at a time uses the disk. Handles that it left open are dead after a crash, but still to be closed.
+ * One process at a time uses the disk. Handles that it left open are dead after a crash, but still
+ * to be closed.
  */
 #ifndef SIM_FILES_H
 #define SIM_FILES_H
@@ -30,20 +32,27 @@ struct sim_files *sim_files_new(uint64_t seed, uint64_t capacity);
 struct files *sim_files_interface(struct sim_files *disk);
 void sim_files_free(struct sim_files *disk);
 
-/* What `cp -a` would make of it: another disk, with another mark (files_ops.lock). All on it is synced. */
+/*
+ * What `cp -a` would make of it: another disk, with another mark (files_ops.lock). All on it is
+ * synced.
+ */
 struct sim_files *sim_files_copy(const struct sim_files *disk, uint64_t seed);
 
 /* ---- crashes --------------------------------------------------------------------------------- */
 
-/* The process is gone: the lock is free, handles are dead, nothing is lost. Faults that were scheduled are forgotten. */
+/*
+ * The process is gone: the lock is free, handles are dead, nothing is lost. Faults that were
+ * scheduled are forgotten.
+ */
 void sim_files_crash(struct sim_files *disk);
 
 /* The same, and everything that was not synced is kept, lost or torn. */
 void sim_files_power_cut(struct sim_files *disk);
 
 /*
- * The process dies after `changes` more changes (writes, syncs, reservations, truncations, creations, renames, removals):
- * the next one may be done in part, and from then on every call fails with STATUS_IO until sim_files_crash or _power_cut.
+ * The process dies after `changes` more changes (writes, syncs, reservations, truncations,
+ * creations, renames, removals): the next one may be done in part, and from then on every call
+ * fails with STATUS_IO until sim_files_crash or _power_cut.
  */
 void sim_files_halt_after(struct sim_files *disk, uint64_t changes);
 bool sim_files_halted(const struct sim_files *disk);
@@ -78,7 +87,9 @@ uint64_t sim_files_used(const struct sim_files *disk);
 /* Flips one bit of a file, for good. The byte must be in the file. */
 void sim_files_flip_bit(struct sim_files *disk, const char *name, uint64_t at, unsigned bit);
 
-/* Of all names, sizes and contents as the process sees them: equal if and only if nothing differs. */
+/*
+ * Of all names, sizes and contents as the process sees them: equal if and only if nothing differs.
+ */
 uint64_t sim_files_digest(const struct sim_files *disk);
 
 #endif

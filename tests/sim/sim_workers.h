@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Storage threads without threads: a job runs when the test says so, and its `done` is called when the test polls, so
- * anything may happen in between. Deterministic from a seed.
+ * Storage threads without threads: a job runs when the test says so, and its `done` is called when
+ * the test polls, so anything may happen in between. Deterministic from a seed.
  */
 #ifndef SIM_WORKERS_H
 #define SIM_WORKERS_H
@@ -19,8 +19,8 @@ struct workers *sim_workers_interface(struct sim_workers *workers);
 void sim_workers_free(struct sim_workers *workers);
 
 /*
- * Runs one waiting job: the first of a class drawn by the seed; of cold reads, which have several threads, any. Its `done`
- * is called by the next poll or drain. False if none waits.
+ * Runs one waiting job: the first of a class drawn by the seed; of cold reads, which have several
+ * threads, any. Its `done` is called by the next poll or drain. False if none waits.
  */
 bool sim_workers_step(struct sim_workers *workers);
 
@@ -28,7 +28,10 @@ bool sim_workers_step(struct sim_workers *workers);
 unsigned sim_workers_waiting(const struct sim_workers *workers);
 unsigned sim_workers_ran(const struct sim_workers *workers);
 
-/* The process crashes: no job runs any more, no `done` is called. To be called before the jobs' memory is freed. */
+/*
+ * The process crashes: no job runs any more, no `done` is called. To be called before the jobs'
+ * memory is freed.
+ */
 void sim_workers_crash(struct sim_workers *workers);
 
 #endif

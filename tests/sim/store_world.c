@@ -177,11 +177,13 @@ static bool model_apply(struct world *world, const struct operation *operation, 
     case SET:
     case SET_MANY:
         *value = (struct model_value){true, operation->value, operation->at_ms};
-        if (operation->keep_expiry)
+        if (operation->keep_expiry && visible)
             value->at_ms = at_ms;
         return true;
     case APPEND:
     case OVERWRITE: {
+        if (operation->kind == OVERWRITE && operation->value.size == 0)
+            return true;
         size_t offset = operation->kind == APPEND ? old.size : operation->offset;
         size_t end = offset + operation->value.size;
         size_t size = end > old.size ? end : old.size;
@@ -468,6 +470,7 @@ static bool life_begin(struct world *world)
         tell(world, "opened: %llu records, %llu bytes lost, epoch %u", (unsigned long long)recovery.log.records,
              (unsigned long long)recovery.log.lost_bytes, store_epoch(world->store));
     buffer_deinit(&error);
+    tell(world, "tier %llu rows, ingests %llu, keys %llu %llu %llu", (unsigned long long)sim_tier_rows(world->tier_disk), (unsigned long long)sim_tier_ingests(world->tier_disk),(unsigned long long) store_keys(world->store,0),(unsigned long long) store_keys(world->store,1), (unsigned long long)store_keys(world->store,2));
     for (unsigned i = 0; i < CLIENTS; i++) {
         struct client *client = &world->clients[i];
         client->world = world;
@@ -529,6 +532,15 @@ static void check_recovered(struct world *world, size_t least)
     size_t count = world->model.count;
     while (!world->failed && !is_same_state(&world->model.states[count], state, world->now_ms)) {
         if (count == least) {
+            for (unsigned db = 0; db < MODEL_DATABASES; db++)
+                for (unsigned key = 0; key < MODEL_KEYS; key++) {
+                    const struct model_value *a = &world->model.states[count].values[db][key];
+                    const struct model_value *b = &state->values[db][key];
+                    if (!model_looks_same(a, b, world->now_ms))
+                        tell(world, "db %u key %u: %d, %zu bytes until %llu; in the model %d, %zu until %llu", db, key,
+                             b->exists, b->value.size, (unsigned long long)b->at_ms, a->exists, a->value.size,
+                             (unsigned long long)a->at_ms);
+                }
             fail(world, "what came back is no state of the history from operation %zu to %zu", least,
                  world->model.count);
             break;
@@ -548,6 +560,7 @@ enum end { END_CLEAN, END_CRASH, END_POWER_CUT, ENDS };
 /* Ends the process; returns how many operations must have survived. */
 static size_t life_end(struct world *world, enum end end)
 {
+    tell(world, "tier %llu rows, ingests %llu, keys %llu %llu %llu", (unsigned long long)sim_tier_rows(world->tier_disk), (unsigned long long)sim_tier_ingests(world->tier_disk),(unsigned long long) store_keys(world->store,0),(unsigned long long) store_keys(world->store,1), (unsigned long long)store_keys(world->store,2));
     size_t least = end == END_POWER_CUT ? world->synced : world->acknowledged;
     if (world->options.sync == LOG_SYNC_ALWAYS && least < world->acknowledged)
         fail(world, "acknowledged %zu, synced only %zu", world->acknowledged, world->synced);
@@ -566,6 +579,10 @@ static size_t life_end(struct world *world, enum end end)
     }
     sim_workers_free(world->workers);
     world->tier->ops->free(world->tier);
+    if (world->trace) {
+        for (int k=0;k<2;k++){ struct buffer names={0}; struct files*f=sim_files_interface(world->disk);
+        f->ops->list(f,&names); for(size_t i=0;i<buffer_size(&names);i+=strlen(names.block+i)+1){ struct file*fl; uint64_t z=0; if(f->ops->open(f,names.block+i,FILE_READ,&fl)==0){fl->ops->size(fl,&z);fl->ops->close(fl);} printf("  %s %llu\n",names.block+i,(unsigned long long)z);} if(k==0){
+if (end == END_POWER_CUT) { sim_files_power_cut(world->disk); } printf("--\n");}}}
     if (end == END_POWER_CUT)
         sim_files_power_cut(world->disk);
     else

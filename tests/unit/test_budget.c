@@ -36,10 +36,11 @@ static void others_are_taken_off(void **state)
     use.buffers = 5000 * MB;
     budget_update(&budget, &use);
     assert_int_equal(budget.rows, BUDGET_ROWS_MIN);
-    assert_false(budget.exhausted);
-    use.allocated = use.resident = 5100 * MB;
-    budget_update(&budget, &use);
     assert_true(budget.exhausted);
+    use.buffers = 900 * MB;
+    budget_update(&budget, &use);
+    assert_int_equal(budget.rows, BUDGET_ROWS_MIN);
+    assert_false(budget.exhausted);
 }
 
 /* A process whose rows take a third more than they are thought to. */
@@ -57,7 +58,7 @@ static void the_allocator_has_the_last_word(void **state)
         else
             use.rows -= (use.rows - budget.rows) / 4;
         held = use.tier + use.rows + use.rows / 3;
-        use.allocated = use.resident = held;
+        use.resident = held;
         if (i > 100 && held > highest)
             highest = held;
         budget_update(&budget, &use);
@@ -67,7 +68,7 @@ static void the_allocator_has_the_last_word(void **state)
     assert_true(held > 900 * MB);
     /* The surplus is gone: rows come back to their share. */
     use.rows = 100 * MB;
-    use.allocated = use.resident = 300 * MB;
+    use.resident = 300 * MB;
     for (unsigned i = 0; i < 2000; i++)
         budget_update(&budget, &use);
     assert_int_equal(budget.rows, 800 * MB);

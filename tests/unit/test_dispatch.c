@@ -76,7 +76,8 @@ static void a_long_pipeline_is_answered_in_turns(void **state)
     for (unsigned i = 0; i < COUNT / DISPATCH_REQUESTS_MAX + 1; i++) {
         world_turn(world);
         if (buffer_size(&peer->received) < (size_t)COUNT * 7)
-            assert_int_equal(node_deadline_ms(world->node), 0);
+            assert_true(node_deadline_ms(world->node) == 0 &&
+                        peer->session->state == SESSION_YIELDED);
     }
     assert_int_equal(buffer_size(&peer->received), (size_t)COUNT * 7);
     for (size_t i = 0; i < COUNT; i++)
@@ -475,6 +476,24 @@ static void buffers_are_counted(void **state)
     world_free(world);
 }
 
+static void without_memory_writes_are_refused(void **state)
+{
+    (void)state;
+    struct peer *peer;
+    struct world *world = begin(&peer);
+    struct buffer error = {0};
+    world_row(world, "k", "v", false);
+    assert_int_equal(config_set(&world->config, BYTES("maxmemory"), BYTES("1"), &error), STATUS_OK);
+    world->admin->config_changed(world->admin->context, "maxmemory");
+    peer_ask(peer, "get k\r\n", "$1\r\nv\r\n"); /* its buffers are what is too much */
+    peer_ask(peer, "set k w\r\nget k\r\n",
+             "-OOM command not allowed when used memory > 'maxmemory'.\r\n$1\r\nv\r\n");
+    assert_int_equal(config_set(&world->config, BYTES("maxmemory"), BYTES("0"), &error), STATUS_OK);
+    world->admin->config_changed(world->admin->context, "maxmemory");
+    peer_ask(peer, "set k w\r\n", "+OK\r\n");
+    world_free(world);
+}
+
 static void settings_take_effect(void **state)
 {
     (void)state;
@@ -525,6 +544,7 @@ int main(void)
         cmocka_unit_test(who_does_not_read_is_not_served_on),
         cmocka_unit_test(before_auth_little_is_accepted),
         cmocka_unit_test(buffers_are_counted),
+        cmocka_unit_test(without_memory_writes_are_refused),
         cmocka_unit_test(settings_take_effect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random worlds for the log: several lives on one disk, each ended by a crash, a power cut, an error or a flipped bit at
- * any step. The world remembers every record that it gave to the log and what the log said of it; after each start the
- * replay must be just that. Fails with the seed; `test_log_recovery SEED` tells that world's story.
+ * Random worlds for the log: several lives on one disk, each ended by a crash, a power cut, an
+ * error or a flipped bit at any step. The world remembers every record that it gave to the log and
+ * what the log said of it; after each start the replay must be just that. Fails with the seed;
+ * `test_log_recovery SEED` tells that world's story.
  */
 #include <inttypes.h>
 #include <setjmp.h>
@@ -90,11 +91,29 @@ static uint64_t draw(struct world *world, uint64_t limit)
 
 /* ---- records --------------------------------------------------------------------------------- */
 
-/* Sizes around everything that matters: empty rows, batches, the first reservations, the reader's window. */
+/*
+ * A client's value may well be a whole batch, with a bold claim: only its place shows that it is
+ * none of the log's.
+ */
+static void make_forged_batch(uint64_t number, struct buffer *out_row)
+{
+    static const char payload[] = "\1\1xy";
+    char batch[BATCH_HEADER_SIZE + sizeof(payload) - 1];
+    memcpy(batch + BATCH_HEADER_SIZE, payload, sizeof(payload) - 1);
+    batch_seal(bytes_of(batch, sizeof(batch)), 1, number << 32, number << 32);
+    buffer_append(out_row, batch, sizeof(batch));
+}
+
+/*
+ * Sizes around everything that matters: empty rows, batches, the first reservations, the reader's
+ * window.
+ */
 static void make_record(uint64_t number, struct buffer *out_name, struct buffer *out_row)
 {
     struct random random = {number * 0x1234567};
     buffer_printf(out_name, "record %" PRIu64, number);
+    if (random_once_in(&random, 10))
+        make_forged_batch(number, out_row);
     uint64_t size = random_below(&random, 200);
     if (random_once_in(&random, 30))
         size = random_below(&random, 100 * 1000);
@@ -186,7 +205,10 @@ static enum status verify(struct world *world)
     return status;
 }
 
-/* Opens the log and checks what it says. STATUS_OK: the world goes on with it; else nothing has changed. */
+/*
+ * Opens the log and checks what it says. STATUS_OK: the world goes on with it; else nothing has
+ * changed.
+ */
 static enum status open_log(struct world *world)
 {
     struct log_replay replay = {on_row, world};
@@ -317,6 +339,9 @@ static bool step(struct world *world)
     case 12:
         return step_write(world);
     default:
+        for (uint64_t more = draw(world, 5); more > 0; more--)
+            if (!step_append(world))
+                return false;
         return step_append(world);
     }
 }
@@ -455,7 +480,10 @@ static void check_salvage(struct world *world, const struct flip *flip)
     buffer_deinit(&report);
 }
 
-/* Damage below what is known to be durable is told, and nothing is changed; any other is a lost tail. */
+/*
+ * Damage below what is known to be durable is told, and nothing is changed; any other is a lost
+ * tail.
+ */
 static void flip_and_open(struct world *world)
 {
     struct flip flip;
