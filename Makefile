@@ -119,9 +119,9 @@ bench: # Shoal beside redis-server: make bench ARGS='--quick --only set'
 	@$(MAKE) --no-print-directory all
 	@scripts/bench.py $(ARGS)
 
-docs: all # write again what is derived from the code: conf/shoal.conf, docs/commands.md
-	build/shoal-server --print-conf >conf/shoal.conf.new && mv conf/shoal.conf.new conf/shoal.conf
-	scripts/commands.py >docs/commands.md.new && mv docs/commands.md.new docs/commands.md
+docs: all $(OUT)/unit/test_config # written from the code: conf/shoal.conf, docs/commands.md
+	$(OUT)/unit/test_config --print >$(OUT)/shoal.conf && cp $(OUT)/shoal.conf conf/
+	scripts/commands.py >$(OUT)/commands.md && cp $(OUT)/commands.md docs/
 
 PREFIX ?= /usr/local
 CONFIG ?= /etc/shoal

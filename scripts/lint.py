@@ -17,12 +17,12 @@ COLUMNS_MAX = 100
 
 # Nobody calls these: they have no bound, no error, or hidden state.
 FORBIDDEN = re.compile(r'(?<![\w.>])(strcpy|strcat|stpcpy|sprintf|vsprintf|gets|atoi|atol|atoll|'
-                       r'atof|strtok|rand|srand|random|srandom|drand48|setjmp|longjmp|alloca|'
-                       r'system)\s*\(')
+                       r'atof|strtok|rand|srand|random|srandom|drand48|setjmp|longjmp|alloca)'
+                       r'\s*\(')
 
 # Time, chance, threads, environment come from outside: only the edges ask for them.
 IMPURE = re.compile(r'(?<![\w.>])(clock_gettime|clock|time|gettimeofday|getenv|secure_getenv|'
-                    r'setenv|nanosleep|usleep|sleep|getrandom|pthread_\w+|thrd_\w+)\s*\(')
+                    r'setenv|nanosleep|usleep|sleep|getrandom|system|pthread_\w+|thrd_\w+)\s*\(')
 EDGES = ('src/net/', 'src/runtime.c', 'src/main.c', 'src/observe/journal.c', 'src/store/workers.c',
          'src/store/tier_rocksdb.c', 'src/store/files_posix.c')
 

@@ -2,16 +2,16 @@
 # SPDX-License-Identifier: MIT
 """run.py [--self] [NAME...]: holds conversations with redis-server and with Shoal, and compares.
 
-Each conversation (*.talk beside this file, or those whose name contains NAME) is held in RESP2 and in
-RESP3; the replies are compared type by type and byte by byte. What may differ stands in the file
-known_differences, with its reason. --self puts a second redis-server in Shoal's place, for trying the
-conversations themselves.
+Each conversation (*.talk beside this file, or those whose name contains NAME) is held in RESP2 and
+in RESP3; the replies are compared type by type and byte by byte. What may differ stands in the file
+known_differences, with its reason. --self puts a second redis-server in Shoal's place, for trying
+the conversations themselves.
 
-A conversation: one command a line, quoted as for redis-cli; {x*1000}, unquoted, is 1000 times x. And:
+A conversation: one command a line, quoted as for redis-cli; {x*9}, unquoted, is 9 times x. And:
 
     # words                     a comment
     @fresh [OPTION...]          new servers with these options, empty
-    @client NAME                from here on this connection (made when first named; the first is "a")
+    @client NAME                from here on this connection (the first is named "a")
     @resp2, @resp3              from here on this protocol on this connection, in either run
     @pipeline ... @end          the commands between are sent in one piece
     @send COUNT "BYTES"         these bytes as they are, then COUNT replies
@@ -119,7 +119,8 @@ def load_differences():
             if word == 'command':
                 differences.append(Difference(rest))
             elif word == 'replace':
-                pattern, _, into = rest.partition(' => ')
+                pattern, _, into = rest.partition(' =>')
+                into = into.removeprefix(' ')
                 differences[-1].replace.append((pattern, into))
             elif word in ('redis', 'shoal'):
                 differences[-1].expected[word] = rest

@@ -153,8 +153,9 @@ def _plain_or_error(reply):
 class Server:
     """A server process with a data directory of its own, which goes with it unless it was given."""
 
-    def __init__(self, options=(), directory=None, program=SHOAL, start=True):
+    def __init__(self, options=(), directory=None, program=SHOAL, file=None, start=True):
         self.program = program
+        self.file = [file] if file else []
         self.options = [str(option) for option in options]
         self.port = free_port()
         self.temporary = tempfile.mkdtemp(prefix='shoal-test-')
@@ -169,12 +170,13 @@ class Server:
                 raise
 
     def command(self, options=()):
-        command = [self.program, '--bind', '127.0.0.1', '--port', str(self.port), '--dir', self.dir]
+        command = [self.program, *self.file, '--bind', '127.0.0.1', '--port', str(self.port),
+                   '--dir', self.dir]
         options = [*self.options, *(str(option) for option in options)]
         if not is_redis(self.program):
             return command + options
-        # What Shoal alone has, a redis-server in its place does not get.
-        for own in ('--seal-bytes', '--block-cache-bytes', '--log-format'):
+        # What Shoal alone has, or means otherwise, a redis-server in its place does not get.
+        for own in ('--seal-bytes', '--maxmemory', '--log-format'):
             while own in options:
                 at = options.index(own)
                 del options[at:at + 2]
