@@ -19,6 +19,8 @@ struct admin {
     int64_t process_id;
     char run_id[41];                 /* 40 hex digits */
     const char *executable;
+    uint64_t memory_total;           /* of the machine or the control group, bytes; 0: unknown */
+    uint64_t memory_limit;           /* what maxmemory comes to, bytes; 0: unknown */
     /* What a change of the setting means: told after config->... has changed. NULL: nothing to do. */
     void (*config_changed)(void *context, const char *name);
     /* Asks for a stop: the process ends after this turn. `save` seals first; `now`: does not wait for clients. */
@@ -28,7 +30,10 @@ struct admin {
     void *context;
 };
 
-/* CONFIG, INFO, COMMAND, SHUTDOWN, ... */
-extern const struct command admin_commands[];
+/* The tables of commands, one for each file of handlers. */
+extern const struct command command_commands[]; /* cmd_command.c: COMMAND */
+extern const struct command config_commands[];  /* cmd_config.c: CONFIG */
+extern const struct command info_commands[];    /* cmd_info.c: INFO */
+extern const struct command server_commands[];  /* cmd_server.c: SHUTDOWN, TIME */
 
 #endif

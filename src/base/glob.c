@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All but the star match exactly one byte, so going back to the newest star is enough: an earlier one can gain nothing by
- * taking more. That needs no recursion and at most pattern times text steps.
+ * All but the star match exactly one byte, so going back to the newest star is enough: an earlier
+ * one can gain nothing by taking more. That needs no recursion and at most pattern times text steps.
  */
 #include "base/glob.h"
 
@@ -11,7 +11,7 @@ static unsigned char fold(char byte, bool nocase)
     return nocase && c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : c;
 }
 
-/* Matches one byte against the class behind the '[' at `at`; *out_next is where the pattern goes on. */
+/* One byte against the class behind the '[' at `at`; *out_next is where the pattern goes on. */
 static bool class_match(struct bytes pattern, size_t at, char byte, bool nocase, size_t *out_next)
 {
     const char *p = pattern.data;

@@ -93,9 +93,11 @@ struct command {
     /*
      * The arguments, in the notation of the Redis documentation, from which COMMAND DOCS derives its tree:
      * UPPER is a token, lower[:type] a value named so, [optional], (one|of), "..." repeats the one before. Types: key,
-     * string (default), integer, double, unix-time, pattern. "key:key value [NX|XX] [EX seconds:integer|KEEPTTL]"
+     * string (default), integer, double, unix-time, pattern. "key:key value [NX|XX] [EX seconds:integer|KEEPTTL]".
+     * All of it: command_syntax.h.
      */
     const char *syntax;
+    const char *tips;           /* Redis's command tips, blank-separated; NULL: none */
     const struct command *subcommands; /* a table, or NULL */
 };
 
@@ -105,8 +107,11 @@ struct command_set;
 struct command_set *command_set_new(const struct command *const *tables);
 void command_set_free(struct command_set *set);
 
-/* By name without case, NULL if there is none; `subcommand` may be empty. With subcommands: the subcommand's entry, *out_parent
- * the command's; for an unknown subcommand NULL with *out_parent set. */
+/*
+ * By name without case, NULL if there is none. With subcommands: the subcommand's entry, *out_parent the command's; for an
+ * unknown subcommand NULL with *out_parent set. `subcommand` is the second word; its data is NULL if there is none: then the
+ * command itself is found, and *out_parent is NULL. It may have no handler, but then its arity demands the second word.
+ */
 const struct command *command_find(const struct command_set *set, struct bytes name, struct bytes subcommand,
                                    const struct command **out_parent);
 
@@ -117,7 +122,14 @@ unsigned command_count(const struct command_set *set);
 /* The categories, given and derived. */
 uint32_t command_categories(const struct command *command);
 
-/* "set", or "client|id" with its parent given: into out, NUL-terminated. */
+/* Redis's names, by the number of the bit; NULL past the last. */
+const char *command_flag_name(unsigned bit);
+const char *command_category_name(unsigned bit);
+const char *command_key_flag_name(unsigned bit);
+
+enum { COMMAND_NAME_MAX = 32 }; /* bytes of one word of a name */
+
+/* "set", or "client|id" with its parent given: into out, NUL-terminated; it is cut off if there is no room. */
 void command_full_name(const struct command *parent, const struct command *command, char *out, size_t out_size);
 
 #endif

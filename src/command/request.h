@@ -52,4 +52,7 @@ struct request {
 /* Redis's words for a status that is an error: "ERR syntax error". */
 struct bytes command_error_text(enum status status);
 
+/* HELP of a command with subcommands: its title, `lines` up to NULL, and HELP itself, as Redis shows them. */
+enum status command_help(struct request *request, const char *const *lines);
+
 #endif

@@ -14,6 +14,12 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
+enum {
+    CONFIG_OPTIONS_MAX = 128,
+    CONFIG_VALUE_MAX = 4096,       /* bytes of one value */
+    CONFIG_FILE_MAX = 1024 * 1024, /* bytes of a configuration file */
+};
+
 struct config {
     /* Network */
     char *bind;                     /* addresses, blank-separated */
@@ -41,17 +47,20 @@ struct config {
     int64_t loglevel;               /* debug, verbose, notice, warning */
     int64_t log_format;             /* text, json */
     int64_t shutdown_timeout_s;
-    /* What Redis has and clients or tools set, and what means nothing here, has no field: see options.c. */
+    char *kept[CONFIG_OPTIONS_MAX]; /* values of options that mean nothing here, by index */
     char *file;                     /* the configuration file, absolute; NULL: none */
 };
 
 void config_init(struct config *config);   /* the defaults */
 void config_deinit(struct config *config);
 
-/* Reads a configuration file in redis.conf's syntax. On a bad line: "FILE:LINE: reason" in out_error, STATUS_INVALID. */
+/*
+ * Reads a configuration file in redis.conf's syntax, which becomes config->file. On a bad line: "FILE:LINE: reason" in
+ * out_error, STATUS_INVALID; what stood before that line is set. STATUS_IO if it cannot be read.
+ */
 MUST_CHECK enum status config_load(struct config *config, const char *path, struct buffer *out_error);
 
-/* The command line after the program's name: [FILE] [--option value ...], as redis-server takes it. */
+/* The command line after the program's name: [FILE] [--option value ...], as redis-server takes it. Errors as above. */
 MUST_CHECK enum status config_arguments(struct config *config, int argc, char *const *argv, struct buffer *out_error);
 
 /* One setting by name, at run time (CONFIG SET). STATUS_ABSENT: no such setting; STATUS_INVALID with Redis's reason in
@@ -63,7 +72,8 @@ const char *config_name(unsigned index);
 /* The value as CONFIG GET shows it. Secrets are given too: whoever may ask is decided elsewhere. */
 void config_value(const struct config *config, unsigned index, struct buffer *out);
 
-/* Rewrites config->file in place: changed lines replaced, comments kept, new settings appended. Atomic. */
+/* Rewrites config->file in place: changed lines replaced, comments kept, new settings appended. Atomic. STATUS_ABSENT: there
+ * is none; STATUS_IO. */
 MUST_CHECK enum status config_rewrite(const struct config *config, struct buffer *out_error);
 
 /* conf/shoal.conf: each option with its text, unit and default. */

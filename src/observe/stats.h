@@ -5,6 +5,20 @@
 
 #include <stdint.h>
 
+#include "base/bytes.h"
+
+enum {
+    STATS_SAMPLES = 16,
+    STATS_ERRORS_MAX = 128,     /* kinds of error told apart, as in Redis */
+    STATS_ERROR_NAME_MAX = 32,
+};
+
+/* Error replies by their first word: "ERR", "WRONGTYPE". */
+struct stats_error {
+    char name[STATS_ERROR_NAME_MAX];
+    uint64_t count;
+};
+
 struct stats {
     uint64_t started_ms;
     uint64_t connections_received;
@@ -19,15 +33,19 @@ struct stats {
     uint64_t acl_denied_auth;
     uint64_t peak_memory;
     /* operations per second, as Redis: sampled each 100 ms over 16 samples */
-    uint64_t sample_commands[16], sample_input[16], sample_output[16];
+    uint64_t sample_commands[STATS_SAMPLES], sample_input[STATS_SAMPLES], sample_output[STATS_SAMPLES];
     uint64_t sampled_ms, sampled_commands, sampled_input, sampled_output;
     unsigned sample;
+    struct stats_error errors[STATS_ERRORS_MAX]; /* in the order they came; an empty name ends them */
 };
+
+/* Counts an error reply by its text, "ERR syntax error". */
+void stats_error(struct stats *stats, struct bytes text);
 
 /* Each 100 ms. */
 void stats_sample(struct stats *stats, uint64_t now_ms);
-uint64_t stats_per_second(const uint64_t samples[16]);
-/* CONFIG RESETSTAT. */
+uint64_t stats_per_second(const uint64_t samples[STATS_SAMPLES]);
+/* CONFIG RESETSTAT: all but when the process started and the most memory it used. */
 void stats_reset(struct stats *stats);
 
 #endif

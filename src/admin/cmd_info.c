@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * INFO: sections of "field:value" lines, named as Redis names them, so that what reads Redis's reads
+ * ours. A field is there when this server has what it speaks of, or truly has none of it (forks: 0).
+ */
+#include <inttypes.h>
+
+#include "admin/admin.h"
+#include "base/memory.h"
+#include "session/session.h"
+
+#define REDIS_VERSION "7.2.0" /* whose commands and replies these are */
+
+struct section {
+    const char *name;  /* as it is asked for */
+    const char *title; /* as it is shown */
+    void (*print)(const struct request *request, struct buffer *out);
+};
+
+/* "512B", "1.50K", "64.00M", as redis-server writes sizes for people. */
+static void print_human(const char *name, uint64_t bytes, struct buffer *out)
+{
+    static const char units[] = "BKMGTP";
+    double value = (double)bytes;
+    unsigned unit = 0;
+    while (value >= 1024 && unit < sizeof units - 2) {
+        value /= 1024;
+        unit++;
+    }
+    if (unit == 0)
+        buffer_printf(out, "%s_human:%" PRIu64 "B\r\n", name, bytes);
+    else
+        buffer_printf(out, "%s_human:%.2f%c\r\n", name, value, units[unit]);
+}
+
+static void print_number(const char *name, uint64_t value, struct buffer *out)
+{
+    buffer_printf(out, "%s:%" PRIu64 "\r\n", name, value);
+}
+
+static void print_size(const char *name, uint64_t bytes, struct buffer *out)
+{
+    print_number(name, bytes, out);
+    print_human(name, bytes, out);
+}
+
+static void print_setting(const char *name, const char *setting, const struct config *config,
+                          struct buffer *out)
+{
+    for (unsigned i = 0; config_name(i) != NULL; i++) {
+        if (strcmp(config_name(i), setting) != 0)
+            continue;
+        buffer_printf(out, "%s:", name);
+        config_value(config, i, out);
+        buffer_printf(out, "\r\n");
+    }
+}
+
+static uint64_t uptime_ms(const struct request *request)
+{
+    uint64_t started_ms = request->admin->stats->started_ms;
+    return request->now_ms > started_ms ? request->now_ms - started_ms : 0;
+}
+
+static void print_server(const struct request *request, struct buffer *out)
+{
+    const struct admin *admin = request->admin;
+    const struct config *config = admin->config;
+    buffer_printf(out, "redis_version:" REDIS_VERSION "\r\n");
+    buffer_printf(out, "shoal_version:" SHOAL_VERSION "\r\n");
+    buffer_printf(out, "redis_mode:standalone\r\n");
+    buffer_printf(out, "os:Linux\r\n");
+    print_number("arch_bits", 8 * sizeof(void *), out);
+    buffer_printf(out, "process_id:%" PRId64 "\r\n", admin->process_id);
+    buffer_printf(out, "run_id:%s\r\n", admin->run_id);
+    buffer_printf(out, "tcp_port:%" PRId64 "\r\n", config->port);
+    print_number("server_time_usec", request->now_ms * 1000, out);
+    print_number("uptime_in_seconds", uptime_ms(request) / 1000, out);
+    print_number("uptime_in_days", uptime_ms(request) / (24 * 3600 * 1000), out);
+    buffer_printf(out, "executable:%s\r\n", admin->executable != NULL ? admin->executable : "");
+    buffer_printf(out, "config_file:%s\r\n", config->file != NULL ? config->file : "");
+    buffer_printf(out, "io_threads_active:0\r\n");
+}
+
+static void print_clients(const struct request *request, struct buffer *out)
+{
+    const struct admin *admin = request->admin;
+    print_number("connected_clients", admin->sessions->count, out);
+    buffer_printf(out, "cluster_connections:0\r\n");
+    buffer_printf(out, "maxclients:%" PRId64 "\r\n", admin->config->maxclients);
+    buffer_printf(out, "blocked_clients:0\r\n");
+    buffer_printf(out, "tracking_clients:0\r\n");
+}
+
+static void print_memory(const struct request *request, struct buffer *out)
+{
+    const struct admin *admin = request->admin;
+    struct memory_use use = memory_use();
+    struct store_stats store;
+    uint64_t peak =
+        admin->stats->peak_memory > use.allocated ? admin->stats->peak_memory : use.allocated;
+    store_stats(admin->store, &store);
+    print_size("used_memory", use.allocated, out);
+    print_size("used_memory_rss", use.resident, out);
+    print_size("used_memory_peak", peak, out);
+    print_number("used_memory_dataset", store.rows_bytes, out);
+    print_number("allocator_allocated", use.allocated, out);
+    print_number("allocator_resident", use.resident, out);
+    if (admin->memory_total > 0)
+        print_size("total_system_memory", admin->memory_total, out);
+    print_size("maxmemory", (uint64_t)admin->config->maxmemory, out);
+    print_setting("maxmemory_policy", "maxmemory-policy", admin->config, out);
+    buffer_printf(out, "mem_fragmentation_ratio:%.2f\r\n",
+                  use.allocated > 0 ? (double)use.resident / (double)use.allocated : 0.0);
+    buffer_printf(out, "mem_fragmentation_bytes:%" PRIu64 "\r\n",
+                  (uint64_t)(use.resident > use.allocated ? use.resident - use.allocated : 0));
+}
+
+/* The log takes the place of Redis's append-only file; there are no snapshots. */
+static void print_persistence(const struct request *request, struct buffer *out)
+{
+    struct store_stats store;
+    bool failing = store_disk_full(request->admin->store);
+    store_stats(request->admin->store, &store);
+    buffer_printf(out, "loading:0\r\n"
+                       "async_loading:0\r\n"
+                       "rdb_changes_since_last_save:0\r\n"
+                       "rdb_bgsave_in_progress:0\r\n"
+                       "rdb_last_save_time:0\r\n"
+                       "rdb_last_bgsave_status:ok\r\n"
+                       "rdb_last_bgsave_time_sec:-1\r\n"
+                       "rdb_current_bgsave_time_sec:-1\r\n"
+                       "rdb_saves:0\r\n"
+                       "aof_enabled:1\r\n"
+                       "aof_rewrite_in_progress:0\r\n"
+                       "aof_rewrite_scheduled:0\r\n"
+                       "aof_last_rewrite_time_sec:-1\r\n"
+                       "aof_current_rewrite_time_sec:-1\r\n"
+                       "aof_last_bgrewrite_status:ok\r\n");
+    buffer_printf(out, "aof_last_write_status:%s\r\n", failing ? "err" : "ok");
+    print_number("aof_current_size", store.log_bytes, out);
+}
+
+static void print_stats(const struct request *request, struct buffer *out)
+{
+    const struct stats *stats = request->admin->stats;
+    struct store_stats store;
+    store_stats(request->admin->store, &store);
+    print_number("total_connections_received", stats->connections_received, out);
+    print_number("total_commands_processed", stats->commands_processed, out);
+    print_number("instantaneous_ops_per_sec", stats_per_second(stats->sample_commands), out);
+    print_number("total_net_input_bytes", stats->input_bytes, out);
+    print_number("total_net_output_bytes", stats->output_bytes, out);
+    buffer_printf(out, "instantaneous_input_kbps:%.2f\r\n",
+                  (double)stats_per_second(stats->sample_input) / 1024);
+    buffer_printf(out, "instantaneous_output_kbps:%.2f\r\n",
+                  (double)stats_per_second(stats->sample_output) / 1024);
+    print_number("rejected_connections", stats->connections_rejected, out);
+    buffer_printf(out, "sync_full:0\r\n"
+                       "sync_partial_ok:0\r\n"
+                       "sync_partial_err:0\r\n");
+    print_number("expired_keys", store.expired_keys, out);
+    print_number("evicted_keys", store.evicted_keys, out);
+    buffer_printf(out, "evicted_clients:0\r\n");
+    print_number("keyspace_hits", stats->keyspace_hits, out);
+    print_number("keyspace_misses", stats->keyspace_misses, out);
+    buffer_printf(out, "pubsub_channels:0\r\n"
+                       "pubsub_patterns:0\r\n"
+                       "pubsubshard_channels:0\r\n"
+                       "latest_fork_usec:0\r\n"
+                       "total_forks:0\r\n"
+                       "tracking_total_keys:0\r\n"
+                       "tracking_total_items:0\r\n"
+                       "tracking_total_prefixes:0\r\n");
+    print_number("total_error_replies", stats->error_replies, out);
+    print_number("acl_access_denied_auth", stats->acl_denied_auth, out);
+}
+
+/* A node of its own: what Redis's clients take for a master without replicas. */
+static void print_replication(const struct request *request, struct buffer *out)
+{
+    (void)request;
+    buffer_printf(out, "role:master\r\n"
+                       "connected_slaves:0\r\n");
+}
+
+static void print_cpu(const struct request *request, struct buffer *out)
+{
+    const struct admin *admin = request->admin;
+    uint64_t system_us = 0, user_us = 0;
+    if (admin->cpu_time != NULL)
+        admin->cpu_time(admin->context, &system_us, &user_us);
+    buffer_printf(out, "used_cpu_sys:%.6f\r\n", (double)system_us / 1e6);
+    buffer_printf(out, "used_cpu_user:%.6f\r\n", (double)user_us / 1e6);
+    buffer_printf(out, "used_cpu_sys_children:0.000000\r\n"
+                       "used_cpu_user_children:0.000000\r\n");
+}
+
+/* There are none. */
+static void print_modules(const struct request *request, struct buffer *out)
+{
+    (void)request, (void)out;
+}
+
+static void print_errors(const struct request *request, struct buffer *out)
+{
+    const struct stats *stats = request->admin->stats;
+    for (unsigned i = 0; i < STATS_ERRORS_MAX && stats->errors[i].name[0] != '\0'; i++)
+        buffer_printf(out, "errorstat_%s:count=%" PRIu64 "\r\n", stats->errors[i].name,
+                      stats->errors[i].count);
+}
+
+static void print_cluster(const struct request *request, struct buffer *out)
+{
+    (void)request;
+    buffer_printf(out, "cluster_enabled:0\r\n");
+}
+
+static void print_keyspace(const struct request *request, struct buffer *out)
+{
+    const struct store *store = request->admin->store;
+    for (unsigned db = 0; db < request->databases; db++) {
+        uint64_t keys = store_keys(store, (uint8_t)db);
+        if (keys > 0)
+            buffer_printf(out, "db%u:keys=%" PRIu64 ",expires=%" PRIu64 ",avg_ttl=0\r\n", db, keys,
+                          store_keys_with_expiry(store, (uint8_t)db));
+    }
+}
+
+/* What Redis has no field for. */
+static void print_shoal(const struct request *request, struct buffer *out)
+{
+    const struct admin *admin = request->admin;
+    struct store_stats store;
+    store_stats(admin->store, &store);
+    buffer_printf(out, "node:%012" PRIx64 "\r\n", store_node(admin->store));
+    print_number("epoch", store_epoch(admin->store), out);
+    if (admin->memory_limit > 0)
+        print_size("memory_limit", admin->memory_limit, out);
+    print_number("command_reruns", admin->stats->reruns, out);
+    print_number("rows", store.rows, out);
+    print_number("rows_bytes", store.rows_bytes, out);
+    print_number("dirty_rows", store.dirty_rows, out);
+    print_number("dirty_bytes", store.dirty_bytes, out);
+    print_number("row_hits", store.hits, out);
+    print_number("row_misses", store.misses, out);
+    print_number("cold_reads", store.cold_reads, out);
+    print_number("blocking_reads", store.blocking_reads, out);
+    print_number("cache_evictions", store.cache_evictions, out);
+    print_number("sealing", store.sealing, out);
+    print_number("seals", store.seals, out);
+    print_number("seal_failures", store.seal_failures, out);
+    print_number("sealed_rows", store.sealed_rows, out);
+    print_number("sealed_bytes", store.sealed_bytes, out);
+    print_number("log_bytes", store.log_bytes, out);
+    print_number("log_position", store.log_position, out);
+    print_number("log_synced", store.log_synced, out);
+    print_number("disk_full", store_disk_full(admin->store), out);
+    print_number("tier_disk_bytes", store.tier.disk_bytes, out);
+    print_number("tier_memory_bytes", store.tier.memory_bytes, out);
+    print_number("tier_tables", store.tier.tables, out);
+    print_number("tier_pending_compaction_bytes", store.tier.pending_compaction_bytes, out);
+    print_number("tier_stopped_by_error", store.tier.stopped_by_error, out);
+}
+
+static const struct section sections[] = {
+    {"server", "Server", print_server},
+    {"clients", "Clients", print_clients},
+    {"memory", "Memory", print_memory},
+    {"persistence", "Persistence", print_persistence},
+    {"stats", "Stats", print_stats},
+    {"replication", "Replication", print_replication},
+    {"cpu", "CPU", print_cpu},
+    {"modules", "Modules", print_modules},
+    {"errorstats", "Errorstats", print_errors},
+    {"cluster", "Cluster", print_cluster},
+    {"keyspace", "Keyspace", print_keyspace},
+    {"shoal", "Shoal", print_shoal},
+};
+
+static bool is_wanted(const struct request *request, const struct section *section)
+{
+    if (request->argc == 1)
+        return true;
+    for (uint32_t i = 1; i < request->argc; i++) {
+        struct bytes word = request->argv[i];
+        if (bytes_equal_nocase(word, bytes_text(section->name)) ||
+            bytes_equal_nocase(word, BYTES("default")) || bytes_equal_nocase(word, BYTES("all")) ||
+            bytes_equal_nocase(word, BYTES("everything")))
+            return true;
+    }
+    return false;
+}
+
+static enum status cmd_info(struct request *request)
+{
+    struct buffer text = {0};
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
+        if (!is_wanted(request, &sections[i]))
+            continue;
+        buffer_printf(&text, "%s# %s\r\n", buffer_size(&text) > 0 ? "\r\n" : "", sections[i].title);
+        sections[i].print(request, &text);
+    }
+    reply_verbatim(request->reply, "txt", buffer_bytes(&text));
+    buffer_deinit(&text);
+    return STATUS_OK;
+}
+
+const struct command info_commands[] = {
+    {.name = "info",
+     .handler = cmd_info,
+     .arity = -1,
+     .flags = CMD_LOADING | CMD_STALE,
+     .categories = CAT_DANGEROUS,
+     .since = "1.0.0",
+     .group = "server",
+     .complexity = "O(1)",
+     .syntax = "[section...]",
+     .summary = "Returns information and statistics about the server.",
+     .tips = "nondeterministic_output request_policy:all_shards response_policy:special"},
+    {.name = NULL},
+};

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include "command/request.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+#include "base/check.h"
+
+struct bytes command_error_text(enum status status)
+{
+    switch (status) {
+    case STATUS_ABSENT:
+        return BYTES("ERR no such key");
+    case STATUS_DISK_FULL:
+        return BYTES("MISCONF Errors writing to the AOF file: No space left on device");
+    case STATUS_OUT_OF_MEMORY:
+        return BYTES("OOM command not allowed when used memory > 'maxmemory'.");
+    case STATUS_IO:
+        return BYTES("ERR the disk reported an error");
+    case STATUS_CORRUPT:
+        return BYTES("ERR stored data is damaged");
+    case STATUS_LOCKED:
+        return BYTES("ERR in use by another process");
+    case STATUS_VERSION:
+        return BYTES("ERR written in a format that this program does not know");
+    case STATUS_INVALID:
+        return BYTES("ERR invalid argument");
+    case STATUS_TOO_BIG:
+        return BYTES("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+    case STATUS_WRONG_TYPE:
+        return BYTES("WRONGTYPE Operation against a key holding the wrong kind of value");
+    case STATUS_SYNTAX:
+        return BYTES("ERR syntax error");
+    case STATUS_NOT_INTEGER:
+        return BYTES("ERR value is not an integer or out of range");
+    case STATUS_NOT_FLOAT:
+        return BYTES("ERR value is not a valid float");
+    case STATUS_OVERFLOW:
+        return BYTES("ERR increment or decrement would overflow");
+    case STATUS_OK:
+    case STATUS_COLD:
+    case STATUS_YIELD:
+    case STATUS_THROTTLED:
+    case STATUS_REPLIED:
+        break;
+    }
+    check(!"a status that is no error");
+    return BYTES("ERR");
+}
+
+enum status command_help(struct request *request, const char *const *lines)
+{
+    const struct command *command = request->parent != NULL ? request->parent : request->command;
+    char title[COMMAND_NAME_MAX + 64];
+    size_t count = 0;
+    while (lines[count] != NULL)
+        count++;
+    snprintf(title, sizeof title,
+             "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", command->name);
+    for (char *at = title; *at != ' '; at++)
+        *at = (char)toupper((unsigned char)*at);
+    reply_array(request->reply, count + 3);
+    reply_simple(request->reply, bytes_text(title));
+    for (size_t i = 0; i < count; i++)
+        reply_simple(request->reply, bytes_text(lines[i]));
+    reply_simple(request->reply, BYTES("HELP"));
+    reply_simple(request->reply, BYTES("    Prints this help."));
+    return STATUS_OK;
+}

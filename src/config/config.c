@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/config.h"
+
+#include <ctype.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "config/options.h"
+
+void config_init(struct config *config)
+{
+    struct buffer error = {0};
+    const struct option *option;
+    memset(config, 0, sizeof *config);
+    for (unsigned i = 0; (option = option_at(i)) != NULL; i++)
+        check(option_set(option, config, bytes_text(option->fallback), &error) == STATUS_OK);
+    buffer_deinit(&error);
+}
+
+void config_deinit(struct config *config)
+{
+    memory_free(config->bind);
+    memory_free(config->requirepass);
+    memory_free(config->dir);
+    memory_free(config->pidfile);
+    memory_free(config->logfile);
+    for (unsigned i = 0; i < CONFIG_OPTIONS_MAX; i++)
+        memory_free(config->kept[i]);
+    memory_free(config->file);
+    memset(config, 0, sizeof *config);
+}
+
+enum status config_set(struct config *config, struct bytes name, struct bytes value,
+                       struct buffer *out_error)
+{
+    const struct option *option = option_find(name);
+    if (option == NULL)
+        return STATUS_ABSENT;
+    if (option->flags & OPTION_IMMUTABLE) {
+        buffer_printf(out_error, "can't set immutable config");
+        return STATUS_INVALID;
+    }
+    return option_set(option, config, value, out_error);
+}
+
+const char *config_name(unsigned index)
+{
+    const struct option *option = option_at(index);
+    return option != NULL ? option->name : NULL;
+}
+
+void config_value(const struct config *config, unsigned index, struct buffer *out)
+{
+    const struct option *option = option_at(index);
+    check(option != NULL);
+    option_value(option, config, out);
+}
+
+/* ---- the command line ------------------------------------------------------------------------ */
+
+static bool is_option(const char *argument)
+{
+    return argument[0] == '-' && argument[1] == '-';
+}
+
+/* One option with its `count` values, blank-separated where it takes several. */
+static enum status set_argument(struct config *config, const char *name, int count,
+                                char *const *values, struct buffer *out_error)
+{
+    const struct option *option = option_find(bytes_text(name + 2));
+    struct buffer value = {0}, reason = {0};
+    if (option == NULL) {
+        buffer_printf(out_error, "%s: unknown option", name);
+        return STATUS_INVALID;
+    }
+    if (count == 0 || (count > 1 && !(option->flags & OPTION_WORDS))) {
+        buffer_printf(out_error, "%s: wrong number of values", name);
+        return STATUS_INVALID;
+    }
+    for (int i = 0; i < count; i++)
+        buffer_printf(&value, "%s%s", i == 0 ? "" : " ", values[i]);
+    enum status status = option_set(option, config, buffer_bytes(&value), &reason);
+    if (status != STATUS_OK) {
+        buffer_printf(out_error, "%s: ", name);
+        buffer_append_bytes(out_error, buffer_bytes(&reason));
+    }
+    buffer_deinit(&value);
+    buffer_deinit(&reason);
+    return status;
+}
+
+enum status config_arguments(struct config *config, int argc, char *const *argv,
+                             struct buffer *out_error)
+{
+    int i = 0;
+    if (argc > 0 && !is_option(argv[0])) {
+        enum status status = config_load(config, argv[0], out_error);
+        if (status != STATUS_OK)
+            return status;
+        i++;
+    }
+    while (i < argc) {
+        int values = 0;
+        if (!is_option(argv[i])) {
+            buffer_printf(out_error, "%s: an option is expected, which begins with --", argv[i]);
+            return STATUS_INVALID;
+        }
+        while (i + 1 + values < argc && !is_option(argv[i + 1 + values]))
+            values++;
+        enum status status = set_argument(config, argv[i], values, argv + i + 1, out_error);
+        if (status != STATUS_OK)
+            return status;
+        i += 1 + values;
+    }
+    return STATUS_OK;
+}
+
+/* ---- conf/shoal.conf ------------------------------------------------------------------------- */
+
+enum { RULE_WIDTH = 80 };
+
+static void print_rule(const char *group, struct buffer *out)
+{
+    size_t hashes = RULE_WIDTH - strlen(group) - 2;
+    for (size_t i = 0; i < hashes / 2; i++)
+        buffer_append_u8(out, '#');
+    buffer_printf(out, " %s ", group);
+    for (size_t i = hashes / 2; i < hashes; i++)
+        buffer_append_u8(out, '#');
+    buffer_printf(out, "\n\n");
+}
+
+static void print_text(const char *text, struct buffer *out)
+{
+    while (*text != '\0') {
+        size_t size = strcspn(text, "\n");
+        buffer_printf(out, "# %.*s\n", (int)size, text);
+        text += text[size] == '\n' ? size + 1 : size;
+    }
+}
+
+/* What may stand there: "# Seconds, 0 to 2147483647. Fixed at start." */
+static void print_bounds(const struct option *option, struct buffer *out)
+{
+    buffer_printf(out, "# ");
+    if (option->unit != NULL)
+        buffer_printf(out, "%c%s, ", toupper((unsigned char)option->unit[0]), option->unit + 1);
+    if (option->type == OPTION_ENUM) {
+        for (const struct option_word *word = option->words; word->name != NULL; word++)
+            buffer_printf(out, "%s%s", word == option->words ? "" : ", ", word->name);
+        buffer_printf(out, ". ");
+    } else if (option->type == OPTION_BOOL) {
+        buffer_printf(out, "yes, no. ");
+    } else if (option->type == OPTION_INTEGER || option->type == OPTION_SIZE) {
+        if (option->max < INT64_MAX)
+            buffer_printf(out, "%lld to %lld. ", (long long)option->min, (long long)option->max);
+        else
+            buffer_printf(out, "%lld or more. ", (long long)option->min);
+    }
+    buffer_printf(out, option->flags & OPTION_IMMUTABLE ? "Fixed at start.\n"
+                                                        : "CONFIG SET can change it.\n");
+}
+
+void config_print_reference(struct buffer *out)
+{
+    struct config defaults;
+    const struct option *option;
+    const char *group = "";
+    config_init(&defaults);
+    buffer_printf(
+        out, "# Shoal's settings, each with its default: this file changes nothing.\n"
+             "#\n"
+             "#     shoal-server shoal.conf --port 7000\n"
+             "#\n"
+             "# Lines are as in redis.conf: a name, then its value; a value with blanks or other\n"
+             "# special bytes in quotes, with \\n \\r \\t \\b \\a \\xHH \\\" \\\\ in double ones. "
+             "Sizes may\n"
+             "# have a unit, without case:\n"
+             "#\n"
+             "#     1k = 1000    1kb = 1024    1m = 1000000    1mb = 1024 * 1024    1g    1gb\n"
+             "#\n"
+             "# If an option stands here twice, the last one counts; those of the command line\n"
+             "# count over the file. CONFIG REWRITE writes changed values into the file. Those\n"
+             "# of the last group are taken, kept and given back, and change nothing.\n\n");
+    for (unsigned i = 0; (option = option_at(i)) != NULL; i++) {
+        if (strcmp(group, option->group) != 0)
+            print_rule(group = option->group, out);
+        print_text(option->text, out);
+        print_bounds(option, out);
+        option_line(option, &defaults, out);
+        buffer_printf(out, "\n\n");
+    }
+    buffer_truncate(out, buffer_size(out) - 1); /* no empty line at the end */
+    config_deinit(&defaults);
+}

@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/options.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "base/number.h"
+
+#define KB                 1024LL
+#define MB                 (1024LL * KB)
+#define GB                 (1024LL * MB)
+#define COUNT_MAX          2147483647LL
+#define COUNT_OF(array)    (sizeof(array) / sizeof *(array))
+#define FIELD(name)        .offset = offsetof(struct config, name)
+#define KEPT               .group = "KEPT FOR COMPATIBILITY", .flags = OPTION_KEPT
+#define KEPT_INTEGER(from) KEPT, .type = OPTION_INTEGER, .min = (from), .max = COUNT_MAX
+#define KEPT_BOOL          KEPT, .type = OPTION_BOOL
+
+/* The values are those of the enums that the fields name; the order is Redis's, in its errors. */
+static const struct option_word sync_words[] = {
+    {"everysec", 1},
+    {"always", 2},
+    {"no", 0},
+    {NULL, 0},
+};
+static const struct option_word eviction_words[] = {
+    {"volatile-lru", 4},   {"volatile-lfu", 5}, {"volatile-random", 6},
+    {"volatile-ttl", 7},   {"allkeys-lru", 1},  {"allkeys-lfu", 2},
+    {"allkeys-random", 3}, {"noeviction", 0},   {NULL, 0},
+};
+static const struct option_word level_words[] = {
+    {"debug", 0}, {"verbose", 1}, {"notice", 2}, {"warning", 3}, {NULL, 0},
+};
+static const struct option_word format_words[] = {
+    {"text", 0},
+    {"json", 1},
+    {NULL, 0},
+};
+
+static const struct option options[] = {
+    /* ---- network ----------------------------------------------------------------------------- */
+    {.name = "bind",
+     .group = "NETWORK",
+     .type = OPTION_STRING,
+     FIELD(bind),
+     .flags = OPTION_IMMUTABLE | OPTION_WORDS,
+     .fallback = "127.0.0.1 -::1",
+     .text = "The addresses to listen on, separated by blanks. One with a '-' in front may be\n"
+             "unavailable; any other that is not ends the start. '*' stands for all IPv4\n"
+             "addresses, '::*' for all IPv6 ones."},
+    {.name = "port",
+     .group = "NETWORK",
+     .type = OPTION_INTEGER,
+     FIELD(port),
+     .flags = OPTION_IMMUTABLE,
+     .fallback = "6379",
+     .min = 0,
+     .max = 65535,
+     .text = "The TCP port for clients. 0: does not listen."},
+    {.name = "protected-mode",
+     .group = "NETWORK",
+     .type = OPTION_BOOL,
+     FIELD(protected_mode),
+     .fallback = "yes",
+     .text = "While there is no password, refuses clients that do not come from this machine."},
+    {.name = "tcp-backlog",
+     .group = "NETWORK",
+     .type = OPTION_INTEGER,
+     FIELD(tcp_backlog),
+     .flags = OPTION_IMMUTABLE,
+     .fallback = "511",
+     .min = 1,
+     .max = COUNT_MAX,
+     .unit = "connections",
+     .text = "Connections that may wait to be accepted. The kernel's net.core.somaxconn bounds\n"
+             "it too."},
+    {.name = "tcp-keepalive",
+     .group = "NETWORK",
+     .type = OPTION_INTEGER,
+     FIELD(tcp_keepalive_s),
+     .fallback = "300",
+     .min = 0,
+     .max = COUNT_MAX,
+     .unit = "seconds",
+     .text = "How often TCP asks whether a silent client is still there. 0: never."},
+    {.name = "timeout",
+     .group = "NETWORK",
+     .type = OPTION_INTEGER,
+     FIELD(timeout_s),
+     .fallback = "0",
+     .min = 0,
+     .max = COUNT_MAX,
+     .unit = "seconds",
+     .text = "Closes connections that were idle for so long. 0: never."},
+    {.name = "maxclients",
+     .group = "NETWORK",
+     .type = OPTION_INTEGER,
+     FIELD(maxclients),
+     .fallback = "10000",
+     .min = 1,
+     .max = 1000 * 1000,
+     .unit = "connections",
+     .text = "Clients connected at a time; further ones get an error and are closed. The limit\n"
+             "on open files of the process bounds it too."},
+    {.name = "proto-max-bulk-len",
+     .group = "NETWORK",
+     .type = OPTION_SIZE,
+     FIELD(proto_max_bulk_len),
+     .fallback = "512mb",
+     .min = MB,
+     .max = 512 * MB,
+     .unit = "bytes",
+     .text = "The largest argument of a command, and so the largest string."},
+
+    /* ---- security ---------------------------------------------------------------------------- */
+    {.name = "requirepass",
+     .group = "SECURITY",
+     .type = OPTION_SECRET,
+     FIELD(requirepass),
+     .fallback = "",
+     .text = "The password that clients must give with AUTH or HELLO before anything else.\n"
+             "Empty: none. An authenticated client can read it with CONFIG GET."},
+
+    /* ---- data -------------------------------------------------------------------------------- */
+    {.name = "dir",
+     .group = "DATA",
+     .type = OPTION_STRING,
+     FIELD(dir),
+     .flags = OPTION_IMMUTABLE,
+     .fallback = "./data",
+     .text = "The data directory, made if it is not there. One process at a time may use it."},
+    {.name = "databases",
+     .group = "DATA",
+     .type = OPTION_INTEGER,
+     FIELD(databases),
+     .flags = OPTION_IMMUTABLE,
+     .fallback = "16",
+     .min = 1,
+     .max = 256,
+     .text = "How many databases SELECT can choose from: 0 to databases - 1."},
+    {.name = "appendfsync",
+     .group = "DATA",
+     .type = OPTION_ENUM,
+     FIELD(appendfsync),
+     .fallback = "everysec",
+     .words = sync_words,
+     .text = "When a write is safe from a power cut. always: before it is acknowledged.\n"
+             "everysec: within a second. no: when the system writes it. A crash of this process\n"
+             "alone loses no acknowledged write in any of them."},
+    {.name = "maxmemory",
+     .group = "DATA",
+     .type = OPTION_SIZE,
+     FIELD(maxmemory),
+     .fallback = "0",
+     .min = 0,
+     .max = INT64_MAX,
+     .unit = "bytes",
+     .text = "What the process may use. Data may be far larger: rows that were not used lately\n"
+             "are read from disk when they are needed. 0: 60 % of the machine's memory, or of\n"
+             "its control group's."},
+    {.name = "maxmemory-policy",
+     .group = "DATA",
+     .type = OPTION_ENUM,
+     FIELD(maxmemory_policy),
+     .fallback = "noeviction",
+     .words = eviction_words,
+     .text = "noeviction keeps all data. The others make a cache: at maxmemory keys are removed\n"
+             "for good, any key (allkeys-...) or one that expires (volatile-...), in memory and\n"
+             "on disk."},
+    {.name = "seal-bytes",
+     .group = "DATA",
+     .type = OPTION_SIZE,
+     FIELD(seal_bytes),
+     .flags = OPTION_IMMUTABLE,
+     .fallback = "64mb",
+     .min = MB,
+     .max = 16 * GB,
+     .unit = "bytes",
+     .text = "Changed rows gathered in memory before they are sorted and moved from the log into\n"
+             "the ordered files. More means fewer, larger files and a longer replay at start."},
+    {.name = "block-cache-bytes",
+     .group = "DATA",
+     .type = OPTION_SIZE,
+     FIELD(block_cache_bytes),
+     .flags = OPTION_IMMUTABLE,
+     .fallback = "64mb",
+     .min = MB,
+     .max = 1024 * GB,
+     .unit = "bytes",
+     .text = "Memory for blocks of the ordered files that were read lately."},
+
+    /* ---- process ----------------------------------------------------------------------------- */
+    {.name = "daemonize",
+     .group = "PROCESS",
+     .type = OPTION_BOOL,
+     FIELD(daemonize),
+     .flags = OPTION_IMMUTABLE,
+     .fallback = "no",
+     .text = "Goes into the background. Not needed under systemd."},
+    {.name = "pidfile",
+     .group = "PROCESS",
+     .type = OPTION_STRING,
+     FIELD(pidfile),
+     .flags = OPTION_IMMUTABLE,
+     .fallback = "",
+     .text = "The file that holds the process id while it runs. Empty: none."},
+    {.name = "logfile",
+     .group = "PROCESS",
+     .type = OPTION_STRING,
+     FIELD(logfile),
+     .flags = OPTION_IMMUTABLE,
+     .fallback = "",
+     .text = "The file that messages are appended to. Empty: standard output."},
+    {.name = "loglevel",
+     .group = "PROCESS",
+     .type = OPTION_ENUM,
+     FIELD(loglevel),
+     .fallback = "notice",
+     .words = level_words,
+     .text = "The least severe messages that are written."},
+    {.name = "log-format",
+     .group = "PROCESS",
+     .type = OPTION_ENUM,
+     FIELD(log_format),
+     .flags = OPTION_IMMUTABLE,
+     .fallback = "text",
+     .words = format_words,
+     .text = "text: lines as redis-server writes them. json: one object a line."},
+    {.name = "shutdown-timeout",
+     .group = "PROCESS",
+     .type = OPTION_INTEGER,
+     FIELD(shutdown_timeout_s),
+     .fallback = "10",
+     .min = 0,
+     .max = COUNT_MAX,
+     .unit = "seconds",
+     .text = "How long a stop waits for replies on their way to clients."},
+
+    /* ---- kept for compatibility -------------------------------------------------------------- */
+    {.name = "save",
+     KEPT | OPTION_WORDS | OPTION_ADDS,
+     .type = OPTION_STRING,
+     .fallback = "",
+     .text = "Redis: when to write a snapshot. Here all data is always on disk."},
+    {.name = "appendonly",
+     KEPT_BOOL,
+     .fallback = "yes",
+     .text = "Redis: whether there is a log of writes. Here there always is one."},
+    {.name = "maxmemory-samples",
+     KEPT_INTEGER(1),
+     .fallback = "5",
+     .text = "Redis: how many keys eviction looks at to choose one."},
+    {.name = "lazyfree-lazy-eviction",
+     KEPT_BOOL,
+     .fallback = "no",
+     .text = "Redis: removes in the background. Here removing never takes long."},
+    {.name = "lazyfree-lazy-expire", KEPT_BOOL, .fallback = "no", .text = "The same."},
+    {.name = "lazyfree-lazy-server-del", KEPT_BOOL, .fallback = "no", .text = "The same."},
+    {.name = "lazyfree-lazy-user-del", KEPT_BOOL, .fallback = "no", .text = "The same."},
+    {.name = "lazyfree-lazy-user-flush", KEPT_BOOL, .fallback = "no", .text = "The same."},
+    {.name = "hash-max-listpack-entries",
+     KEPT_INTEGER(0),
+     .fallback = "512",
+     .text = "Redis: bounds of its compact encodings. Here a type has one layout."},
+    {.name = "hash-max-listpack-value", KEPT_INTEGER(0), .fallback = "64", .text = "The same."},
+    {.name = "list-max-listpack-size",
+     KEPT,
+     .type = OPTION_INTEGER,
+     .min = -COUNT_MAX,
+     .max = COUNT_MAX,
+     .fallback = "-2",
+     .text = "The same."},
+    {.name = "set-max-intset-entries", KEPT_INTEGER(0), .fallback = "512", .text = "The same."},
+    {.name = "zset-max-listpack-entries", KEPT_INTEGER(0), .fallback = "128", .text = "The same."},
+    {.name = "zset-max-listpack-value", KEPT_INTEGER(0), .fallback = "64", .text = "The same."},
+    {.name = "slowlog-log-slower-than",
+     KEPT,
+     .type = OPTION_INTEGER,
+     .min = -1,
+     .max = INT64_MAX,
+     .fallback = "10000",
+     .unit = "microseconds",
+     .text = "Redis: which commands SLOWLOG remembers."},
+    {.name = "slowlog-max-len",
+     KEPT_INTEGER(0),
+     .fallback = "128",
+     .text = "Redis: how many commands SLOWLOG remembers."},
+    {.name = "latency-monitor-threshold",
+     KEPT_INTEGER(0),
+     .fallback = "0",
+     .unit = "milliseconds",
+     .text = "Redis: which events LATENCY remembers."},
+    {.name = "notify-keyspace-events",
+     KEPT,
+     .type = OPTION_STRING,
+     .fallback = "",
+     .text = "Redis: which events on keys are published."},
+    {.name = "client-output-buffer-limit",
+     KEPT | OPTION_WORDS | OPTION_ADDS,
+     .type = OPTION_STRING,
+     .fallback = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+     .text = "Redis: closes clients that do not read their replies."},
+};
+
+_Static_assert(COUNT_OF(options) <= CONFIG_OPTIONS_MAX, "config.kept has room for each option");
+
+unsigned option_count(void)
+{
+    return COUNT_OF(options);
+}
+
+const struct option *option_at(unsigned index)
+{
+    return index < COUNT_OF(options) ? &options[index] : NULL;
+}
+
+const struct option *option_find(struct bytes name)
+{
+    for (unsigned i = 0; i < COUNT_OF(options); i++) {
+        if (bytes_equal_nocase(name, bytes_text(options[i].name)))
+            return &options[i];
+    }
+    return NULL;
+}
+
+static void *field(const struct option *option, struct config *config)
+{
+    if (option->flags & OPTION_KEPT)
+        return &config->kept[option - options];
+    return (char *)config + option->offset;
+}
+
+static bool is_text(const struct option *option)
+{
+    return option->type == OPTION_STRING || option->type == OPTION_SECRET;
+}
+
+static const char *load_text(const struct option *option, const struct config *config)
+{
+    char *const *text = field(option, (struct config *)(uintptr_t)config);
+    return *text != NULL ? *text : "";
+}
+
+static int64_t load_number(const struct option *option, const struct config *config)
+{
+    const void *at = field(option, (struct config *)(uintptr_t)config);
+    return option->type == OPTION_BOOL ? *(const bool *)at : *(const int64_t *)at;
+}
+
+static void store_text(const struct option *option, struct config *config, struct bytes value)
+{
+    char **text = field(option, config);
+    char *copy = memory_alloc(value.size + 1);
+    if (value.size > 0)
+        memcpy(copy, value.data, value.size);
+    copy[value.size] = '\0';
+    memory_free(*text);
+    *text = copy;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static enum status parse_word(const struct option *option, struct bytes value, int64_t *out_number,
+                              struct buffer *out_error)
+{
+    const struct option_word *word;
+    for (word = option->words; word->name != NULL; word++) {
+        if (bytes_equal_nocase(value, bytes_text(word->name))) {
+            *out_number = word->value;
+            return STATUS_OK;
+        }
+    }
+    buffer_printf(out_error, "argument(s) must be one of the following: ");
+    for (word = option->words; word->name != NULL; word++)
+        buffer_printf(out_error, "%s%s", word == option->words ? "" : ", ", word->name);
+    return STATUS_INVALID;
+}
+
+static enum status parse_bool(struct bytes value, int64_t *out_number, struct buffer *out_error)
+{
+    bool yes = bytes_equal_nocase(value, BYTES("yes"));
+    if (!yes && !bytes_equal_nocase(value, BYTES("no"))) {
+        buffer_printf(out_error, "argument must be 'yes' or 'no'");
+        return STATUS_INVALID;
+    }
+    *out_number = yes;
+    return STATUS_OK;
+}
+
+static enum status parse_number(const struct option *option, struct bytes value,
+                                int64_t *out_number, struct buffer *out_error)
+{
+    int64_t number = 0;
+    uint64_t size = 0;
+    if (option->type == OPTION_BOOL)
+        return parse_bool(value, out_number, out_error);
+    if (option->type == OPTION_ENUM)
+        return parse_word(option, value, out_number, out_error);
+    if (option->type == OPTION_SIZE) {
+        if (!number_parse_size(value, &size) || size > INT64_MAX) {
+            buffer_printf(out_error, "argument must be a memory value");
+            return STATUS_INVALID;
+        }
+        number = (int64_t)size;
+    } else if (!number_parse_i64(value, &number)) {
+        buffer_printf(out_error, "argument couldn't be parsed into an integer");
+        return STATUS_INVALID;
+    }
+    if (number < option->min || number > option->max) {
+        buffer_printf(out_error, "argument must be between %lld and %lld inclusive",
+                      (long long)option->min, (long long)option->max);
+        return STATUS_INVALID;
+    }
+    *out_number = number;
+    return STATUS_OK;
+}
+
+static void print_number(const struct option *option, int64_t number, struct buffer *out)
+{
+    if (option->type == OPTION_BOOL) {
+        buffer_printf(out, "%s", number != 0 ? "yes" : "no");
+    } else if (option->type == OPTION_ENUM) {
+        const struct option_word *word = option->words;
+        while (word->name != NULL && word->value != number)
+            word++;
+        check(word->name != NULL);
+        buffer_printf(out, "%s", word->name);
+    } else {
+        buffer_printf(out, "%lld", (long long)number);
+    }
+}
+
+enum status option_set(const struct option *option, struct config *config, struct bytes value,
+                       struct buffer *out_error)
+{
+    int64_t number = 0;
+    if (value.size > CONFIG_VALUE_MAX) {
+        buffer_printf(out_error, "argument is longer than %d bytes", CONFIG_VALUE_MAX);
+        return STATUS_INVALID;
+    }
+    if (is_text(option)) {
+        if (value.size > 0 && memchr(value.data, '\0', value.size) != NULL) {
+            buffer_printf(out_error, "argument must not hold a zero byte");
+            return STATUS_INVALID;
+        }
+        store_text(option, config, value);
+        return STATUS_OK;
+    }
+    enum status status = parse_number(option, value, &number, out_error);
+    if (status != STATUS_OK)
+        return status;
+    if (option->flags & OPTION_KEPT) {
+        struct buffer text = {0};
+        print_number(option, number, &text);
+        store_text(option, config, buffer_bytes(&text));
+        buffer_deinit(&text);
+    } else if (option->type == OPTION_BOOL) {
+        *(bool *)field(option, config) = number != 0;
+    } else {
+        *(int64_t *)field(option, config) = number;
+    }
+    return STATUS_OK;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+void option_value(const struct option *option, const struct config *config, struct buffer *out)
+{
+    if (is_text(option) || (option->flags & OPTION_KEPT))
+        buffer_append_bytes(out, bytes_text(load_text(option, config)));
+    else
+        print_number(option, load_number(option, config), out);
+}
+
+/* With the largest unit that divides it. */
+static void print_size(int64_t size, struct buffer *out)
+{
+    if (size > 0 && size % GB == 0)
+        buffer_printf(out, "%lldgb", (long long)(size / GB));
+    else if (size > 0 && size % MB == 0)
+        buffer_printf(out, "%lldmb", (long long)(size / MB));
+    else if (size > 0 && size % KB == 0)
+        buffer_printf(out, "%lldkb", (long long)(size / KB));
+    else
+        buffer_printf(out, "%lld", (long long)size);
+}
+
+static bool is_plain(const char *text, bool words)
+{
+    if (*text == '\0' || *text == ' ')
+        return false;
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\'' || c == '\\' || c < ' ' || c > '~' || (c == ' ' && !words))
+            return false;
+    }
+    return true;
+}
+
+static void print_quoted(const char *text, struct buffer *out)
+{
+    buffer_append_u8(out, '"');
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\')
+            buffer_printf(out, "\\%c", c);
+        else if (c < ' ' || c > '~')
+            buffer_printf(out, "\\x%02x", c);
+        else
+            buffer_append_u8(out, c);
+    }
+    buffer_append_u8(out, '"');
+}
+
+void option_line(const struct option *option, const struct config *config, struct buffer *out)
+{
+    buffer_printf(out, "%s ", option->name);
+    if (is_text(option)) {
+        const char *text = load_text(option, config);
+        if (is_plain(text, (option->flags & OPTION_WORDS) != 0))
+            buffer_printf(out, "%s", text);
+        else
+            print_quoted(text, out);
+    } else if (option->type == OPTION_SIZE && !(option->flags & OPTION_KEPT)) {
+        print_size(load_number(option, config), out);
+    } else {
+        option_value(option, config, out);
+    }
+}
