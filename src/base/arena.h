@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory with a request's lifetime: allocate at will, free all at once. The first block is kept across clears, so a
- * common request allocates nothing.
+ * Memory with a request's lifetime: allocate at will, free all at once. The first block is kept
+ * across clears, so a common request allocates nothing.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A borrowed run of bytes: whoever made it keeps the memory alive. May hold NUL and any other byte. */
+/* A borrowed run of bytes: whoever made it keeps the memory alive. May hold NUL and any other byte.
+ */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Invariants, on in production too: a broken one prints where and ends the process. Never for input from outside. */
+/* Invariants, on in production too: a broken one prints where and ends the process. Never for input
+ * from outside. */
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H
 

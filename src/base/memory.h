@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Allocation. Out of memory ends the process: work is refused at admission instead, where a client can be told.
- * The allocator is jemalloc, and RocksDB's allocations go through it too, so memory_use() speaks for the process.
+ * Allocation. Out of memory ends the process: work is refused at admission instead, where a client
+ * can be told. The allocator is jemalloc, and RocksDB's allocations go through it too, so
+ * memory_use() speaks for the process.
  */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
@@ -22,7 +23,8 @@ struct memory_use {
     size_t resident;  /* bytes of physical memory held by the allocator */
 };
 
-/* As of now: costs some microseconds, for a tick, not for a command. Zeros where the allocator is not jemalloc. */
+/* As of now: costs some microseconds, for a tick, not for a command. Zeros where the allocator is
+ * not jemalloc. */
 struct memory_use memory_use(void);
 
 /* Gives free pages back to the system. */

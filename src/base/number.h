@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers as text, as strict as Redis is: no spaces, no plus sign, no leading zeros, nothing after the number. */
+/* Numbers as text, as strict as Redis is: no spaces, no plus sign, no leading zeros, nothing after
+ * the number. */
 #ifndef BASE_NUMBER_H
 #define BASE_NUMBER_H
 
@@ -9,7 +10,8 @@
 
 enum { NUMBER_TEXT_MAX = 32 }; /* room for any 64-bit integer as text */
 
-/* A decimal 64-bit integer in its one canonical form ("-0" and "007" are none). False leaves *out_value alone. */
+/* A decimal 64-bit integer in its one canonical form ("-0" and "007" are none). False leaves
+ * *out_value alone. */
 bool number_parse_i64(struct bytes text, int64_t *out_value);
 
 /* The canonical decimal form; returns its length; no NUL. `out` has NUMBER_TEXT_MAX bytes. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Integers as bytes. Big-endian where the bytes are compared (keys), little-endian elsewhere, varints (LEB128: seven
- * bits a byte, the lowest first, the top bit says that more follow) for what is mostly small.
+ * Integers as bytes. Big-endian where the bytes are compared (keys), little-endian elsewhere,
+ * varints (LEB128: seven bits a byte, the lowest first, the top bit says that more follow) for what
+ * is mostly small.
  */
 #ifndef BASE_PACK_H
 #define BASE_PACK_H
@@ -76,7 +77,8 @@ static inline unsigned varint_size(uint64_t value)
     return size;
 }
 
-/* A reader that never passes the end: after the first failure all reads give 0 and `failed` stays set. */
+/* A reader that never passes the end: after the first failure all reads give 0 and `failed` stays
+ * set. */
 struct unpack {
     const char *next;
     const char *end;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Chance from a seed (SplitMix64, Steele et al. 2014): the same seed, the same draws. Not for secrets. */
+/* Chance from a seed (SplitMix64, Steele et al. 2014): the same seed, the same draws. Not for
+ * secrets. */
 #ifndef BASE_RANDOM_H
 #define BASE_RANDOM_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a head's sibling of VALUE_CHUNKED holds instead of the string: the dot that its chunk rows are named by, and the
- * string's length. Bytes: base actor(8) base time(8) length(varint).
+ * What a head's sibling of VALUE_CHUNKED holds instead of the string: the dot that its chunk rows
+ * are named by, and the string's length. Bytes: base actor(8) base time(8) length(varint).
  */
 #ifndef ROW_CHUNKED_H
 #define ROW_CHUNKED_H

@@ -20,7 +20,7 @@
 #include "command/request.h"
 #include "observe/stats.h"
 #include "resp/reply.h"
-#include "resp/request.h"
+#include "resp/request_parser.h"
 #include "store/store.h"
 
 /* The Redis whose commands and words these are: clients ask for it. */

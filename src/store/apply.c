@@ -9,7 +9,7 @@
 
 enum { DETACHED_ROOM_MIN = 1024 };
 
-/* ---- entries ---------------------------------------------------------------------------------------------------- */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 static void detach(struct store *store, struct entry *entry)
 {
@@ -71,7 +71,8 @@ static struct entry *put_new(struct store *store, struct slot *slot, struct byte
     return entry;
 }
 
-/* An entry that is not dirty was the tier's, or will be: a collected one too, until its seal has ended. */
+/* An entry that is not dirty was the tier's, or will be: a collected one too, until its seal has
+ * ended. */
 static bool is_below(const struct store *store, const struct entry *entry)
 {
     return store_is_dirty(store, entry) ? entry->flags & ENTRY_BELOW : entry->row_size > 0;
@@ -118,7 +119,7 @@ struct entry *apply_load(struct store *store, struct slot *slot, struct bytes na
     return entry;
 }
 
-/* ---- what is derived -------------------------------------------------------------------------------------------- */
+/* ---- what is derived ------------------------------------------------------------------------- */
 
 static uint64_t due_place(struct bytes name)
 {
@@ -172,11 +173,11 @@ static uint64_t written_now(const struct store *store)
     return store->log ? log_position(store->log) : 0;
 }
 
-/* ---- the ways in ------------------------------------------------------------------------------------------------ */
+/* ---- the ways in ----------------------------------------------------------------------------- */
 
 /*
- * Every owner has the tombstone when the only one has it (rule 4), so it needs to stay nowhere: what says that the name
- * is gone is the log until the seal, and then its absence in the tier.
+ * Every owner has the tombstone when the only one has it (rule 4), so it needs to stay nowhere:
+ * what says that the name is gone is the log until the seal, and then its absence in the tier.
  */
 static bool is_collectable(const struct row_facts *facts)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the store needs to know of a row's inside: whether it is live, when it expires, which chunks it names. */
+/* What the store needs to know of a row's inside: whether it is live, when it expires, which chunks
+ * it names. */
 #ifndef STORE_DERIVE_H
 #define STORE_DERIVE_H
 
@@ -12,7 +13,8 @@ struct row_facts {
     uint64_t at_ms; /* EXPIRY_NEVER where it does not expire */
 };
 
-/* Rows in the store are well-formed: they were checked when they came in. An empty one is not live. */
+/* Rows in the store are well-formed: they were checked when they came in. An empty one is not live.
+ */
 struct row_facts derive_facts(struct bytes row, struct arena *arena);
 
 /* Whether the vector covers all that the row knows of. */
@@ -24,7 +26,8 @@ struct chunked_base {
     uint32_t chunks; /* it has at most so many: indexes below this */
 };
 
-/* The long strings that `old` names and `new` does not; either may be empty. In the arena; returns how many. */
+/* The long strings that `old` names and `new` does not; either may be empty. In the arena; returns
+ * how many. */
 unsigned derive_dead_bases(struct bytes old, struct bytes new, struct arena *arena,
                            struct chunked_base **out_bases);
 

@@ -43,7 +43,7 @@ void expiry_deinit(struct store *store)
     memory_free(store->expiry);
 }
 
-/* ---- in memory -------------------------------------------------------------------------------------------------- */
+/* ---- in memory ------------------------------------------------------------------------------- */
 
 static void collect_if_expired(struct store *store, struct slot *slot, struct entry *entry,
                                uint64_t now_ms)
@@ -83,7 +83,7 @@ static bool tick_heap(struct store *store, struct due_heap *heap, uint64_t now_m
     return false;
 }
 
-/* ---- in the tier ------------------------------------------------------------------------------------------------ */
+/* ---- in the tier ----------------------------------------------------------------------------- */
 
 static enum tier_next note_index_row(void *context, struct bytes name, struct bytes row,
                                      struct buffer *seek_to)

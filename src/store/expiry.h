@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Removes what has expired, at a bounded rate: reading hides it anyway. Keys that changed lately are found by the due
- * heaps of their generations, all others by the index that seals write into the tier, searched on a storage thread.
+ * Removes what has expired, at a bounded rate: reading hides it anyway. Keys that changed lately
+ * are found by the due heaps of their generations, all others by the index that seals write into
+ * the tier, searched on a storage thread.
  */
 #ifndef STORE_EXPIRY_H
 #define STORE_EXPIRY_H

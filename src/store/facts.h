@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counts per slot and database, kept with every change, so that DBSIZE sums, RANDOMKEY draws and SCAN skips without
- * reading. `stored` and `resident` prove absence: when all heads that exist are in memory, one that isn't doesn't exist.
+ * Counts per slot and database, kept with every change, so that DBSIZE sums, RANDOMKEY draws and
+ * SCAN skips without reading. `stored` and `resident` prove absence: when all heads that exist are
+ * in memory, one that isn't doesn't exist.
  *
  * Stored by each seal, one row per database: format(1) = 1, then per slot with any key
  *   slot - former slot(varint) keys(varint) expiring(varint) stored(varint)
@@ -46,7 +47,8 @@ void facts_clear(struct facts *facts, uint16_t slot, uint8_t db);
 /* What a seal stores of a database; empty if there is nothing to say. */
 void facts_encode(const struct facts *facts, uint8_t db, struct buffer *out);
 
-/* Reads all databases' from the tier. STATUS_CORRUPT, STATUS_IO. A database above `databases` with keys: STATUS_INVALID. */
+/* Reads all databases' from the tier. STATUS_CORRUPT, STATUS_IO. A database above `databases` with
+ * keys: STATUS_INVALID. */
 MUST_CHECK enum status facts_read(struct facts *facts, struct tier *tier);
 
 #endif

@@ -121,7 +121,7 @@ void fetch_forget(struct txn *txn)
     }
 }
 
-/* ---- on a storage thread ---------------------------------------------------------------------------------------- */
+/* ---- on a storage thread --------------------------------------------------------------------- */
 
 struct page_reading {
     struct fetched_page *page;
@@ -183,7 +183,7 @@ static void fetch_run(struct job *job)
         read_page(tier, &fetch->pages[i]);
 }
 
-/* ---- on the core thread ----------------------------------------------------------------------------------------- */
+/* ---- on the core thread ---------------------------------------------------------------------- */
 
 /* True if there is no more to say of it. */
 static bool take_row(struct fetch *fetch, struct wanted_row *wanted)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a transaction missed, read from the tier on a storage thread. Rows found, and the proof that there are none, come
- * into the table as clean entries; pages of a scan stay with the transaction. What was read while a seal ended may be
- * stale, is dropped, and will be missed again.
+ * What a transaction missed, read from the tier on a storage thread. Rows found, and the proof that
+ * there are none, come into the table as clean entries; pages of a scan stay with the transaction.
+ * What was read while a seal ended may be stale, is dropped, and will be missed again.
  */
 #ifndef STORE_FETCH_H
 #define STORE_FETCH_H

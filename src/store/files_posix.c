@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The files of a real directory. All names are relative to one descriptor, so the directory may be moved. */
+/* The files of a real directory. All names are relative to one descriptor, so the directory may be
+ * moved. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -58,7 +59,7 @@ static enum status status_of(int result)
     return result == 0 ? STATUS_OK : status_of_errno(errno);
 }
 
-/* ---- one file -------------------------------------------------------------------------------- */
+/* ---- one file ------------------------------------------------------------------------------- */
 
 static void posix_close(struct file *file)
 {
@@ -110,7 +111,8 @@ static enum status posix_write(struct file *file, uint64_t at, struct bytes data
     return STATUS_OK;
 }
 
-/* Not tried again after an error: the kernel may have dropped the pages, and a second try would lie. */
+/* Not tried again after an error: the kernel may have dropped the pages, and a second try would
+ * lie. */
 static enum status posix_sync(struct file *file)
 {
     return status_of(fdatasync(descriptor_of(file)));
@@ -148,7 +150,7 @@ static enum status posix_reserve(struct file *file, uint64_t size)
     return status;
 }
 
-/* ---- the directory --------------------------------------------------------------------------- */
+/* ---- the directory -------------------------------------------------------------------------- */
 
 static enum status posix_open(struct files *files, const char *name, enum file_mode mode,
                               struct file **out)
@@ -231,7 +233,8 @@ static enum status posix_list(struct files *files, struct buffer *out_names)
     return status;
 }
 
-/* The file LOCK is made once and never replaced, so its inode tells the directory from its copies. */
+/* The file LOCK is made once and never replaced, so its inode tells the directory from its copies.
+ */
 static enum status posix_lock(struct files *files, uint64_t *out_mark)
 {
     struct posix_files *self = posix_files(files);
@@ -287,7 +290,8 @@ static const struct files_ops posix_ops = {
     .free = posix_free,
 };
 
-/* A new directory survives a power cut only if the one above knows it durably. Cuts the path. False with errno. */
+/* A new directory survives a power cut only if the one above knows it durably. Cuts the path. False
+ * with errno. */
 static bool sync_above(char *path)
 {
     char *slash = strrchr(path, '/');

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A generation: what has changed since the last seal began, and what its own seal has to do besides writing the rows. At
- * most two exist: the current one, and one that is being sealed.
+ * A generation: what has changed since the last seal began, and what its own seal has to do besides
+ * writing the rows. At most two exist: the current one, and one that is being sealed.
  */
 #ifndef STORE_GENERATION_H
 #define STORE_GENERATION_H
@@ -10,7 +10,8 @@
 #include "base/list.h"
 #include "row/dot.h"
 
-/* When keys expire: a binary heap by time. Entries are not removed when an expiry changes, but when they come due. */
+/* When keys expire: a binary heap by time. Entries are not removed when an expiry changes, but when
+ * they come due. */
 struct due {
     uint64_t at_ms;
     uint64_t place; /* slot << 48 | hash of the key */

@@ -23,7 +23,7 @@ static uint64_t node_of(actor_t actor)
     return actor >> 16;
 }
 
-/* ---- former actors --------------------------------------------------------------------------- */
+/* ---- former actors -------------------------------------------------------------------------- */
 
 static int compare_actors(const void *a, const void *b)
 {
@@ -73,7 +73,7 @@ static void become_new_node(struct identity *identity, uint64_t random48)
     identity->epoch = 1;
 }
 
-/* ---- the file -------------------------------------------------------------------------------- */
+/* ---- the file ------------------------------------------------------------------------------- */
 
 static void append_checksum(struct buffer *text)
 {
@@ -182,7 +182,7 @@ static enum status write_identity(struct files *files, const struct identity *id
     return status;
 }
 
-/* ---- who to be ------------------------------------------------------------------------------- */
+/* ---- who to be ------------------------------------------------------------------------------ */
 
 /* STATUS_ABSENT: a new directory. */
 static enum status read_identity(struct files *files, struct identity *out)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who this data directory is: the node's number and its epoch, in the file `identity`. An actor that may have forgotten
- * some of its own events must not go on (rule 1): so every start that does not follow a clean stop takes a new epoch,
- * and a directory that was copied takes a new node number; recorded durably before they are used.
+ * Who this data directory is: the node's number and its epoch, in the file `identity`. An actor
+ * that may have forgotten some of its own events must not go on (rule 1): so every start that does
+ * not follow a clean stop takes a new epoch, and a directory that was copied takes a new node
+ * number; recorded durably before they are used.
  *
  * The file is text, one "name value" a line, the last line its checksum:
- *   format 1 | node <12 hex digits> | epoch <n> | mark <n> | clean <0|1> | time <n> | former <actor in 16 hex digits>...
- * A former line stands for that epoch and all earlier ones of its node; those of the present node
- * go without saying.
+ *   format 1 | node <12 hex digits> | epoch <n> | mark <n> | clean <0|1> | time <n> | former <actor
+ * in 16 hex digits>... A former line stands for that epoch and all earlier ones of its node; those
+ * of the present node go without saying.
  */
 #ifndef STORE_IDENTITY_H
 #define STORE_IDENTITY_H
@@ -18,13 +19,13 @@
 #include "store/files.h"
 
 struct identity {
-    uint64_t node;         /* 48 bits */
+    uint64_t node; /* 48 bits */
     uint16_t epoch;
-    uint64_t mark;         /* see files_ops.lock: another number means that the directory is a copy */
-    bool clean;            /* the last stop was clean: the same epoch may go on from `time` */
-    uint64_t time;         /* the newest hybrid time given, at the last clean stop */
-    struct vector former;  /* actors that this directory was before, each with time UINT64_MAX: the stable vector of a
-                              sole owner. Owned (memory_alloc). */
+    uint64_t mark; /* see files_ops.lock: another number means that the directory is a copy */
+    bool clean;    /* the last stop was clean: the same epoch may go on from `time` */
+    uint64_t time; /* the newest hybrid time given, at the last clean stop */
+    struct vector former; /* actors that this directory was before, each with time UINT64_MAX: the
+                             stable vector of a sole owner. Owned (memory_alloc). */
 };
 
 static inline actor_t identity_actor(const struct identity *identity)
@@ -33,17 +34,18 @@ static inline actor_t identity_actor(const struct identity *identity)
 }
 
 /*
- * Reads the identity and decides who to be: a new node for a new directory (its number drawn from `random48`) or a
- * copied one; the same actor after a clean stop; else the next epoch (a new node after ACTOR_EPOCH_MAX). Writes the
- * decision durably (clean 0) before it returns. STATUS_CORRUPT, STATUS_VERSION, STATUS_IO, STATUS_DISK_FULL with a
- * reason in out_error.
+ * Reads the identity and decides who to be: a new node for a new directory (its number drawn from
+ * `random48`) or a copied one; the same actor after a clean stop; else the next epoch (a new node
+ * after ACTOR_EPOCH_MAX). Writes the decision durably (clean 0) before it returns. STATUS_CORRUPT,
+ * STATUS_VERSION, STATUS_IO, STATUS_DISK_FULL with a reason in out_error.
  */
 MUST_CHECK enum status identity_take(struct files *files, uint64_t mark, uint64_t random48,
                                      struct identity *out, bool *out_was_clean,
                                      struct buffer *out_error);
 
 /* The stop is clean: everything is durable, and the newest time given is `time`. */
-MUST_CHECK enum status identity_release(struct files *files, struct identity *identity, uint64_t time);
+MUST_CHECK enum status identity_release(struct files *files, struct identity *identity,
+                                        uint64_t time);
 
 /*
  * From now on the next epoch of the same node, durably. After an error (STATUS_OVERFLOW: there is

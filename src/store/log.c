@@ -58,7 +58,7 @@ struct log {
     struct log_sync_task task;
 };
 
-/* ---- segments -------------------------------------------------------------------------------- */
+/* ---- segments ------------------------------------------------------------------------------- */
 
 static struct segment *segment_of(struct list *link)
 {
@@ -146,7 +146,7 @@ static enum status segment_trim(struct log *log)
     return STATUS_OK;
 }
 
-/* ---- a log's life ---------------------------------------------------------------------------- */
+/* ---- a log's life --------------------------------------------------------------------------- */
 
 enum status log_open(struct files *files, struct workers *workers, uint64_t sealed,
                      const struct log_replay *replay, struct log_recovery *out_recovery,
@@ -204,7 +204,7 @@ void log_free(struct log *log)
     memory_free(log);
 }
 
-/* ---- the background sync --------------------------------------------------------------------- */
+/* ---- the background sync -------------------------------------------------------------------- */
 
 static void sync_run(struct job *job)
 {
@@ -307,7 +307,7 @@ enum status log_sync_now(struct log *log)
     return log->failed ? STATUS_IO : STATUS_OK;
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing -------------------------------------------------------------------------------- */
 
 /* What the batch takes with this much more in it. */
 static inline uint64_t batch_size_with(const struct log *log, size_t size, size_t records)
@@ -429,7 +429,7 @@ void log_remove_below(struct log *log, uint64_t position)
         log->synced = position; /* these rows are durable elsewhere */
 }
 
-/* ---- facts ----------------------------------------------------------------------------------- */
+/* ---- facts ---------------------------------------------------------------------------------- */
 
 uint64_t log_written(const struct log *log)
 {

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The log: every changed row, appended once per turn of the loop as one batch, before anybody is told. It is made of
- * segments, files named log-<start position, 16 hex digits>; a position is a count of bytes since the log's first
- * batch, headers of segments not counted. A segment is rotated when its rows are sealed, and removed when they are in the
- * ordered tier.
+ * The log: every changed row, appended once per turn of the loop as one batch, before anybody is
+ * told. It is made of segments, files named log-<start position, 16 hex digits>; a position is a
+ * count of bytes since the log's first batch, headers of segments not counted. A segment is rotated
+ * when its rows are sealed, and removed when they are in the ordered tier.
  *
- *   segment header (64 bytes): magic "SHOALLOG", format(4), zero(4), start position(8), node(8), epoch(8), zero(16),
- *                              checksum(8) of the 56 bytes before
- *   batch header (40 bytes):   checksum(8) of all that follows, magic(4), records(4),
- *                              size(8) of what follows the header, position(8) of this header,
- *                              synced(8): the position known durable when this was written
- *   record:                    name size(varint) row size(varint) name row
+ *   segment header (64 bytes): magic "SHOALLOG", format(4), zero(4), start position(8), node(8),
+ * epoch(8), zero(16), checksum(8) of the 56 bytes before batch header (40 bytes):   checksum(8) of
+ * all that follows, magic(4), records(4), size(8) of what follows the header, position(8) of this
+ * header, synced(8): the position known durable when this was written record: name size(varint) row
+ * size(varint) name row
  *
- * All little-endian; checksums are XXH3-64. Room is reserved ahead (files_ops.reserve), so a full disk is met before a
- * write is accepted, never after: log_reserve says so. A segment ends at zeros or at the end of its file.
+ * All little-endian; checksums are XXH3-64. Room is reserved ahead (files_ops.reserve), so a full
+ * disk is met before a write is accepted, never after: log_reserve says so. A segment ends at zeros
+ * or at the end of its file.
  *
- * The file `synced` holds the position last synced, written (not synced) after each sync, so it never claims too much.
- * Damage at or after the highest synced position known (that file, or any valid later batch header found by searching)
- * is a lost tail: cut off. Damage before it is corruption: refused, nothing changed. (Rule 6. RocksDB's default
- * recovery dropped 336 of 3,001 synced writes after one flipped bit.)
+ * The file `synced` holds the position last synced, written (not synced) after each sync, so it
+ * never claims too much. Damage at or after the highest synced position known (that file, or any
+ * valid later batch header found by searching) is a lost tail: cut off. Damage before it is
+ * corruption: refused, nothing changed. (Rule 6. RocksDB's default recovery dropped 336 of 3,001
+ * synced writes after one flipped bit.)
  */
 #ifndef STORE_LOG_H
 #define STORE_LOG_H
@@ -37,7 +38,7 @@ enum log_sync {
 
 enum {
     LOG_FORMAT = 1,
-    LOG_BATCH_MAX = 1024 * 1024 * 1024, /* bytes of one batch */
+    LOG_BATCH_MAX = 1024 * 1024 * 1024,  /* bytes of one batch */
     LOG_RESERVE_FIRST = 64 * 1024,       /* reserved at first in a segment, doubling up to... */
     LOG_RESERVE_STEP = 16 * 1024 * 1024, /* ...this much at a time */
     LOG_SYNC_EVERY_MS = 1000,            /* LOG_SYNC_EVERYSEC */
@@ -46,7 +47,8 @@ enum {
 struct log;
 
 struct log_replay {
-    /* Called for each record in order. `actor` wrote it. An error stops the replay and is returned. */
+    /* Called for each record in order. `actor` wrote it. An error stops the replay and is returned.
+     */
     enum status (*row)(void *context, actor_t actor, struct bytes name, struct bytes row);
     void *context;
 };
@@ -59,9 +61,9 @@ struct log_recovery {
 };
 
 /*
- * Opens the log, replays what stands at or after `sealed`, cuts off a lost tail. Segments wholly below `sealed` are removed.
- * STATUS_CORRUPT (nothing changed), STATUS_VERSION, STATUS_IO, with a reason in out_error (file, position, what).
- * Afterwards nothing may be appended before log_start.
+ * Opens the log, replays what stands at or after `sealed`, cuts off a lost tail. Segments wholly
+ * below `sealed` are removed. STATUS_CORRUPT (nothing changed), STATUS_VERSION, STATUS_IO, with a
+ * reason in out_error (file, position, what). Afterwards nothing may be appended before log_start.
  */
 MUST_CHECK enum status log_open(struct files *files, struct workers *workers, uint64_t sealed,
                                 const struct log_replay *replay, struct log_recovery *out_recovery,
@@ -84,10 +86,12 @@ MUST_CHECK enum status log_reserve(struct log *log, size_t size, size_t records)
 /* Adds a record to the batch of this turn. Cannot fail after log_reserve. */
 void log_append(struct log *log, struct bytes name, struct bytes row);
 
-/* The position after what has been appended so far: a reply that waits for it waits for all of that. */
+/* The position after what has been appended so far: a reply that waits for it waits for all of
+ * that. */
 uint64_t log_position(const struct log *log);
 
-/* Ends the turn: one write. STATUS_IO is final: the process must end. Nothing to write: STATUS_OK. */
+/* Ends the turn: one write. STATUS_IO is final: the process must end. Nothing to write: STATUS_OK.
+ */
 MUST_CHECK enum status log_write(struct log *log);
 
 /* Positions up to which everything is written, and synced. */
@@ -96,13 +100,15 @@ uint64_t log_synced(const struct log *log);
 
 void log_set_sync(struct log *log, enum log_sync sync);
 
-/* Starts a sync in the background if the mode and the clock ask for one and none is under way. Each turn. */
+/* Starts a sync in the background if the mode and the clock ask for one and none is under way. Each
+ * turn. */
 void log_tick(struct log *log, uint64_t now_ms);
 
 /* A background sync has failed: final, the process must end. */
 bool log_failed(const struct log *log);
 
-/* Begins a new segment; everything appended before is in older ones. To be called after log_write. */
+/* Begins a new segment; everything appended before is in older ones. To be called after log_write.
+ */
 MUST_CHECK enum status log_rotate(struct log *log);
 
 /* Removes the segments that end at or before the position. */
@@ -113,11 +119,13 @@ MUST_CHECK enum status log_sync_now(struct log *log);
 
 uint64_t log_disk_bytes(const struct log *log);
 
-/* Reads every segment and checks it without changing anything; what is damaged goes to out_report as text lines. */
+/* Reads every segment and checks it without changing anything; what is damaged goes to out_report
+ * as text lines. */
 MUST_CHECK enum status log_verify(struct files *files, uint64_t sealed,
                                   struct log_recovery *out_recovery, struct buffer *out_report);
 
-/* Like log_open's replay, but goes on after damage: whatever batch is whole is replayed. Changes nothing. */
+/* Like log_open's replay, but goes on after damage: whatever batch is whole is replayed. Changes
+ * nothing. */
 MUST_CHECK enum status log_salvage(struct files *files, uint64_t sealed,
                                    const struct log_replay *replay,
                                    struct log_recovery *out_recovery, struct buffer *out_report);

@@ -84,7 +84,7 @@ static enum status disk_failed(struct scan *scan, uint64_t start, enum status st
     return status == STATUS_VERSION ? status : STATUS_IO;
 }
 
-/* ---- the unbroken part ----------------------------------------------------------------------- */
+/* ---- the unbroken part ---------------------------------------------------------------------- */
 
 /*
  * Replays what stands at found.end and after in this segment. Where it breaks off: STATUS_CORRUPT
@@ -139,7 +139,7 @@ static enum status scan_segment(struct scan *scan, size_t index)
     return status;
 }
 
-/* ---- what stands behind it ------------------------------------------------------------------- */
+/* ---- what stands behind it ------------------------------------------------------------------ */
 
 /* What whole batches here say of how far the log was durable; and how many bytes would be lost. */
 static enum status search_segment(struct scan *scan, size_t index)
@@ -213,7 +213,7 @@ static enum status scan_run(struct scan *scan)
     return status;
 }
 
-/* ---- making it so ---------------------------------------------------------------------------- */
+/* ---- making it so --------------------------------------------------------------------------- */
 
 static bool is_kept(const struct log_places *places, uint64_t start)
 {
@@ -309,7 +309,7 @@ enum status log_recover(struct files *files, uint64_t sealed, const struct log_r
     return status;
 }
 
-/* ---- for a damaged directory ----------------------------------------------------------------- */
+/* ---- for a damaged directory ---------------------------------------------------------------- */
 
 static void report_hole(struct scan *scan, uint64_t start, uint64_t from, uint64_t to)
 {

@@ -19,7 +19,7 @@ static const char segment_magic[] = "SHOALLOG";
 static const char batch_magic[] = "ShLb";
 static const char segment_prefix[] = "log-";
 
-/* ---- names and headers ----------------------------------------------------------------------- */
+/* ---- names and headers ---------------------------------------------------------------------- */
 
 void segment_name(uint64_t start, char out_name[SEGMENT_NAME_SIZE])
 {
@@ -86,7 +86,7 @@ enum status synced_read(struct files *files, uint64_t *out_position)
     return STATUS_OK;
 }
 
-/* ---- the reader ------------------------------------------------------------------------------ */
+/* ---- the reader ----------------------------------------------------------------------------- */
 
 enum status segment_open(struct files *files, uint64_t start, struct segment_reader *out)
 {
@@ -242,7 +242,7 @@ enum status segment_next(struct segment_reader *reader, struct batch *out)
     return status;
 }
 
-/* ---- searching ------------------------------------------------------------------------------- */
+/* ---- searching ------------------------------------------------------------------------------ */
 
 /* Moves to the next place where a batch header's magic stands: STATUS_ABSENT if there is none. */
 static enum status find_magic(struct segment_reader *reader)

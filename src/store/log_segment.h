@@ -20,7 +20,7 @@ enum {
 
 #define SYNCED_NAME "synced"
 
-/* ---- names and headers ----------------------------------------------------------------------- */
+/* ---- names and headers ---------------------------------------------------------------------- */
 
 void segment_name(uint64_t start, char out_name[SEGMENT_NAME_SIZE]);
 
@@ -47,7 +47,7 @@ void synced_make(uint64_t position, char out[SYNCED_SIZE]);
  */
 MUST_CHECK enum status synced_read(struct files *files, uint64_t *out_position);
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 struct batch {
     uint32_t records;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store's own rows in the ordered tier, beside the users': they are written by every seal, so they always tell of
- * the state that the tier is in. Local to a node, never sent. All names sort after those of users' rows.
+ * The store's own rows in the ordered tier, beside the users': they are written by every seal, so
+ * they always tell of the state that the tier is in. Local to a node, never sent. All names sort
+ * after those of users' rows.
  *
- *   0x80 at_ms(8, big-endian) name     the expiry index: the head row of that name expires then. Content: 0x01
- *   0xf0 "seal"                        format(varint) position(varint): the log is sealed up to there
- *   0xf0 "facts" db(1)                 counts per slot: see facts.h
+ *   0x80 at_ms(8, big-endian) name     the expiry index: the head row of that name expires then.
+ * Content: 0x01 0xf0 "seal"                        format(varint) position(varint): the log is
+ * sealed up to there 0xf0 "facts" db(1)                 counts per slot: see facts.h
  */
 #ifndef STORE_META_H
 #define STORE_META_H
@@ -31,7 +32,8 @@ bool meta_expiry_decode(struct bytes index_name, uint64_t *out_at_ms, struct byt
 struct bytes meta_seal_name(void);
 void meta_seal_encode(struct buffer *out, uint64_t position);
 
-/* The position up to which the tier has all; 0 if it is empty. STATUS_VERSION, STATUS_CORRUPT, STATUS_IO. */
+/* The position up to which the tier has all; 0 if it is empty. STATUS_VERSION, STATUS_CORRUPT,
+ * STATUS_IO. */
 MUST_CHECK enum status meta_seal_read(struct tier *tier, uint64_t *out_position);
 
 /* "facts" and the database, in `name` of META_FACTS_NAME_SIZE bytes. */

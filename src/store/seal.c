@@ -34,7 +34,7 @@ struct seal_job {
     uint64_t rows, bytes;
 };
 
-/* ---- on a storage thread ---------------------------------------------------------------------------------------- */
+/* ---- on a storage thread --------------------------------------------------------------------- */
 
 static int by_entry_name(const void *a, const void *b)
 {
@@ -252,7 +252,7 @@ static void seal_run(struct job *base)
     buffer_deinit(&changes.names);
 }
 
-/* ---- on the core thread ----------------------------------------------------------------------------------------- */
+/* ---- on the core thread ---------------------------------------------------------------------- */
 
 static void add_garbage(struct store *store, struct entry *const *entries, size_t count)
 {

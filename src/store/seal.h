@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sealing: a generation's rows are sorted on a storage thread, written as one table and ingested into the tier, with the
- * expiry index, the facts and the log's position as of its end: the tier is always a whole state of the store. Then its
- * log segments go, and its entries are clean.
+ * Sealing: a generation's rows are sorted on a storage thread, written as one table and ingested
+ * into the tier, with the expiry index, the facts and the log's position as of its end: the tier is
+ * always a whole state of the store. Then its log segments go, and its entries are clean.
  */
 #ifndef STORE_SEAL_H
 #define STORE_SEAL_H
@@ -10,8 +10,8 @@
 #include "store/state.h"
 
 /*
- * Begins one if the current generation weighs at least `weight` (or `now`) and none is under way. After log_write.
- * STATUS_DISK_FULL: nothing has changed, to be tried again. STATUS_IO is final.
+ * Begins one if the current generation weighs at least `weight` (or `now`) and none is under way.
+ * After log_write. STATUS_DISK_FULL: nothing has changed, to be tried again. STATUS_IO is final.
  */
 MUST_CHECK enum status seal_begin(struct store *store, uint64_t weight, bool now);
 

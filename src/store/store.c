@@ -5,12 +5,12 @@
 #include "base/memory.h"
 #include "store/apply.h"
 #include "store/cache.h"
-#include "store/check.h"
 #include "store/evict.h"
 #include "store/expiry.h"
 #include "store/meta.h"
 #include "store/purge.h"
 #include "store/seal.h"
+#include "store/verify.h"
 
 enum {
     TICK_MS = 100,
@@ -23,7 +23,7 @@ enum {
     DIRTY_SEALS = 16,     /* or so many generations' worth */
 };
 
-/* ---- opening ---------------------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 struct replay {
     struct store *store;
@@ -98,7 +98,7 @@ static enum status recover(struct store *store, struct store_recovery *recovery,
     enum status status = meta_seal_read(tier, &sealed);
     if (status == STATUS_OK && store->options.recount) {
         struct buffer report = {0};
-        status = check_count(tier, &store->facts, &report);
+        status = verify_count(tier, &store->facts, &report);
         buffer_deinit(&report);
         status = status == STATUS_CORRUPT ? STATUS_OK : status;
     } else if (status == STATUS_OK) {
@@ -189,7 +189,7 @@ enum status store_open(const struct store_options *options, struct store **out,
     return STATUS_OK;
 }
 
-/* ---- closing ---------------------------------------------------------------------------------------------------- */
+/* ---- closing --------------------------------------------------------------------------------- */
 
 enum status store_close(struct store *store)
 {
@@ -225,7 +225,8 @@ enum status store_salvage(struct store *store, struct files *damaged, struct buf
     struct log_recovery recovery;
     replay.stable.dots = memory_alloc((store_stable(store)->count + 1) * sizeof(struct dot));
     struct log_replay calls = {salvage_row, &replay};
-    enum status status = log_salvage(damaged, store->current.log_begin, &calls, &recovery, out_report);
+    enum status status =
+        log_salvage(damaged, store->current.log_begin, &calls, &recovery, out_report);
     memory_free(replay.stable.dots);
     return status == STATUS_OK ? store_seal_now(store) : status;
 }
@@ -235,7 +236,7 @@ void store_abandon(struct store *store)
     store_free(store);
 }
 
-/* ---- turns and ticks -------------------------------------------------------------------------------------------- */
+/* ---- turns and ticks ------------------------------------------------------------------------- */
 
 static void fail(struct store *store, enum status status)
 {
@@ -329,7 +330,7 @@ enum status store_seal_now(struct store *store)
     return status;
 }
 
-/* ---- settings and facts ----------------------------------------------------------------------------------------- */
+/* ---- settings and facts ---------------------------------------------------------------------- */
 
 void store_set_sync(struct store *store, enum log_sync sync)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store of one node: rows in memory (table.h), in the log (log.h), and in the ordered tier (tier.h). All calls on
- * the core thread. A changed row goes to the log's batch and into memory; when a generation of changed rows is large
- * enough it is sealed: sorted and ingested into the tier in the background. Reading is a look into memory, then the
- * tier. What is only in memory as a copy of the tier is a cache.
+ * The store of one node: rows in memory (table.h), in the log (log.h), and in the ordered tier
+ * (tier.h). All calls on the core thread. A changed row goes to the log's batch and into memory;
+ * when a generation of changed rows is large enough it is sealed: sorted and ingested into the tier
+ * in the background. Reading is a look into memory, then the tier. What is only in memory as a copy
+ * of the tier is a cache.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -48,7 +49,7 @@ struct store_options {
     uint64_t seal_bytes; /* dirty rows of one generation */
     uint64_t rows_bytes; /* budget for rows in memory, dirty ones included */
     enum eviction_policy eviction;
-    bool recount;            /* --salvage: the tier's record of its counts is not to be believed */
+    bool recount; /* --salvage: the tier's record of its counts is not to be believed */
 };
 
 struct store_recovery {
@@ -58,13 +59,14 @@ struct store_recovery {
 };
 
 /*
- * Opens the data directory: locks it, takes an identity, replays the log. Errors as of identity_take and log_open, with a
- * reason in out_error; STATUS_LOCKED.
+ * Opens the data directory: locks it, takes an identity, replays the log. Errors as of
+ * identity_take and log_open, with a reason in out_error; STATUS_LOCKED.
  */
 MUST_CHECK enum status store_open(const struct store_options *options, struct store **out,
                                   struct store_recovery *out_recovery, struct buffer *out_error);
 
-/* A clean stop: seals nothing, syncs the log, marks the identity clean. Drains the workers. Frees the store. */
+/* A clean stop: seals nothing, syncs the log, marks the identity clean. Drains the workers. Frees
+ * the store. */
 MUST_CHECK enum status store_close(struct store *store);
 
 /* A stop as by kill -9, for tests: frees memory, writes nothing. The workers are drained before. */
@@ -73,7 +75,8 @@ void store_abandon(struct store *store);
 /* The end of a turn: the batch is written. An error is final: the process must end. */
 MUST_CHECK enum status store_turn_end(struct store *store, uint64_t now_ms);
 
-/* Periodic work, bounded per call: expiry, eviction, purging, sealing, syncing. When to call next: store_deadline. */
+/* Periodic work, bounded per call: expiry, eviction, purging, sealing, syncing. When to call next:
+ * store_deadline. */
 void store_tick(struct store *store, uint64_t now_ms);
 uint64_t store_deadline_ms(const struct store *store);
 
@@ -89,7 +92,7 @@ enum status store_failure(const struct store *store);
 /* Whether writes are refused because the disk is full. */
 bool store_disk_full(const struct store *store);
 
-/* ---- settings that may change at run time ------------------------------------------------------------------------- */
+/* ---- settings that may change at run time ---------------------------------------------------- */
 
 void store_set_sync(struct store *store, enum log_sync sync);
 void store_set_rows_bytes(struct store *store, uint64_t bytes);
@@ -99,9 +102,10 @@ void store_set_active_expiry(struct store *store, bool active);
 /* Seals what is dirty now and waits for it (SAVE, tests). */
 MUST_CHECK enum status store_seal_now(struct store *store);
 
-/* ---- facts ---------------------------------------------------------------------------------------------------------- */
+/* ---- facts ----------------------------------------------------------------------------------- */
 
-/* Keys of a database, dead ones not counted; expired ones are, until purged, as in Redis. Constant time. */
+/* Keys of a database, dead ones not counted; expired ones are, until purged, as in Redis. Constant
+ * time. */
 uint64_t store_keys(const struct store *store, uint8_t db);
 uint64_t store_keys_with_expiry(const struct store *store, uint8_t db);
 uint64_t store_slot_keys(const struct store *store, uint16_t slot, uint8_t db);
@@ -129,16 +133,19 @@ struct store_stats {
 };
 void store_stats(const struct store *store, struct store_stats *out);
 
-/* ---- offline ---------------------------------------------------------------------------------------------------------- */
+/* ---- offline --------------------------------------------------------------------------------- */
 
-/* `shoal-server --check`: verifies identity, log and tier, changes nothing. Findings as lines of text. STATUS_CORRUPT if any. */
+/* `shoal-server --check`: verifies identity, log and tier, changes nothing. Findings as lines of
+ * text. STATUS_CORRUPT if any. */
 MUST_CHECK enum status store_check(struct files *files, struct tier *tier,
                                    struct buffer *out_report);
 
 /*
- * `shoal-server --salvage`: takes every whole record of a damaged directory's log into this store, which was opened on what could
- * be saved of its tier, and seals. What could not be read is said in the report.
+ * `shoal-server --salvage`: takes every whole record of a damaged directory's log into this store,
+ * which was opened on what could be saved of its tier, and seals. What could not be read is said in
+ * the report.
  */
-MUST_CHECK enum status store_salvage(struct store *store, struct files *damaged, struct buffer *out_report);
+MUST_CHECK enum status store_salvage(struct store *store, struct files *damaged,
+                                     struct buffer *out_report);
 
 #endif

@@ -44,7 +44,8 @@ void table_deinit(struct table *table)
     }
 }
 
-/* Heads stand where their key's hash says, in the order that scans go; other rows of a key are strewn. */
+/* Heads stand where their key's hash says, in the order that scans go; other rows of a key are
+ * strewn. */
 static uint64_t place(struct bytes name)
 {
     return row_key_is_head(name) ? row_key_hash_of(name) : xxh64(name) >> 16;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rows in memory: per slot a hash table of entries, each one name and one row in a single block. A slot's buckets
- * stand in the order of the hash, so a scan walks them. An entry is
- *   dirty    changed in the current generation: pinned, on that generation's list;
- *   sealing  of the generation that is being written to the tier: frozen, its links and bytes must not change;
- *   clean    a copy of what the tier holds: on the cache's queue, may be dropped.
- * Which of them is told by entry->generation (see generation.h). A dirty entry may be collected: the tier's row of that
- * name is to be deleted by the seal. A clean entry with a row of size 0 says that the tier has no row of that name.
+ * The rows in memory: per slot a hash table of entries, each one name and one row in a single
+ * block. A slot's buckets stand in the order of the hash, so a scan walks them. An entry is dirty
+ * changed in the current generation: pinned, on that generation's list; sealing  of the generation
+ * that is being written to the tier: frozen, its links and bytes must not change; clean    a copy
+ * of what the tier holds: on the cache's queue, may be dropped. Which of them is told by
+ * entry->generation (see generation.h). A dirty entry may be collected: the tier's row of that name
+ * is to be deleted by the seal. A clean entry with a row of size 0 says that the tier has no row of
+ * that name.
  */
 #ifndef STORE_TABLE_H
 #define STORE_TABLE_H
@@ -89,7 +90,8 @@ static inline struct slot *table_slot(struct table *table, struct bytes name)
 /* NULL if it is not there. */
 struct entry *table_find(const struct slot *slot, struct bytes name);
 
-/* A new entry, in the table; its links, generation and flags are the caller's to set. The name is not in the table. */
+/* A new entry, in the table; its links, generation and flags are the caller's to set. The name is
+ * not in the table. */
 struct entry *table_insert(struct table *table, struct slot *slot, struct bytes name,
                            struct bytes row);
 

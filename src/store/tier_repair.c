@@ -40,7 +40,7 @@ struct copy {
     uint64_t damaged_places;
 };
 
-/* ---- directories ----------------------------------------------------------------------------- */
+/* ---- directories ---------------------------------------------------------------------------- */
 
 static enum status status_of_errno(void)
 {
@@ -122,7 +122,7 @@ static enum status exchange(const char *path, const char *repaired, struct buffe
     return synced ? STATUS_OK : STATUS_IO;
 }
 
-/* ---- copying --------------------------------------------------------------------------------- */
+/* ---- copying -------------------------------------------------------------------------------- */
 
 static void copy_flush(struct copy *copy)
 {
@@ -213,7 +213,7 @@ static enum status copy_all(struct copy *copy)
     return copy->status;
 }
 
-/* ---- repairing ------------------------------------------------------------------------------- */
+/* ---- repairing ------------------------------------------------------------------------------ */
 
 static enum status copy_between(const char *source, uint64_t tables, const char *repaired,
                                 struct buffer *out_error)

@@ -86,7 +86,7 @@ static struct tier_rocksdb *rocksdb_of(struct tier *tier)
     return (struct tier_rocksdb *)(void *)((char *)tier - offsetof(struct tier_rocksdb, tier));
 }
 
-/* ---- RocksDB's errors ------------------------------------------------------------------------ */
+/* ---- RocksDB's errors ----------------------------------------------------------------------- */
 
 /* RocksDB's C interface gives texts only: this is the one place that reads them. Frees the text. */
 static enum status status_of_error(char *error, struct buffer *out_error)
@@ -144,7 +144,7 @@ static bool is_stopped(struct tier_rocksdb *self)
                atomic_load(&self->errors_accepted);
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 /* Under the lock. One copy: from RocksDB's block to the buffer. */
 static enum status get_with(struct tier_rocksdb *self, const rocksdb_readoptions_t *options,
@@ -269,7 +269,7 @@ static enum status tier_verify(struct tier *tier, struct buffer *out_error)
     return status_of_error(error, out_error);
 }
 
-/* ---- a table --------------------------------------------------------------------------------- */
+/* ---- a table -------------------------------------------------------------------------------- */
 
 static void table_free(struct tier_table *table)
 {
@@ -400,7 +400,7 @@ static void tier_table_abandon(struct tier_table *table)
     table_free(table);
 }
 
-/* ---- the rest of the interface --------------------------------------------------------------- */
+/* ---- the rest of the interface -------------------------------------------------------------- */
 
 static enum status tier_checkpoint(struct tier *tier, const char *path)
 {
@@ -508,7 +508,7 @@ static void tier_free(struct tier *tier)
     close_all(self);
 }
 
-/* ---- options --------------------------------------------------------------------------------- */
+/* ---- options -------------------------------------------------------------------------------- */
 
 /*
  * How a table's file is laid out. Indexes and filters stay outside the block cache: they are then
@@ -598,7 +598,7 @@ static void lower_compaction_priority(void)
     rocksdb_env_destroy(env);
 }
 
-/* ---- opening --------------------------------------------------------------------------------- */
+/* ---- opening -------------------------------------------------------------------------------- */
 
 /* The number of a log of RocksDB ("000004.log"); 0 for any other file. */
 static unsigned long long log_number(const char *name)
@@ -632,7 +632,8 @@ static void remove_leftovers(const char *path)
     closedir(directory);
 }
 
-/* `resume` goes before new readers: else, with cold reads coming all the time, it would never come. */
+/* `resume` goes before new readers: else, with cold reads coming all the time, it would never come.
+ */
 static void lock_init(pthread_rwlock_t *lock)
 {
     pthread_rwlockattr_t attributes;

@@ -38,7 +38,7 @@ void txn_begin(struct txn *txn, uint64_t now_ms)
     txn->index_room = 0;
 }
 
-/* ---- staged rows ------------------------------------------------------------------------------------------------ */
+/* ---- staged rows ----------------------------------------------------------------------------- */
 
 static void index_add(struct txn *txn, uint32_t place)
 {
@@ -124,7 +124,7 @@ const struct vector *txn_stable(const struct txn *txn)
     return store_stable(txn->store);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* When every head that exists is in memory, one that isn't there doesn't exist. */
 static bool is_proven_absent(const struct store *store, struct bytes name)
@@ -136,7 +136,8 @@ static bool is_proven_absent(const struct store *store, struct bytes name)
     return facts->stored == facts->resident;
 }
 
-/* Not in memory: asks the tier, without touching the disk unless the transaction has run too often. */
+/* Not in memory: asks the tier, without touching the disk unless the transaction has run too often.
+ */
 static enum status get_below(struct txn *txn, struct slot *slot, struct bytes name,
                              struct bytes *out_row)
 {
@@ -204,7 +205,7 @@ void txn_want(struct txn *txn, struct bytes name)
     (void)status; /* a miss has been noted; any other answer comes again */
 }
 
-/* ---- commit ----------------------------------------------------------------------------------------------------- */
+/* ---- commit ---------------------------------------------------------------------------------- */
 
 void txn_flush(struct txn *txn, int db)
 {
@@ -219,7 +220,8 @@ void txn_flush(struct txn *txn, int db)
     txn->flush_db = db;
 }
 
-/* The record that a (slot, db) is flushed: a row that is nothing but a vector; the stable one is implied. */
+/* The record that a (slot, db) is flushed: a row that is nothing but a vector; the stable one is
+ * implied. */
 static struct bytes cleared_row(struct arena *arena, struct dot dot)
 {
     struct row row;

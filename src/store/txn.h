@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A store transaction: one run of a command's handler. It reads rows, stages changed rows, and commits them together,
- * synchronously, on the core thread; between begin and commit nothing else happens to the store. A row that is not in
- * memory gives STATUS_COLD: the handler returns at once (its effects are dropped), all that it missed is read together on
- * a storage thread, and it runs again from the start. So a handler that needs several rows asks for all of them
- * (txn_want) before it gives up on the first.
+ * A store transaction: one run of a command's handler. It reads rows, stages changed rows, and
+ * commits them together, synchronously, on the core thread; between begin and commit nothing else
+ * happens to the store. A row that is not in memory gives STATUS_COLD: the handler returns at once
+ * (its effects are dropped), all that it missed is read together on a storage thread, and it runs
+ * again from the start. So a handler that needs several rows asks for all of them (txn_want) before
+ * it gives up on the first.
  */
 #ifndef STORE_TXN_H
 #define STORE_TXN_H
@@ -36,50 +37,57 @@ struct txn {
         *fetch; /* what was missed and, on a later run, what was read; NULL if nothing ever */
     struct flush *flush; /* of txn_flush */
     struct dot flush_dot;
-    int flush_db;        /* negative: all */
-    uint64_t gate;       /* log position that the reply must wait for */
+    int flush_db;  /* negative: all */
+    uint64_t gate; /* log position that the reply must wait for */
     unsigned run; /* 1 on the first run; from TXN_RUNS_MAX on, reads block instead of STATUS_COLD */
     bool cold;    /* this run has missed something */
 };
 
 enum { TXN_RUNS_MAX = 8 };
 
-/* ---- the life of a transaction: what drives commands ------------------------------------------------------------ */
+/* ---- the life of a transaction: what drives commands ----------------------------------------- */
 
 void txn_init(struct txn *txn, struct store *store, struct arena *arena);
 
-/* Begins a run. All that an earlier run built in the arena may have been cleared; what was fetched is kept. */
+/* Begins a run. All that an earlier run built in the arena may have been cleared; what was fetched
+ * is kept. */
 void txn_begin(struct txn *txn, uint64_t now_ms);
 
-/* Reads what the run missed on a storage thread, then calls `ready` on the core thread. After STATUS_COLD only. */
+/* Reads what the run missed on a storage thread, then calls `ready` on the core thread. After
+ * STATUS_COLD only. */
 void txn_fetch(struct txn *txn, void (*ready)(void *context), void *context);
 
-/* Forgets the transaction: unpins what was fetched; a fetch under way is abandoned (its `ready` is not called). */
+/* Forgets the transaction: unpins what was fetched; a fetch under way is abandoned (its `ready` is
+ * not called). */
 void txn_end(struct txn *txn);
 
 /*
- * Stores what is staged, as one: into the log's batch of this turn and into memory. On an error nothing is changed:
- * STATUS_DISK_FULL, STATUS_OUT_OF_MEMORY, STATUS_THROTTLED (run again when store_has_room). Nothing staged: STATUS_OK.
+ * Stores what is staged, as one: into the log's batch of this turn and into memory. On an error
+ * nothing is changed: STATUS_DISK_FULL, STATUS_OUT_OF_MEMORY, STATUS_THROTTLED (run again when
+ * store_has_room). Nothing staged: STATUS_OK.
  */
 MUST_CHECK enum status txn_commit(struct txn *txn);
 
-/* ---- what handlers and types call -------------------------------------------------------------------------------- */
+/* ---- what handlers and types call ------------------------------------------------------------ */
 
 /*
- * The row of that name as this transaction sees it: staged, else held. Valid until the transaction ends or stages the same
- * name again. STATUS_OK; STATUS_ABSENT; STATUS_COLD; STATUS_IO, STATUS_CORRUPT. A tombstone is a row: STATUS_OK.
+ * The row of that name as this transaction sees it: staged, else held. Valid until the transaction
+ * ends or stages the same name again. STATUS_OK; STATUS_ABSENT; STATUS_COLD; STATUS_IO,
+ * STATUS_CORRUPT. A tombstone is a row: STATUS_OK.
  */
 MUST_CHECK enum status txn_get(struct txn *txn, struct bytes name, struct bytes *out_row);
 
 /* Says that the row will be asked for, so that misses are fetched together. */
 void txn_want(struct txn *txn, struct bytes name);
 
-/* Stages a row: its name and bytes live in the arena or longer. The name was txn_get's before in this run, unless it is a
- * ROW_CLEARED, or a chunk under a base that was drawn in this run: of those the store holds none, and it need not look.
- * The row covers all that the held one does: it was made from it. */
+/* Stages a row: its name and bytes live in the arena or longer. The name was txn_get's before in
+ * this run, unless it is a ROW_CLEARED, or a chunk under a base that was drawn in this run: of
+ * those the store holds none, and it need not look. The row covers all that the held one does: it
+ * was made from it. */
 void txn_stage(struct txn *txn, struct bytes name, struct bytes row);
 
-/* The dot of a new event on a row whose newest time is `newest` (row_newest_time; 0 for a new row). */
+/* The dot of a new event on a row whose newest time is `newest` (row_newest_time; 0 for a new row).
+ */
 struct dot txn_dot(struct txn *txn, uint64_t newest);
 
 /* What every vector covers anyway: for row_canonical and row_merge. */
@@ -99,14 +107,16 @@ struct scan_page {
 };
 
 /*
- * Heads of a (slot, db) in the order of hash, from `hash` on: tombstones and rows expired by now_ms are left out. At
- * least `limit` heads are looked at, if there are so many; heads of equal hash are never parted by a page.
- * STATUS_COLD as above; what was not in memory stays out of it (a scan does not fill the cache).
+ * Heads of a (slot, db) in the order of hash, from `hash` on: tombstones and rows expired by now_ms
+ * are left out. At least `limit` heads are looked at, if there are so many; heads of equal hash are
+ * never parted by a page. STATUS_COLD as above; what was not in memory stays out of it (a scan does
+ * not fill the cache).
  */
 MUST_CHECK enum status txn_scan(struct txn *txn, uint16_t slot, uint8_t db, uint64_t hash,
                                 size_t limit, struct scan_page *out);
 
-/* Flushes a database, or all of them with db < 0: everything in it is dead when this commits. In constant time. */
+/* Flushes a database, or all of them with db < 0: everything in it is dead when this commits. In
+ * constant time. */
 void txn_flush(struct txn *txn, int db);
 
 #endif

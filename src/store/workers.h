@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The storage threads: what blocks runs there, so the core never does. Everything outside a job's `run` stays on the
- * core thread. A simulator implements the same interface and runs jobs when its virtual clock says so.
+ * The storage threads: what blocks runs there, so the core never does. Everything outside a job's
+ * `run` stays on the core thread. A simulator implements the same interface and runs jobs when its
+ * virtual clock says so.
  */
 #ifndef STORE_WORKERS_H
 #define STORE_WORKERS_H
@@ -18,9 +19,8 @@ enum job_class {
 
 /* Embedded in the caller's struct, which lives until `done` has been called. */
 struct job {
-    void (*run)(
-        struct job
-            *job); /* on a storage thread; touches nothing that the core may change meanwhile */
+    void (*run)(struct job *job);  /* on a storage thread; touches nothing that the core may change
+                                      meanwhile */
     void (*done)(struct job *job); /* on the core thread, later; may submit and may free the job */
     struct list link;              /* of the workers */
 };
@@ -40,7 +40,8 @@ struct workers {
     const struct workers_ops *ops;
 };
 
-/* Real threads. *out_wake_fd becomes readable when `poll` has something to do, and is cleared by it. */
+/* Real threads. *out_wake_fd becomes readable when `poll` has something to do, and is cleared by
+ * it. */
 struct workers *workers_threads_new(unsigned read_threads, int *out_wake_fd);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The simulator: shoal-sim --seeds N [--from SEED] runs N worlds, shoal-sim SEED one of them with a trace of all that happens.
+ * The simulator: shoal-sim --seeds N [--from SEED] runs N worlds, shoal-sim SEED one of them with a
+ * trace of all that happens.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,9 +2,9 @@
 #include "sim/store_audit.h"
 
 #include "store/apply.h"
-#include "store/check.h"
 #include "store/derive.h"
 #include "store/state.h"
+#include "store/verify.h"
 
 static const char *audit_slot(struct store *store, unsigned number, struct facts *counted)
 {
@@ -37,8 +37,9 @@ static const char *audit_list(const struct generation *generation)
         count++;
         bytes += entry_bytes(entry);
     }
-    return count == generation->count && bytes == generation->bytes ? NULL
-                                                                    : "a generation miscounts its rows";
+    return count == generation->count && bytes == generation->bytes
+               ? NULL
+               : "a generation miscounts its rows";
 }
 
 static const char *audit_facts(struct store *store, const struct facts *counted)
@@ -66,17 +67,18 @@ static const char *audit_tier(struct store *store)
     struct facts counted;
     struct buffer report = {0};
     const char *wrong = NULL;
-    if (store->current.count > 0 || store->current.flushed_count > 0 || store->seal.state != SEAL_IDLE ||
-        store->garbage_count > 0)
+    if (store->current.count > 0 || store->current.flushed_count > 0 ||
+        store->seal.state != SEAL_IDLE || store->garbage_count > 0)
         return NULL;
     facts_init(&counted, store->facts.databases);
-    if (check_count(store->options.tier, &counted, &report) != STATUS_OK)
+    if (verify_count(store->options.tier, &counted, &report) != STATUS_OK)
         wrong = "the tier holds damaged rows";
     for (unsigned db = 0; db < counted.databases && !wrong; db++) {
         for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
             const struct slot_facts *is = facts_look(&store->facts, (uint16_t)slot, (uint8_t)db);
             const struct slot_facts *real = facts_look(&counted, (uint16_t)slot, (uint8_t)db);
-            if (is->keys != real->keys || is->expiring != real->expiring || is->stored != real->stored)
+            if (is->keys != real->keys || is->expiring != real->expiring ||
+                is->stored != real->stored)
                 wrong = "the tier holds other heads than the facts say";
         }
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a store must hold after each operation of a history: whole states, so that after a crash any prefix of the
- * history can be compared with what came back. Values are immutable and live as long as the model.
+ * What a store must hold after each operation of a history: whole states, so that after a crash any
+ * prefix of the history can be compared with what came back. Values are immutable and live as long
+ * as the model.
  */
 #ifndef SIM_STORE_MODEL_H
 #define SIM_STORE_MODEL_H
@@ -31,7 +32,7 @@ struct model {
     struct model_state *states; /* states[n]: after n operations */
     size_t count;               /* operations */
     size_t room;
-    struct arena arena;         /* of the values */
+    struct arena arena; /* of the values */
 };
 
 void model_init(struct model *model);

@@ -9,12 +9,12 @@
 #include "base/memory.h"
 #include "base/number.h"
 #include "base/random.h"
+#include "row/slot.h"
 #include "sim/sim_files.h"
 #include "sim/sim_tier.h"
 #include "sim/sim_workers.h"
 #include "sim/store_audit.h"
 #include "sim/store_model.h"
-#include "row/slot.h"
 #include "store/store.h"
 #include "store/txn.h"
 #include "type/string.h"
@@ -76,7 +76,7 @@ struct world {
     size_t acknowledged; /* operations of the model that have been */
     struct reply *replies;
     size_t reply_count, reply_room;
-    size_t synced;       /* operations of the model below the log's synced position */
+    size_t synced; /* operations of the model below the log's synced position */
     bool disk_full;
     unsigned values;
 };
@@ -112,11 +112,12 @@ static struct bytes key_text(unsigned key, char *out)
     /* Some share a slot by their hash tag, one is empty, one is long. */
     if (key == 0)
         return bytes_of("", 0);
-    int size = key % 3 == 0 ? snprintf(out, 64, "{tag}key-%u", key) : snprintf(out, 64, "key:%u", key);
+    int size =
+        key % 3 == 0 ? snprintf(out, 64, "{tag}key-%u", key) : snprintf(out, 64, "key:%u", key);
     return bytes_of(out, (size_t)size);
 }
 
-/* ---- operations ------------------------------------------------------------------------------------------------- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 /* Unlike any other value of this world, so that nothing can be taken for something else. */
 static struct bytes fresh_value(struct world *world)
@@ -140,11 +141,12 @@ static struct bytes fresh_number(struct world *world)
 
 static struct operation draw_operation(struct world *world)
 {
-    static const uint8_t weights[KINDS] = {[SET] = 30,   [SET_MANY] = 8, [APPEND] = 8, [OVERWRITE] = 8,
-                                           [INCREMENT] = 12, [DELETE] = 10, [EXPIRE] = 10, [GET] = 20,
-                                           [SCAN] = 4,   [FLUSH] = 1};
+    static const uint8_t weights[KINDS] = {
+        [SET] = 30,    [SET_MANY] = 8, [APPEND] = 8, [OVERWRITE] = 8, [INCREMENT] = 12,
+        [DELETE] = 10, [EXPIRE] = 10,  [GET] = 20,   [SCAN] = 4,      [FLUSH] = 1};
     struct random *random = &world->random;
-    struct operation operation = {.db = (uint8_t)random_below(random, MODEL_DATABASES), .key_count = 1};
+    struct operation operation = {.db = (uint8_t)random_below(random, MODEL_DATABASES),
+                                  .key_count = 1};
     unsigned total = 0;
     for (unsigned i = 0; i < KINDS; i++)
         total += weights[i];
@@ -157,7 +159,8 @@ static struct operation draw_operation(struct world *world)
         operation.keys[i] = (unsigned)random_below(random, MODEL_KEYS);
     bool number = operation.kind == SET && random_once_in(random, 3);
     operation.value = number ? fresh_number(world) : fresh_value(world);
-    bool forever = operation.kind == EXPIRE ? random_once_in(random, 4) : !random_once_in(random, 3);
+    bool forever =
+        operation.kind == EXPIRE ? random_once_in(random, 4) : !random_once_in(random, 3);
     operation.at_ms = forever ? EXPIRY_NEVER : world->now_ms + 1 + random_below(random, 3000);
     operation.keep_expiry = random_once_in(random, 6);
     operation.offset = random_below(random, random_once_in(random, 3) ? 30000 : 100);
@@ -166,7 +169,8 @@ static struct operation draw_operation(struct world *world)
 }
 
 /* What the operation does to one key in the model. False: it is to be refused. */
-static bool model_apply(struct world *world, const struct operation *operation, struct model_value *value)
+static bool model_apply(struct world *world, const struct operation *operation,
+                        struct model_value *value)
 {
     struct arena *arena = &world->model.arena;
     bool visible = model_is_visible(value, world->now_ms);
@@ -214,7 +218,8 @@ static bool model_apply(struct world *world, const struct operation *operation, 
     }
 }
 
-static enum status apply_one(struct client *client, const struct operation *operation, struct cell *cell)
+static enum status apply_one(struct client *client, const struct operation *operation,
+                             struct cell *cell)
 {
     int64_t number;
     uint64_t length;
@@ -225,8 +230,9 @@ static enum status apply_one(struct client *client, const struct operation *oper
     case APPEND:
         return string_append(cell, operation->value, &length);
     case OVERWRITE:
-        return operation->value.size == 0 ? string_length(cell, &length)
-                                          : string_overwrite(cell, operation->offset, operation->value, &length);
+        return operation->value.size == 0
+                   ? string_length(cell, &length)
+                   : string_overwrite(cell, operation->offset, operation->value, &length);
     case INCREMENT:
         return string_increment(cell, operation->by, &number);
     case DELETE:
@@ -243,13 +249,15 @@ static void compare(struct world *world, unsigned db, unsigned key, const struct
 {
     const struct model_value *expected = &model_now(&world->model)->values[db][key];
     if (!model_looks_same(expected, seen, world->now_ms))
-        fail(world, "database %u key %u: %s of %zu bytes until %llu, expected %s of %zu bytes until %llu", db, key,
-             seen->exists ? "a value" : "nothing", seen->value.size, (unsigned long long)seen->at_ms,
-             expected->exists ? "a value" : "nothing", expected->value.size,
-             (unsigned long long)expected->at_ms);
+        fail(world,
+             "database %u key %u: %s of %zu bytes until %llu, expected %s of %zu bytes until %llu",
+             db, key, seen->exists ? "a value" : "nothing", seen->value.size,
+             (unsigned long long)seen->at_ms, expected->exists ? "a value" : "nothing",
+             expected->value.size, (unsigned long long)expected->at_ms);
 }
 
-static enum status read_key(struct client *client, uint8_t db, unsigned key, struct model_value *out)
+static enum status read_key(struct client *client, uint8_t db, unsigned key,
+                            struct model_value *out)
 {
     char text[64];
     struct cell cell;
@@ -300,12 +308,13 @@ static enum status run_scan(struct client *client, const struct operation *opera
             model_is_visible(&model_now(&world->model)->values[operation->db][key], world->now_ms);
         visible += expected;
         if (counts[key] != expected)
-            fail(world, "a scan of database %u returned key %u %u times, expected %u", operation->db, key,
-                 counts[key], expected);
+            fail(world, "a scan of database %u returned key %u %u times, expected %u",
+                 operation->db, key, counts[key], expected);
     }
     if (status == STATUS_OK && store_keys(world->store, operation->db) < visible)
         fail(world, "database %u counts %llu keys, %llu can be seen", operation->db,
-             (unsigned long long)store_keys(world->store, operation->db), (unsigned long long)visible);
+             (unsigned long long)store_keys(world->store, operation->db),
+             (unsigned long long)visible);
     return status;
 }
 
@@ -330,7 +339,8 @@ static enum status run_operation(struct client *client)
                 compare(world, operation->db, operation->keys[i], &seen);
         } else {
             struct bytes key = key_text(operation->keys[i], text);
-            status = cell_find_head(&client->txn, operation->db, arena_copy(&client->arena, key), &cell);
+            status =
+                cell_find_head(&client->txn, operation->db, arena_copy(&client->arena, key), &cell);
             if (status == STATUS_OK)
                 status = apply_one(client, operation, &cell);
         }
@@ -340,7 +350,7 @@ static enum status run_operation(struct client *client)
     return STATUS_OK;
 }
 
-/* ---- the way of an operation ------------------------------------------------------------------------------------ */
+/* ---- the way of an operation ----------------------------------------------------------------- */
 
 static void flush_model(struct model_state *state, const struct operation *operation)
 {
@@ -361,8 +371,8 @@ static void committed(struct client *client)
         flush_model(state, operation);
     for (unsigned i = 0; operation->kind != FLUSH && i < operation->key_count; i++)
         if (!model_apply(world, operation, &state->values[operation->db][operation->keys[i]]))
-            fail(world, "%s of key %u was done, and should have been refused", kind_names[operation->kind],
-                 operation->keys[i]);
+            fail(world, "%s of key %u was done, and should have been refused",
+                 kind_names[operation->kind], operation->keys[i]);
     if (client->txn.staged_count == 0 && operation->kind != FLUSH)
         return; /* its reply says nothing of the operations before it */
     if (world->reply_count == world->reply_room) {
@@ -420,12 +430,12 @@ static void client_run(struct client *client)
     if (status == STATUS_OK)
         committed(client);
     else if (!is_expected_refusal(world, status))
-        fail(world, "%s of key %u: %s", kind_names[client->operation.kind], client->operation.keys[0],
-             status_text(status));
+        fail(world, "%s of key %u: %s", kind_names[client->operation.kind],
+             client->operation.keys[0], status_text(status));
     client_stop(client);
 }
 
-/* ---- the node's life -------------------------------------------------------------------------------------------- */
+/* ---- the node's life ------------------------------------------------------------------------- */
 
 static void take_replies(struct world *world)
 {
@@ -467,10 +477,12 @@ static bool life_begin(struct world *world)
     world->options.now_ms = world->now_ms;
     enum status status = store_open(&world->options, &world->store, &recovery, &error);
     if (status != STATUS_OK)
-        fail(world, "opening: %s: %.*s", status_text(status), (int)buffer_size(&error), error.block + error.start);
+        fail(world, "opening: %s: %.*s", status_text(status), (int)buffer_size(&error),
+             error.block + error.start);
     else
-        tell(world, "opened: %llu records, %llu bytes lost, epoch %u", (unsigned long long)recovery.log.records,
-             (unsigned long long)recovery.log.lost_bytes, store_epoch(world->store));
+        tell(world, "opened: %llu records, %llu bytes lost, epoch %u",
+             (unsigned long long)recovery.log.records, (unsigned long long)recovery.log.lost_bytes,
+             store_epoch(world->store));
     buffer_deinit(&error);
     for (unsigned i = 0; i < CLIENTS; i++) {
         struct client *client = &world->clients[i];
@@ -538,17 +550,20 @@ static void check_recovered(struct world *world, size_t least)
                     const struct model_value *a = &world->model.states[count].values[db][key];
                     const struct model_value *b = &state->values[db][key];
                     if (!model_looks_same(a, b, world->now_ms))
-                        tell(world, "db %u key %u: %d, %zu bytes until %llu; in the model %d, %zu until %llu", db, key,
-                             b->exists, b->value.size, (unsigned long long)b->at_ms, a->exists, a->value.size,
-                             (unsigned long long)a->at_ms);
+                        tell(world,
+                             "db %u key %u: %d, %zu bytes until %llu; in the model %d, %zu until "
+                             "%llu",
+                             db, key, b->exists, b->value.size, (unsigned long long)b->at_ms,
+                             a->exists, a->value.size, (unsigned long long)a->at_ms);
                 }
-            fail(world, "what came back is no state of the history from operation %zu to %zu", least,
-                 world->model.count);
+            fail(world, "what came back is no state of the history from operation %zu to %zu",
+                 least, world->model.count);
             break;
         }
         count--;
     }
-    tell(world, "the history goes on from operation %zu of %zu (at least %zu)", count, world->model.count, least);
+    tell(world, "the history goes on from operation %zu of %zu (at least %zu)", count,
+         world->model.count, least);
     if (!world->failed)
         model_truncate(&world->model, count);
     memory_free(state);
@@ -564,7 +579,8 @@ static size_t life_end(struct world *world, enum end end)
     size_t least = end == END_POWER_CUT ? world->synced : world->acknowledged;
     if (world->options.sync == LOG_SYNC_ALWAYS && least < world->acknowledged)
         fail(world, "acknowledged %zu, synced only %zu", world->acknowledged, world->synced);
-    if (end == END_CLEAN && !sim_files_halted(world->disk) && !sim_tier_is_crashed(world->tier_disk)) {
+    if (end == END_CLEAN && !sim_files_halted(world->disk) &&
+        !sim_tier_is_crashed(world->tier_disk)) {
         clients_stop(world);
         least = world->model.count;
         enum status status = store_close(world->store);
@@ -608,7 +624,8 @@ static void fault(struct world *world)
                                  crashed_in_ingest, world);
         break;
     case 2:
-        sim_tier_fail_next_ingest(world->tier_disk, random_once_in(random, 2) ? STATUS_DISK_FULL : STATUS_IO);
+        sim_tier_fail_next_ingest(world->tier_disk,
+                                  random_once_in(random, 2) ? STATUS_DISK_FULL : STATUS_IO);
         break;
     case 3:
         world->disk_full = true;
@@ -625,8 +642,8 @@ static void fault(struct world *world)
 
 static bool is_dead(const struct world *world)
 {
-    return world->failed || sim_files_halted(world->disk) || sim_tier_is_crashed(world->tier_disk) ||
-           store_failure(world->store) != STATUS_OK;
+    return world->failed || sim_files_halted(world->disk) ||
+           sim_tier_is_crashed(world->tier_disk) || store_failure(world->store) != STATUS_OK;
 }
 
 static void step(struct world *world)

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One node's store in a world of faults: the real log, table, apply, sealing and recovery over a simulated disk, a model of
- * the ordered tier, and storage threads that run when chance says so. Clients write, read, scan and flush; the process
- * crashes, loses power, meets a full disk and failing reads, and starts again; several lives a seed.
+ * One node's store in a world of faults: the real log, table, apply, sealing and recovery over a
+ * simulated disk, a model of the ordered tier, and storage threads that run when chance says so.
+ * Clients write, read, scan and flush; the process crashes, loses power, meets a full disk and
+ * failing reads, and starts again; several lives a seed.
  *
  * Checked, against whole states of a model:
- *   - each reply is what the model says (A3: nothing out of thin air; A9: nothing visible after its time, nothing gone before);
- *   - after a crash the store holds a prefix of the history with at least all that was acknowledged (A1, A11): after the death of
- *     the process what was written, after a power cut what was synced;
+ *   - each reply is what the model says (A3: nothing out of thin air; A9: nothing visible after its
+ * time, nothing gone before);
+ *   - after a crash the store holds a prefix of the history with at least all that was acknowledged
+ * (A1, A11): after the death of the process what was written, after a power cut what was synced;
  *   - operations on several keys are there whole or not at all;
  *   - scans return each key that is there throughout, DBSIZE counts what is there;
- *   - the tables, lists, counts and bytes in memory equal their recomputation, and the tier's facts what it holds.
+ *   - the tables, lists, counts and bytes in memory equal their recomputation, and the tier's facts
+ * what it holds.
  */
 #ifndef SIM_STORE_WORLD_H
 #define SIM_STORE_WORLD_H
@@ -18,7 +21,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Runs the world of that seed; false if a check failed, which has been said on stderr. With `trace` every step is told. */
+/* Runs the world of that seed; false if a check failed, which has been said on stderr. With `trace`
+ * every step is told. */
 bool store_world_run(uint64_t seed, bool trace);
 
 #endif

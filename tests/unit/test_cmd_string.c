@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
-#include "row/row.h"
 #include "doubles/talk.h"
+#include "row/row.h"
 
 #define NOT_INTEGER       "-ERR value is not an integer or out of range"
 #define SYNTAX            "-ERR syntax error"

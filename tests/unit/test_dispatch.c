@@ -7,8 +7,8 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
-#include "node/dispatch.h"
 #include "doubles/node_world.h"
+#include "node/dispatch.h"
 
 static struct world *begin(struct peer **out_peer)
 {

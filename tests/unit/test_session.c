@@ -7,8 +7,8 @@
 #include <cmocka.h>
 
 #include "command/command_syntax.h"
-#include "security/password.h"
 #include "doubles/node_world.h"
+#include "security/password.h"
 
 #define WRONG  "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
 #define NOAUTH "-NOAUTH Authentication required.\r\n"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "resp/request.h"
+#include "resp/request_parser.h"
 
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/check.h"
+#include "store/verify.h"
 
 #include "base/arena.h"
 #include "store/derive.h"
@@ -26,7 +26,8 @@ static void damaged(struct counting *counting, struct bytes name, const char *wh
     buffer_printf(counting->report, "%s\n", name.size > 32 ? "..." : "");
 }
 
-static enum tier_next count_row(void *context, struct bytes name, struct bytes row, struct buffer *seek_to)
+static enum tier_next count_row(void *context, struct bytes name, struct bytes row,
+                                struct buffer *seek_to)
 {
     struct counting *counting = context;
     struct row_key key;
@@ -46,22 +47,24 @@ static enum tier_next count_row(void *context, struct bytes name, struct bytes r
     return TIER_NEXT;
 }
 
-enum status check_count(struct tier *tier, struct facts *facts, struct buffer *report)
+enum status verify_count(struct tier *tier, struct facts *facts, struct buffer *report)
 {
     struct counting counting = {.facts = facts, .report = report};
     arena_init(&counting.arena);
     char past_slots = (char)(SLOT_COUNT >> 8);
-    enum status status = tier->ops->scan(tier, bytes_of("", 0), bytes_of(&past_slots, 1), true, count_row,
-                                         &counting);
+    enum status status = tier->ops->scan(tier, bytes_of("", 0), bytes_of(&past_slots, 1), true,
+                                         count_row, &counting);
     arena_deinit(&counting.arena);
     if (status != STATUS_OK)
         buffer_printf(report, "tier: reading ended early: %s\n", status_text(status));
     if (counting.damaged > REPORT_LINES_MAX)
-        buffer_printf(report, "tier: %llu damaged rows in all\n", (unsigned long long)counting.damaged);
+        buffer_printf(report, "tier: %llu damaged rows in all\n",
+                      (unsigned long long)counting.damaged);
     return status == STATUS_OK && counting.damaged > 0 ? STATUS_CORRUPT : status;
 }
 
-static uint64_t compare_facts(const struct facts *counted, const struct facts *stored, struct buffer *report)
+static uint64_t compare_facts(const struct facts *counted, const struct facts *stored,
+                              struct buffer *report)
 {
     uint64_t wrong = 0;
     for (unsigned db = 0; db < counted->databases; db++) {
@@ -71,10 +74,11 @@ static uint64_t compare_facts(const struct facts *counted, const struct facts *s
             if (a->keys == b->keys && a->expiring == b->expiring)
                 continue;
             if (wrong++ < REPORT_LINES_MAX)
-                buffer_printf(report,
-                              "tier: slot %u of database %u holds %u keys (%u expiring), its record says "
-                              "%u (%u)\n",
-                              slot, db, a->keys, a->expiring, b->keys, b->expiring);
+                buffer_printf(
+                    report,
+                    "tier: slot %u of database %u holds %u keys (%u expiring), its record says "
+                    "%u (%u)\n",
+                    slot, db, a->keys, a->expiring, b->keys, b->expiring);
         }
     }
     return wrong;
@@ -86,7 +90,7 @@ static enum status check_tier(struct tier *tier, struct buffer *report)
     facts_init(&counted, DATABASES_MAX);
     facts_init(&stored, DATABASES_MAX);
     enum status status = tier->ops->verify(tier, report);
-    enum status counting = check_count(tier, &counted, report);
+    enum status counting = verify_count(tier, &counted, report);
     enum status reading = facts_read(&stored, tier);
     if (reading != STATUS_OK)
         buffer_printf(report, "tier: the record of its counts: %s\n", status_text(reading));

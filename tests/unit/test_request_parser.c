@@ -11,7 +11,7 @@
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "resp/request.h"
+#include "resp/request_parser.h"
 
 static const struct request_limits open_limits = {1024 * 1024, 512 * 1024 * 1024, 64 * 1024, true};
 static const struct request_limits before_auth = {10, 16 * 1024, 64 * 1024, false};

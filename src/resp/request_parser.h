@@ -4,8 +4,8 @@
  * quoting. Resumable at every byte, linear in the bytes whatever the split points; arguments borrow
  * from the bytes given.
  */
-#ifndef RESP_REQUEST_H
-#define RESP_REQUEST_H
+#ifndef RESP_REQUEST_PARSER_H
+#define RESP_REQUEST_PARSER_H
 
 #include "base/arena.h"
 #include "base/bytes.h"
