@@ -53,6 +53,17 @@ MUST_CHECK enum status identity_release(struct files *files, struct identity *id
  */
 MUST_CHECK enum status identity_next_epoch(struct files *files, struct identity *identity);
 
+/* Whether the file is there and whole: STATUS_OK, STATUS_ABSENT, STATUS_CORRUPT, STATUS_VERSION,
+ * STATUS_IO. Changes nothing. */
+MUST_CHECK enum status identity_check(struct files *files);
+
+/*
+ * For what was saved of a damaged directory: writes the file anew, as that of a directory that has
+ * been `actor`. Who takes it becomes a new node, and knows that actor, and its earlier epochs, as
+ * former ones.
+ */
+MUST_CHECK enum status identity_restore(struct files *files, actor_t actor);
+
 void identity_deinit(struct identity *identity);
 
 #endif

@@ -370,21 +370,45 @@ static enum status salvage_segment(struct scan *scan, size_t index)
     return status == STATUS_ABSENT ? STATUS_OK : status;
 }
 
+static void report_missing(struct scan *scan, uint64_t from, uint64_t to)
+{
+    if (to > from)
+        buffer_printf(scan->text, "missing: positions %" PRIu64 " to %" PRIu64 " of the log\n",
+                      from, to);
+}
+
 enum status log_salvage(struct files *files, uint64_t sealed, const struct log_replay *replay,
                         struct log_recovery *out_recovery, struct buffer *out_report)
 {
     struct scan scan = {.files = files, .sealed = sealed, .replay = replay, .text = out_report};
     enum status status = scan_init(&scan);
     for (size_t i = scan.first; i < scan.count && status == STATUS_OK; i++) {
-        if (scan.starts[i] > scan.found.end)
-            buffer_printf(out_report, "missing: positions %" PRIu64 " to %" PRIu64 " of the log\n",
-                          scan.found.end, scan.starts[i]);
+        report_missing(&scan, scan.found.end, scan.starts[i]);
         status = salvage_segment(&scan, i);
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        report_missing(&scan, scan.found.end, scan.synced);
         *out_recovery = scan.found;
+    }
     scan_deinit(&scan);
     return status;
+}
+
+enum status log_last_actor(struct files *files, actor_t *out_actor)
+{
+    struct scan scan = {.files = files};
+    enum status status = scan_init(&scan);
+    bool found = false;
+    for (size_t i = scan.count; i > 0 && status == STATUS_OK && !found; i--) {
+        struct segment_reader reader;
+        status = segment_open(files, scan.starts[i - 1], &reader);
+        if (status != STATUS_OK)
+            break;
+        found = segment_read_header(&reader, out_actor) == STATUS_OK;
+        segment_close(&reader);
+    }
+    scan_deinit(&scan);
+    return status == STATUS_OK && !found ? STATUS_ABSENT : status;
 }
 
 enum status log_verify(struct files *files, uint64_t sealed, struct log_recovery *out_recovery,

@@ -32,13 +32,14 @@ struct replay {
     enum status status;
 };
 
-/* What was implied when the actor wrote: it and its later epochs were not yet history. */
+/* What was implied when the actor wrote: it and its later epochs were not yet history. Of nobody,
+ * nothing is. */
 static void set_actor(struct replay *replay, actor_t actor)
 {
     const struct vector *former = store_stable(replay->store);
     replay->actor = actor;
     replay->stable.count = 0;
-    for (uint32_t i = 0; i < former->count; i++)
+    for (uint32_t i = 0; i < former->count && actor != 0; i++)
         if (former->dots[i].actor >> 16 != actor >> 16 || former->dots[i].actor < actor)
             replay->stable.dots[replay->stable.count++] = former->dots[i];
 }
@@ -148,6 +149,34 @@ static void store_free(struct store *store)
     memory_free(store);
 }
 
+enum status store_was_here(struct files *files, bool *out_was_here)
+{
+    struct buffer names = {0};
+    enum status status = files->ops->list(files, &names);
+    struct bytes list = buffer_bytes(&names);
+    bool was_here = false;
+    for (size_t at = 0; status == STATUS_OK && at < list.size; at += strlen(list.data + at) + 1) {
+        struct bytes name = bytes_text(list.data + at);
+        was_here |= bytes_equal(name, BYTES("identity")) || bytes_starts_with(name, BYTES("log-"));
+    }
+    buffer_deinit(&names);
+    if (status == STATUS_OK)
+        *out_was_here = was_here;
+    return status;
+}
+
+/* Who has forgotten who it was could not tell what its rows imply: no new node may take them. */
+static enum status check_identity_is_there(struct files *files, struct buffer *out_error)
+{
+    bool was_here;
+    enum status status = store_was_here(files, &was_here);
+    if (status == STATUS_OK && was_here && identity_check(files) == STATUS_ABSENT) {
+        buffer_printf(out_error, "the file 'identity' is missing, though there is a log");
+        return STATUS_CORRUPT;
+    }
+    return status;
+}
+
 enum status store_open(const struct store_options *options, struct store **out,
                        struct store_recovery *out_recovery, struct buffer *out_error)
 {
@@ -160,8 +189,10 @@ enum status store_open(const struct store_options *options, struct store **out,
         buffer_printf(out_error, "the data directory: %s", status_text(status));
         return status;
     }
-    status = identity_take(options->files, mark, options->random48, &identity, &recovery.was_clean,
-                           out_error);
+    status = check_identity_is_there(options->files, out_error);
+    if (status == STATUS_OK)
+        status = identity_take(options->files, mark, options->random48, &identity,
+                               &recovery.was_clean, out_error);
     if (status != STATUS_OK)
         return status;
     struct store *store = memory_zeroed(sizeof(*store));
@@ -205,18 +236,38 @@ enum status store_close(struct store *store)
     return status;
 }
 
+/* Whose the newest event in the row is; 0 if that cannot be told. */
+static actor_t writer_of(struct store *store, struct bytes bytes)
+{
+    struct row row;
+    struct dot newest = {0};
+    if (row_decode(bytes, &store->scratch, &row) == STATUS_OK)
+        for (uint32_t i = 0; i < row.vector.count; i++)
+            if (dot_compare(row.vector.dots[i], newest) > 0)
+                newest = row.vector.dots[i];
+    arena_clear(&store->scratch);
+    return newest.actor;
+}
+
+/* `actor` is 0 where the segment does not tell: then the row does. */
 static enum status salvage_row(void *context, actor_t actor, struct bytes name, struct bytes row)
 {
     struct replay *replay = context;
-    struct log *log = replay->store->log;
-    enum status status = log_reserve(log, name.size + row.size, 1);
+    struct store *store = replay->store;
+    enum status status = log_reserve(store->log, name.size + row.size, 1);
     if (status != STATUS_OK)
         return status;
-    status = replay_row(replay, actor, name, row);
+    status = replay_row(replay, actor ? actor : writer_of(store, row), name, row);
     if (status == STATUS_CORRUPT || status == STATUS_INVALID) /* no row: not worth the rest */
         return STATUS_OK;
-    log_append(log, name, row);
-    return status == STATUS_OK ? store_turn_end(replay->store, 0) : status;
+    if (status != STATUS_OK)
+        return status;
+    log_append(store->log, name, row);
+    status = store_turn_end(store, store->tick_ms);
+    store->options.workers->ops->poll(store->options.workers); /* a seal may have ended */
+    if (!store_has_room(store))
+        store->options.workers->ops->drain(store->options.workers);
+    return status;
 }
 
 enum status store_salvage(struct store *store, struct files *damaged, struct buffer *out_report)
@@ -228,6 +279,10 @@ enum status store_salvage(struct store *store, struct files *damaged, struct buf
     enum status status =
         log_salvage(damaged, store->current.log_begin, &calls, &recovery, out_report);
     memory_free(replay.stable.dots);
+    if (status == STATUS_OK)
+        buffer_printf(out_report, "log: %llu records saved; damaged: %llu bytes\n",
+                      (unsigned long long)recovery.records,
+                      (unsigned long long)recovery.lost_bytes);
     return status == STATUS_OK ? store_seal_now(store) : status;
 }
 
