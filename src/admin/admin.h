@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The node as operators see it: what INFO, CONFIG, COMMAND and SHUTDOWN work on. Filled in by node/. */
+/*
+ * The node as operators see it: what INFO, CONFIG, COMMAND and SHUTDOWN work on. Filled in by
+ * node/.
+ */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
@@ -17,13 +20,18 @@ struct admin {
     struct sessions *sessions;
     const struct command_set *commands;
     int64_t process_id;
-    char run_id[41];                 /* 40 hex digits */
+    char run_id[41]; /* 40 hex digits */
     const char *executable;
-    uint64_t memory_total;           /* of the machine or the control group, bytes; 0: unknown */
-    uint64_t memory_limit;           /* what maxmemory comes to, bytes; 0: unknown */
-    /* What a change of the setting means: told after config->... has changed. NULL: nothing to do. */
+    uint64_t memory_total; /* of the machine or the control group, bytes; 0: unknown */
+    uint64_t memory_limit; /* what maxmemory comes to, bytes; 0: unknown */
+    /*
+     * What a change of the setting means: told after config->... has changed. NULL: nothing to do.
+     */
     void (*config_changed)(void *context, const char *name);
-    /* Asks for a stop: the process ends after this turn. `save` seals first; `now`: does not wait for clients. */
+    /*
+     * Asks for a stop: the process ends after this turn. `save` seals first; `now`: does not wait
+     * for clients.
+     */
     void (*shutdown)(void *context, bool save, bool now);
     /* CPU time of the process, for INFO: microseconds. */
     void (*cpu_time)(void *context, uint64_t *out_system_us, uint64_t *out_user_us);

@@ -113,7 +113,10 @@ static void reply_info(struct reply *reply, const struct command *parent,
     reply_set(reply, command->first_key > 0 ? 1 : 0);
     if (command->first_key > 0)
         reply_key_specification(reply, command);
-    reply_set(reply, subcommands);
+    if (subcommands == 0)
+        reply_set(reply, 0); /* an array where there are some, in Redis */
+    else
+        reply_array(reply, subcommands);
     for (size_t i = 0; i < subcommands; i++)
         reply_info(reply, command, &command->subcommands[i]);
 }
@@ -422,28 +425,32 @@ static enum status command_help_text(struct request *request)
 #define ALL      "O(N) where N is the total number of Redis commands"
 #define WORDS    "O(N) where N is the number of arguments to the command"
 
-#define SUBCOMMAND(word, function, words, from, order, text, notation)                             \
+#define IN_ANY_ORDER "nondeterministic_output_order"
+
+#define SUBCOMMAND(word, function, words, from, order, hints, text, notation)                      \
     {                                                                                              \
         .name = (word), .handler = (function), .arity = (words), .flags = ANY_TIME,                \
         .categories = CAT_CONNECTION, .since = (from), .group = "server", .complexity = (order),   \
-        .summary = (text), .syntax = (notation)                                                    \
+        .tips = (hints), .summary = (text), .syntax = (notation)                                   \
     }
 
 static const struct command command_subcommands[] = {
-    SUBCOMMAND("count", command_count_all, 2, "2.8.13", "O(1)", "Returns a count of commands.", ""),
-    SUBCOMMAND("docs", command_docs, -2, "7.0.0", LOOK_UP,
+    SUBCOMMAND("count", command_count_all, 2, "2.8.13", "O(1)", NULL,
+               "Returns a count of commands.", ""),
+    SUBCOMMAND("docs", command_docs, -2, "7.0.0", LOOK_UP, IN_ANY_ORDER,
                "Returns documentary information about one, multiple or all commands.",
                "[command-name...]"),
-    SUBCOMMAND("getkeys", command_getkeys, -3, "2.8.13", WORDS,
+    SUBCOMMAND("getkeys", command_getkeys, -3, "2.8.13", WORDS, NULL,
                "Extracts the key names from an arbitrary command.", "command [arg...]"),
-    SUBCOMMAND("getkeysandflags", command_getkeysandflags, -3, "7.0.0", WORDS,
+    SUBCOMMAND("getkeysandflags", command_getkeysandflags, -3, "7.0.0", WORDS, NULL,
                "Extracts the key names and access flags for an arbitrary command.",
                "command [arg...]"),
-    SUBCOMMAND("help", command_help_text, 2, "5.0.0", "O(1)",
+    SUBCOMMAND("help", command_help_text, 2, "5.0.0", "O(1)", NULL,
                "Returns helpful text about the different subcommands.", ""),
-    SUBCOMMAND("info", command_info, -2, "2.8.13", LOOK_UP,
+    SUBCOMMAND("info", command_info, -2, "2.8.13", LOOK_UP, IN_ANY_ORDER,
                "Returns information about one, multiple or all commands.", "[command-name...]"),
-    SUBCOMMAND("list", command_list, -2, "7.0.0", ALL, "Returns a list of command names.",
+    SUBCOMMAND("list", command_list, -2, "7.0.0", ALL, IN_ANY_ORDER,
+               "Returns a list of command names.",
                "[FILTERBY (MODULE module-name|ACLCAT category|PATTERN pattern:pattern)]"),
     {.name = NULL},
 };
@@ -459,7 +466,7 @@ const struct command command_commands[] = {
      .complexity = ALL,
      .summary = "Returns detailed information about all commands.",
      .syntax = "",
-     .tips = "nondeterministic_output_order",
+     .tips = IN_ANY_ORDER,
      .subcommands = command_subcommands},
     {.name = NULL},
 };

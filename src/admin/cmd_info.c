@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * INFO: sections of "field:value" lines, named as Redis names them, so that what reads Redis's reads
- * ours. A field is there when this server has what it speaks of, or truly has none of it (forks: 0).
+ * INFO: sections of "field:value" lines, named as Redis names them, so that what reads Redis's
+ * reads ours. A field is there when this server has what it speaks of, or truly has none of it.
  */
 #include <inttypes.h>
 

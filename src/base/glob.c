@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All but the star match exactly one byte, so going back to the newest star is enough: an earlier
- * one can gain nothing by taking more. That needs no recursion and at most pattern times text steps.
+ * All but the star match exactly one byte, so going back to the newest star is enough: an older one
+ * can gain nothing by taking more. That needs no recursion and at most pattern times text steps.
  */
 #include "base/glob.h"
 

@@ -13,8 +13,11 @@
 
 #include "base/bytes.h"
 
-/* What a match may cost beyond one pass over pattern and text, in bytes looked at: a pattern of many
- * stars can ask for more, and then counts as not matching. Far above what any sensible one needs. */
+/*
+ * What a match may cost beyond one pass over pattern and text, in bytes looked at: a pattern of
+ * many stars can ask for more, and then counts as not matching. Far above what any sensible one
+ * needs.
+ */
 enum { GLOB_EXTRA_STEPS_MAX = 1 << 20 };
 
 /* Whether all of `text` matches. With nocase ASCII letters match without case. */

@@ -29,7 +29,7 @@ struct time_unit {
     bool absolute; /* Unix time; else from now on */
 };
 
-/* A time that may be past, as Unix milliseconds: EXPIRE's. Negative at the least. */
+/* A time as EXPIRE has it, in Unix milliseconds: it may be past, or even negative. */
 MUST_CHECK enum status argument_time(struct request *request, struct bytes text,
                                      struct time_unit unit, int64_t *out_ms);
 

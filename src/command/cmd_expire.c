@@ -172,7 +172,7 @@ const struct command expire_commands[] = {
         .first_key = 1, .last_key = 1, .key_step = 1, .key_flags = KEY_RW | KEY_UPDATE,
         .since = "1.0.0", .group = "generic", .complexity = "O(1)",
         .summary = "Sets the expiration time of a key in seconds.",
-        .syntax = "key:key seconds:integer [NX|XX|GT|LT]",
+        .syntax = "key:key seconds:integer [condition: NX|XX|GT|LT]",
     },
     {
         .name = "pexpire", .handler = cmd_pexpire, .arity = -3,
@@ -180,7 +180,7 @@ const struct command expire_commands[] = {
         .first_key = 1, .last_key = 1, .key_step = 1, .key_flags = KEY_RW | KEY_UPDATE,
         .since = "2.6.0", .group = "generic", .complexity = "O(1)",
         .summary = "Sets the expiration time of a key in milliseconds.",
-        .syntax = "key:key milliseconds:integer [NX|XX|GT|LT]",
+        .syntax = "key:key milliseconds:integer [condition: NX|XX|GT|LT]",
     },
     {
         .name = "expireat", .handler = cmd_expireat, .arity = -3,
@@ -188,7 +188,7 @@ const struct command expire_commands[] = {
         .first_key = 1, .last_key = 1, .key_step = 1, .key_flags = KEY_RW | KEY_UPDATE,
         .since = "1.2.0", .group = "generic", .complexity = "O(1)",
         .summary = "Sets the expiration time of a key to a Unix timestamp.",
-        .syntax = "key:key unix-time-seconds:unix-time [NX|XX|GT|LT]",
+        .syntax = "key:key unix-time-seconds:unix-time [condition: NX|XX|GT|LT]",
     },
     {
         .name = "pexpireat", .handler = cmd_pexpireat, .arity = -3,
@@ -196,7 +196,7 @@ const struct command expire_commands[] = {
         .first_key = 1, .last_key = 1, .key_step = 1, .key_flags = KEY_RW | KEY_UPDATE,
         .since = "2.6.0", .group = "generic", .complexity = "O(1)",
         .summary = "Sets the expiration time of a key to a Unix milliseconds timestamp.",
-        .syntax = "key:key unix-time-milliseconds:unix-time [NX|XX|GT|LT]",
+        .syntax = "key:key unix-time-milliseconds:unix-time [condition: NX|XX|GT|LT]",
     },
     {
         .name = "ttl", .handler = cmd_ttl, .arity = 2,
@@ -205,6 +205,7 @@ const struct command expire_commands[] = {
         .since = "1.0.0", .group = "generic", .complexity = "O(1)",
         .summary = "Returns the expiration time in seconds of a key.",
         .syntax = "key:key",
+        .tips = "nondeterministic_output",
     },
     {
         .name = "pttl", .handler = cmd_pttl, .arity = 2,
@@ -213,6 +214,7 @@ const struct command expire_commands[] = {
         .since = "2.6.0", .group = "generic", .complexity = "O(1)",
         .summary = "Returns the expiration time in milliseconds of a key.",
         .syntax = "key:key",
+        .tips = "nondeterministic_output",
     },
     {
         .name = "expiretime", .handler = cmd_expiretime, .arity = 2,

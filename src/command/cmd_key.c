@@ -64,6 +64,7 @@ const struct command key_commands[] = {
                       "write, whatever its type and size.",
         .summary = "Deletes one or more keys.",
         .syntax = "key:key...",
+        .tips = "request_policy:multi_shard response_policy:agg_sum",
     },
     {
         .name = "unlink", .handler = cmd_del, .arity = -2,
@@ -74,6 +75,7 @@ const struct command key_commands[] = {
                       "in the background.",
         .summary = "Asynchronously deletes one or more keys.",
         .syntax = "key:key...",
+        .tips = "request_policy:multi_shard response_policy:agg_sum",
     },
     {
         .name = "exists", .handler = cmd_exists, .arity = -2,
@@ -83,6 +85,7 @@ const struct command key_commands[] = {
         .complexity = "O(N) where N is the number of keys to check.",
         .summary = "Determines whether one or more keys exist.",
         .syntax = "key:key...",
+        .tips = "request_policy:multi_shard response_policy:agg_sum",
     },
     {
         .name = "touch", .handler = cmd_exists, .arity = -2,
@@ -93,6 +96,7 @@ const struct command key_commands[] = {
         .summary = "Returns the number of existing keys out of those specified after updating the "
                    "time they were last accessed.",
         .syntax = "key:key...",
+        .tips = "request_policy:multi_shard response_policy:agg_sum",
     },
     {
         .name = "type", .handler = cmd_type, .arity = 2,

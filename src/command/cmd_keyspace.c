@@ -250,6 +250,7 @@ const struct command keyspace_commands[] = {
                       "elements inside the collection.",
         .summary = "Iterates over the key names in the database.",
         .syntax = "cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [TYPE type]",
+        .tips = "nondeterministic_output request_policy:special response_policy:special",
     },
     {
         .name = "keys", .handler = cmd_keys, .arity = 2,
@@ -260,6 +261,7 @@ const struct command keyspace_commands[] = {
                       "length.",
         .summary = "Returns all key names that match a pattern.",
         .syntax = "pattern:pattern",
+        .tips = "request_policy:all_shards nondeterministic_output_order",
     },
     {
         .name = "dbsize", .handler = cmd_dbsize, .arity = 1,
@@ -268,6 +270,7 @@ const struct command keyspace_commands[] = {
         .complexity = "O(1)",
         .summary = "Returns the number of keys in the database.",
         .syntax = "",
+        .tips = "request_policy:all_shards response_policy:agg_sum",
     },
     {
         .name = "flushdb", .handler = cmd_flushdb, .arity = -1,
@@ -275,7 +278,8 @@ const struct command keyspace_commands[] = {
         .since = "1.0.0", .group = "server",
         .complexity = "O(1). The disk space is reclaimed in the background.",
         .summary = "Remove all keys from the current database.",
-        .syntax = "[ASYNC|SYNC]",
+        .syntax = "[flush-type: ASYNC|SYNC]",
+        .tips = "request_policy:all_shards response_policy:all_succeeded",
     },
     {
         .name = "flushall", .handler = cmd_flushall, .arity = -1,
@@ -283,7 +287,8 @@ const struct command keyspace_commands[] = {
         .since = "1.0.0", .group = "server",
         .complexity = "O(1). The disk space is reclaimed in the background.",
         .summary = "Removes all keys from all databases.",
-        .syntax = "[ASYNC|SYNC]",
+        .syntax = "[flush-type: ASYNC|SYNC]",
+        .tips = "request_policy:all_shards response_policy:all_succeeded",
     },
     {0},
 };

@@ -5,16 +5,6 @@
 #include "row/row.h"
 #include "type/string.h"
 
-/* What Redis says where a string would become longer than STRING_SIZE_MAX. */
-static enum status in_words(struct request *request, enum status status)
-{
-    if (status != STATUS_TOO_BIG)
-        return status;
-    reply_error(request->reply,
-                BYTES("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));
-    return STATUS_REPLIED;
-}
-
 /* ---- SET and GETEX: their options ----------------------------------------------------------- */
 
 struct options {
@@ -332,7 +322,7 @@ static enum status cmd_append(struct request *request)
         status = string_append(&head, request->argv[2], &length);
     if (status == STATUS_OK)
         reply_integer(request->reply, (int64_t)length);
-    return in_words(request, status);
+    return status;
 }
 
 static enum status cmd_setrange(struct request *request)
@@ -355,7 +345,7 @@ static enum status cmd_setrange(struct request *request)
         status = string_overwrite(&head, (uint64_t)offset, value, &length);
     if (status == STATUS_OK)
         reply_integer(request->reply, (int64_t)length);
-    return in_words(request, status);
+    return status;
 }
 
 /*
@@ -460,7 +450,7 @@ const struct command string_commands[] = {
         .complexity = "O(1)",
         .summary = "Sets the string value of a key, ignoring its type. The key is created if it "
                    "doesn't exist.",
-        .syntax = "key:key value [NX|XX] [GET] ["
+        .syntax = "key:key value [condition: NX|XX] [GET] [expiration: "
                   "EX seconds:integer|PX milliseconds:integer|EXAT unix-time-seconds:unix-time|"
                   "PXAT unix-time-milliseconds:unix-time|KEEPTTL]",
     },
@@ -527,7 +517,7 @@ const struct command string_commands[] = {
         .since = "6.2.0", .group = "string",
         .complexity = "O(1)",
         .summary = "Returns the string value of a key after setting its expiration time.",
-        .syntax = "key:key ["
+        .syntax = "key:key [expiration: "
                   "EX seconds:integer|PX milliseconds:integer|EXAT unix-time-seconds:unix-time|"
                   "PXAT unix-time-milliseconds:unix-time|PERSIST]",
     },
@@ -539,6 +529,7 @@ const struct command string_commands[] = {
         .complexity = "O(N) where N is the number of keys to retrieve.",
         .summary = "Atomically returns the string values of one or more keys.",
         .syntax = "key:key...",
+        .tips = "request_policy:multi_shard",
     },
     {
         .name = "mset", .handler = cmd_mset, .arity = -3,
@@ -547,7 +538,8 @@ const struct command string_commands[] = {
         .since = "1.0.1", .group = "string",
         .complexity = "O(N) where N is the number of keys to set.",
         .summary = "Atomically creates or modifies the string values of one or more keys.",
-        .syntax = "(key:key value)...",
+        .syntax = "(data: key:key value)...",
+        .tips = "request_policy:multi_shard response_policy:all_succeeded",
     },
     {
         .name = "msetnx", .handler = cmd_msetnx, .arity = -3,
@@ -557,7 +549,8 @@ const struct command string_commands[] = {
         .complexity = "O(N) where N is the number of keys to set.",
         .summary = "Atomically modifies the string values of one or more keys only when all keys "
                    "don't exist.",
-        .syntax = "(key:key value)...",
+        .syntax = "(data: key:key value)...",
+        .tips = "request_policy:multi_shard response_policy:agg_min",
     },
     {
         .name = "strlen", .handler = cmd_strlen, .arity = 2,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a command is: one entry of a table says everything about it. A new command is one function and one entry in the
- * table of its file; commands.c lists the tables. COMMAND, COMMAND DOCS, ACL, routing, docs/commands.md: all read it.
+ * What a command is: one entry of a table says everything about it. A new command is one function
+ * and one entry in the table of its file; commands.c lists the tables. COMMAND, COMMAND DOCS, ACL,
+ * routing, docs/commands.md: all read it.
  */
 #ifndef COMMAND_COMMAND_H
 #define COMMAND_COMMAND_H
@@ -37,8 +38,10 @@ enum command_flag {
     CMD_ALLOW_BUSY = 1 << 18,
 };
 
-/* ACL categories. Derived as in Redis, so not to be given: read, write (from the flags of commands with keys), fast or slow,
- * admin and dangerous (from CMD_ADMIN), pubsub, blocking. */
+/*
+ * ACL categories. Derived as in Redis, so not to be given: read, write (from the flags of commands
+ * with keys), fast or slow, admin and dangerous (from CMD_ADMIN), pubsub, blocking.
+ */
 enum command_category {
     CAT_KEYSPACE = 1 << 0,
     CAT_READ = 1 << 1,
@@ -77,27 +80,27 @@ enum key_flag {
 };
 
 struct command {
-    const char *name;           /* lower case; of a subcommand only its own word. NULL ends a table */
-    enum status (*handler)(struct request *request); /* NULL: has subcommands only */
-    int16_t arity;              /* with the name; negative: at least so many. Of a subcommand both words count */
-    uint32_t flags;             /* enum command_flag */
-    uint32_t categories;        /* enum command_category */
-    int8_t first_key;           /* position of the first key, 0 for none */
-    int8_t last_key;            /* negative: from the end */
+    const char *name; /* lower case, of a subcommand its own word; NULL ends a table */
+    enum status (*handler)(struct request *request); /* NULL: it has subcommands only */
+    int16_t arity;  /* with the name; negative: at least so many; of a subcommand with both words */
+    uint32_t flags; /* enum command_flag */
+    uint32_t categories; /* enum command_category */
+    int8_t first_key;    /* position of the first key, 0 for none */
+    int8_t last_key;     /* negative: from the end */
     int8_t key_step;
-    uint16_t key_flags;         /* enum key_flag */
-    const char *since;          /* Redis version */
-    const char *group;          /* "string", "generic", "connection", "server", ... */
+    uint16_t key_flags; /* enum key_flag */
+    const char *since;  /* Redis version */
+    const char *group;  /* "string", "generic", "connection", "server", ... */
     const char *complexity;
     const char *summary;
     /*
-     * The arguments, in the notation of the Redis documentation, from which COMMAND DOCS derives its tree:
-     * UPPER is a token, lower[:type] a value named so, [optional], (one|of), "..." repeats the one before. Types: key,
-     * string (default), integer, double, unix-time, pattern. "key:key value [NX|XX] [EX seconds:integer|KEEPTTL]".
-     * All of it: command_syntax.h.
+     * The arguments, in the notation of the Redis documentation, from which COMMAND DOCS derives
+     * its tree: UPPER is a token, lower[:type] a value named so, [optional], (one|of), "..."
+     * repeats the one before. Types: key, string (default), integer, double, unix-time, pattern.
+     * "key:key value [NX|XX] [EX seconds:integer|KEEPTTL]". All of it: command_syntax.h.
      */
     const char *syntax;
-    const char *tips;           /* Redis's command tips, blank-separated; NULL: none */
+    const char *tips;                  /* Redis's command tips, blank-separated; NULL: none */
     const struct command *subcommands; /* a table, or NULL */
 };
 
@@ -108,12 +111,13 @@ struct command_set *command_set_new(const struct command *const *tables);
 void command_set_free(struct command_set *set);
 
 /*
- * By name without case, NULL if there is none. With subcommands: the subcommand's entry, *out_parent the command's; for an
- * unknown subcommand NULL with *out_parent set. `subcommand` is the second word; its data is NULL if there is none: then the
- * command itself is found, and *out_parent is NULL. It may have no handler, but then its arity demands the second word.
+ * By name without case, NULL if there is none. With subcommands: the subcommand's entry,
+ * *out_parent the command's; for an unknown subcommand NULL with *out_parent set. `subcommand` is
+ * the second word; its data is NULL if there is none: then the command itself is found, and
+ * *out_parent is NULL. It may have no handler, but then its arity demands the second word.
  */
-const struct command *command_find(const struct command_set *set, struct bytes name, struct bytes subcommand,
-                                   const struct command **out_parent);
+const struct command *command_find(const struct command_set *set, struct bytes name,
+                                   struct bytes subcommand, const struct command **out_parent);
 
 /* For going through all: index 0.. until NULL, in the order of the tables. */
 const struct command *command_at(const struct command_set *set, unsigned index);
@@ -129,7 +133,11 @@ const char *command_key_flag_name(unsigned bit);
 
 enum { COMMAND_NAME_MAX = 32 }; /* bytes of one word of a name */
 
-/* "set", or "client|id" with its parent given: into out, NUL-terminated; it is cut off if there is no room. */
-void command_full_name(const struct command *parent, const struct command *command, char *out, size_t out_size);
+/*
+ * "set", or "client|id" with its parent given: into out, NUL-terminated; it is cut off if there is
+ * no room.
+ */
+void command_full_name(const struct command *parent, const struct command *command, char *out,
+                       size_t out_size);
 
 #endif

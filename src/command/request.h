@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One command on its way: what a handler gets. A handler validates its arguments, works on request->txn, writes exactly one
- * reply to request->reply and returns STATUS_OK; or it returns a status and what it wrote is dropped:
+ * One command on its way: what a handler gets. A handler validates its arguments, works on
+ * request->txn, writes exactly one reply to request->reply and returns STATUS_OK; or it returns a
+ * status and what it wrote is dropped:
  *   STATUS_COLD      passed on from the store: it will run again
- *   STATUS_YIELD     it has worked long enough; `progress` holds how far it got; it will run again in a later turn
- *   any error        replied in Redis's words (command_error_text), or with reply_error and STATUS_REPLIED where they differ
- * Writes happen by staging rows; they are committed after the handler returned STATUS_OK, and only then is the reply kept.
- * A handler has no other effects, so it may run many times; those that change the session or the server (CONFIG SET, CLIENT
- * KILL) do so on a run that cannot be cold.
+ *   STATUS_YIELD     it has worked long enough; `progress` holds how far it got; it will run again
+ *                    in a later turn
+ *   any error        replied in Redis's words (command_error_text), or with reply_error and
+ *                    STATUS_REPLIED where they differ
+ * Writes happen by staging rows; they are committed after the handler returned STATUS_OK, and only
+ * then is the reply kept. A handler has no other effects, so it may run many times; those that
+ * change the session or the server (CONFIG SET, CLIENT KILL) do so on a run that cannot be cold.
  */
 #ifndef COMMAND_REQUEST_H
 #define COMMAND_REQUEST_H
@@ -28,31 +31,34 @@ struct admin;
 struct progress {
     uint64_t position;
     uint64_t count;
-    struct buffer done;  /* replies gathered so far */
+    struct buffer done; /* replies gathered so far */
 };
 
 struct request {
     const struct command *command;
-    const struct command *parent;   /* of a subcommand, else NULL */
-    struct bytes *argv;             /* argv[0] is the command's name */
+    const struct command *parent; /* of a subcommand, else NULL */
+    struct bytes *argv;           /* argv[0] is the command's name */
     uint32_t argc;
     uint8_t db;
     unsigned databases;
     struct reply *reply;
     struct txn *txn;
-    struct arena *arena;            /* freed after the reply */
-    uint64_t now_ms;                /* wall time: one value for the whole command */
+    struct arena *arena; /* freed after the reply */
+    uint64_t now_ms;     /* wall time: one value for the whole command */
     struct progress *progress;
     struct random *random;
     const struct command_set *commands;
-    struct session *session;        /* who asks: for the handlers in session/ */
-    struct admin *admin;            /* the node as operators see it: for the handlers in admin/ */
+    struct session *session; /* who asks: for the handlers in session/ */
+    struct admin *admin;     /* the node as operators see it: for the handlers in admin/ */
 };
 
 /* Redis's words for a status that is an error: "ERR syntax error". */
 struct bytes command_error_text(enum status status);
 
-/* HELP of a command with subcommands: its title, `lines` up to NULL, and HELP itself, as Redis shows them. */
+/*
+ * HELP of a command with subcommands: its title, `lines` up to NULL, and HELP itself, as Redis
+ * shows them.
+ */
 enum status command_help(struct request *request, const char *const *lines);
 
 #endif

@@ -12,7 +12,7 @@ void config_init(struct config *config)
     struct buffer error = {0};
     const struct option *option;
     memset(config, 0, sizeof *config);
-    for (unsigned i = 0; (option = option_at(i)) != NULL; i++)
+    for (unsigned i = 0; (option = options_at(i)) != NULL; i++)
         check(option_set(option, config, bytes_text(option->fallback), &error) == STATUS_OK);
     buffer_deinit(&error);
 }
@@ -33,7 +33,7 @@ void config_deinit(struct config *config)
 enum status config_set(struct config *config, struct bytes name, struct bytes value,
                        struct buffer *out_error)
 {
-    const struct option *option = option_find(name);
+    const struct option *option = options_find(name);
     if (option == NULL)
         return STATUS_ABSENT;
     if (option->flags & OPTION_IMMUTABLE) {
@@ -45,13 +45,13 @@ enum status config_set(struct config *config, struct bytes name, struct bytes va
 
 const char *config_name(unsigned index)
 {
-    const struct option *option = option_at(index);
+    const struct option *option = options_at(index);
     return option != NULL ? option->name : NULL;
 }
 
 void config_value(const struct config *config, unsigned index, struct buffer *out)
 {
-    const struct option *option = option_at(index);
+    const struct option *option = options_at(index);
     check(option != NULL);
     option_value(option, config, out);
 }
@@ -67,7 +67,7 @@ static bool is_option(const char *argument)
 static enum status set_argument(struct config *config, const char *name, int count,
                                 char *const *values, struct buffer *out_error)
 {
-    const struct option *option = option_find(bytes_text(name + 2));
+    const struct option *option = options_find(bytes_text(name + 2));
     struct buffer value = {0}, reason = {0};
     if (option == NULL) {
         buffer_printf(out_error, "%s: unknown option", name);
@@ -139,6 +139,21 @@ static void print_text(const char *text, struct buffer *out)
     }
 }
 
+/* "no, everysec, always. ", as a paragraph of a comment. */
+static void print_words(const struct option_word *word, struct buffer *out)
+{
+    size_t column = 0;
+    for (; word->name != NULL; word++) {
+        column += strlen(word->name) + 2;
+        if (column > RULE_WIDTH) {
+            buffer_truncate(out, buffer_size(out) - 1);
+            buffer_printf(out, "\n# ");
+            column = strlen(word->name) + 2;
+        }
+        buffer_printf(out, "%s%s", word->name, word[1].name != NULL ? ", " : ". ");
+    }
+}
+
 /* What may stand there: "# Seconds, 0 to 2147483647. Fixed at start." */
 static void print_bounds(const struct option *option, struct buffer *out)
 {
@@ -146,16 +161,15 @@ static void print_bounds(const struct option *option, struct buffer *out)
     if (option->unit != NULL)
         buffer_printf(out, "%c%s, ", toupper((unsigned char)option->unit[0]), option->unit + 1);
     if (option->type == OPTION_ENUM) {
-        for (const struct option_word *word = option->words; word->name != NULL; word++)
-            buffer_printf(out, "%s%s", word == option->words ? "" : ", ", word->name);
-        buffer_printf(out, ". ");
+        print_words(option->words, out);
     } else if (option->type == OPTION_BOOL) {
         buffer_printf(out, "yes, no. ");
     } else if (option->type == OPTION_INTEGER || option->type == OPTION_SIZE) {
+        option_print_number(option, option->min, out);
+        buffer_printf(out, option->max < INT64_MAX ? " to " : " or more");
         if (option->max < INT64_MAX)
-            buffer_printf(out, "%lld to %lld. ", (long long)option->min, (long long)option->max);
-        else
-            buffer_printf(out, "%lld or more. ", (long long)option->min);
+            option_print_number(option, option->max, out);
+        buffer_printf(out, ". ");
     }
     buffer_printf(out, option->flags & OPTION_IMMUTABLE ? "Fixed at start.\n"
                                                         : "CONFIG SET can change it.\n");
@@ -182,7 +196,7 @@ void config_print_reference(struct buffer *out)
              "# If an option stands here twice, the last one counts; those of the command line\n"
              "# count over the file. CONFIG REWRITE writes changed values into the file. Those\n"
              "# of the last group are taken, kept and given back, and change nothing.\n\n");
-    for (unsigned i = 0; (option = option_at(i)) != NULL; i++) {
+    for (unsigned i = 0; (option = options_at(i)) != NULL; i++) {
         if (strcmp(group, option->group) != 0)
             print_rule(group = option->group, out);
         print_text(option->text, out);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The settings of a node. The table in config/options.c says all about each: name as in redis.conf where Redis has one, type,
- * default, bounds, unit, text, whether it may change at run time. From it come the parser of the file and the command
- * line, CONFIG GET/SET/REWRITE, conf/shoal.conf and --help.
+ * The settings of a node. The table in config/options.c says all about each: name as in redis.conf
+ * where Redis has one, type, default, bounds, unit, text, whether it may change at run time. From
+ * it come the parser of the file and the command line, CONFIG GET/SET/REWRITE, conf/shoal.conf and
+ * --help.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -22,7 +23,7 @@ enum {
 
 struct config {
     /* Network */
-    char *bind;                     /* addresses, blank-separated */
+    char *bind; /* addresses, blank-separated */
     int64_t port;
     int64_t tcp_backlog;
     int64_t tcp_keepalive_s;
@@ -31,49 +32,60 @@ struct config {
     int64_t proto_max_bulk_len;
     bool protected_mode;
     /* Access */
-    char *requirepass;              /* empty: none. Secret */
+    char *requirepass; /* empty: none. Secret */
     /* Data */
     char *dir;
     int64_t databases;
-    int64_t appendfsync;            /* enum log_sync's order: no, everysec, always */
-    int64_t maxmemory;              /* 0: three fifths of what the machine or the control group has */
-    int64_t maxmemory_policy;       /* enum eviction_policy's order */
+    int64_t appendfsync;      /* enum log_sync's order: no, everysec, always */
+    int64_t maxmemory;        /* 0: three fifths of what the machine has */
+    int64_t maxmemory_policy; /* enum eviction_policy's order */
     int64_t seal_bytes;
     int64_t block_cache_bytes;
     /* The process */
     bool daemonize;
     char *pidfile;
     char *logfile;
-    int64_t loglevel;               /* debug, verbose, notice, warning */
-    int64_t log_format;             /* text, json */
+    int64_t loglevel;   /* debug, verbose, notice, warning */
+    int64_t log_format; /* text, json */
     int64_t shutdown_timeout_s;
     char *kept[CONFIG_OPTIONS_MAX]; /* values of options that mean nothing here, by index */
     char *file;                     /* the configuration file, absolute; NULL: none */
 };
 
-void config_init(struct config *config);   /* the defaults */
+void config_init(struct config *config); /* the defaults */
 void config_deinit(struct config *config);
 
 /*
- * Reads a configuration file in redis.conf's syntax, which becomes config->file. On a bad line: "FILE:LINE: reason" in
- * out_error, STATUS_INVALID; what stood before that line is set. STATUS_IO if it cannot be read.
+ * Reads a configuration file in redis.conf's syntax, which becomes config->file. On a bad line:
+ * "FILE:LINE: reason" in out_error, STATUS_INVALID; what stood before that line is set. STATUS_IO
+ * if it cannot be read.
  */
-MUST_CHECK enum status config_load(struct config *config, const char *path, struct buffer *out_error);
+MUST_CHECK enum status config_load(struct config *config, const char *path,
+                                   struct buffer *out_error);
 
-/* The command line after the program's name: [FILE] [--option value ...], as redis-server takes it. Errors as above. */
-MUST_CHECK enum status config_arguments(struct config *config, int argc, char *const *argv, struct buffer *out_error);
+/*
+ * The command line after the program's name: [FILE] [--option value ...], as redis-server takes it.
+ * Errors as above.
+ */
+MUST_CHECK enum status config_arguments(struct config *config, int argc, char *const *argv,
+                                        struct buffer *out_error);
 
-/* One setting by name, at run time (CONFIG SET). STATUS_ABSENT: no such setting; STATUS_INVALID with Redis's reason in
- * out_error (also for settings that cannot change at run time). */
-MUST_CHECK enum status config_set(struct config *config, struct bytes name, struct bytes value, struct buffer *out_error);
+/*
+ * One setting by name, at run time (CONFIG SET). STATUS_ABSENT: no such setting; STATUS_INVALID
+ * with Redis's reason in out_error (also for settings that cannot change at run time).
+ */
+MUST_CHECK enum status config_set(struct config *config, struct bytes name, struct bytes value,
+                                  struct buffer *out_error);
 
 /* Settings in the table's order, by index; NULL past the last. */
 const char *config_name(unsigned index);
 /* The value as CONFIG GET shows it. Secrets are given too: whoever may ask is decided elsewhere. */
 void config_value(const struct config *config, unsigned index, struct buffer *out);
 
-/* Rewrites config->file in place: changed lines replaced, comments kept, new settings appended. Atomic. STATUS_ABSENT: there
- * is none; STATUS_IO. */
+/*
+ * Rewrites config->file in place: changed lines replaced, comments kept, new settings appended.
+ * Atomic. STATUS_ABSENT: there is none; STATUS_IO.
+ */
 MUST_CHECK enum status config_rewrite(const struct config *config, struct buffer *out_error);
 
 /* conf/shoal.conf: each option with its text, unit and default. */

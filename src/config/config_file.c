@@ -140,7 +140,7 @@ static enum status line_parse(struct bytes text, struct line *line, struct buffe
     if (!take_word(&input, &name, &found)) {
         buffer_printf(out_error, "unbalanced quotes");
         status = STATUS_INVALID;
-    } else if ((line->option = option_find(buffer_bytes(&name))) == NULL) {
+    } else if ((line->option = options_find(buffer_bytes(&name))) == NULL) {
         buffer_printf(out_error, "unknown option '%.*s'", (int)buffer_size(&name),
                       buffer_bytes(&name).data);
         status = STATUS_INVALID;
@@ -214,7 +214,7 @@ static enum status load_lines(struct config *config, const char *path, struct by
         struct buffer reason = {0};
         status = line_parse(take_line(&rest), &line, &reason);
         if (status == STATUS_OK && line.option != NULL) {
-            bool *was_seen = &seen[line.option - option_at(0)];
+            bool *was_seen = &seen[line.option - options_at(0)];
             status = set_line(config, &line, *was_seen, &reason);
             *was_seen = true;
         }
@@ -287,8 +287,8 @@ static void rewrite_lines(const struct config *config, struct bytes rest, bool *
         bool keep = !valid || line.option == NULL;
         if (bytes_equal(text, BYTES(rewrite_mark)))
             *out_marked = true;
-        if (!keep && !written[line.option - option_at(0)]) {
-            written[line.option - option_at(0)] = true;
+        if (!keep && !written[line.option - options_at(0)]) {
+            written[line.option - options_at(0)] = true;
             keep = line_is_current(&line, config);
             if (!keep) {
                 option_line(line.option, config, out);
@@ -311,7 +311,7 @@ static void rewrite_rest(const struct config *config, const bool *written, bool 
     struct config defaults;
     const struct option *option;
     config_init(&defaults);
-    for (unsigned i = 0; (option = option_at(i)) != NULL; i++) {
+    for (unsigned i = 0; (option = options_at(i)) != NULL; i++) {
         struct buffer fallback = {0}, now = {0};
         option_value(option, &defaults, &fallback);
         option_value(option, config, &now);

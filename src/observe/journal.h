@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the process tells its operator: one line an event, text ("<pid>:M 20 Nov 2026 18:00:00.123 * message", as redis-server
- * writes) or JSON ({"time": ..., "level": ..., "message": ...}). To standard output or a file. Never a secret, never a value.
- * Written by session/, node/ and above only, once per event; lower folders return a status.
+ * What the process tells its operator: one line an event, text ("<pid>:M 20 Nov 2026 18:00:00.123 *
+ * message", as redis-server writes) or JSON ({"time": ..., "level": ..., "message": ...}). To
+ * standard output or a file. Never a secret, never a value. Written by session/, node/ and above
+ * only, once per event; lower folders return a status.
  */
 #ifndef OBSERVE_JOURNAL_H
 #define OBSERVE_JOURNAL_H
@@ -26,8 +27,9 @@ enum journal_format {
 struct journal;
 
 /* `path` empty: standard output. The clock is asked for each line: milliseconds of Unix time. */
-MUST_CHECK enum status journal_open(const char *path, enum journal_level level, enum journal_format format,
-                                    uint64_t (*clock_ms)(void), struct journal **out);
+MUST_CHECK enum status journal_open(const char *path, enum journal_level level,
+                                    enum journal_format format, uint64_t (*clock_ms)(void),
+                                    struct journal **out);
 void journal_close(struct journal *journal);
 void journal_set_level(struct journal *journal, enum journal_level level);
 

@@ -9,7 +9,7 @@
 
 enum {
     STATS_SAMPLES = 16,
-    STATS_ERRORS_MAX = 128,     /* kinds of error told apart, as in Redis */
+    STATS_ERRORS_MAX = 128, /* kinds of error told apart, as in Redis */
     STATS_ERROR_NAME_MAX = 32,
 };
 
@@ -29,14 +29,16 @@ struct stats {
     uint64_t keyspace_hits;
     uint64_t keyspace_misses;
     uint64_t error_replies;
-    uint64_t reruns;                 /* of commands whose rows were cold */
+    uint64_t reruns; /* of commands whose rows were cold */
     uint64_t acl_denied_auth;
     uint64_t peak_memory;
     /* operations per second, as Redis: sampled each 100 ms over 16 samples */
-    uint64_t sample_commands[STATS_SAMPLES], sample_input[STATS_SAMPLES], sample_output[STATS_SAMPLES];
+    uint64_t sample_commands[STATS_SAMPLES];
+    uint64_t sample_input[STATS_SAMPLES];
+    uint64_t sample_output[STATS_SAMPLES];
     uint64_t sampled_ms, sampled_commands, sampled_input, sampled_output;
     unsigned sample;
-    struct stats_error errors[STATS_ERRORS_MAX]; /* in the order they came; an empty name ends them */
+    struct stats_error errors[STATS_ERRORS_MAX]; /* as they came; an empty name ends them */
 };
 
 /* Counts an error reply by its text, "ERR syntax error". */

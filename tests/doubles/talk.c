@@ -40,22 +40,6 @@ static const struct command *find(struct bytes name)
     return NULL;
 }
 
-static struct bytes error_text(enum status status)
-{
-    switch (status) {
-    case STATUS_WRONG_TYPE:
-        return BYTES("WRONGTYPE Operation against a key holding the wrong kind of value");
-    case STATUS_SYNTAX:
-        return BYTES("ERR syntax error");
-    case STATUS_NOT_INTEGER:
-        return BYTES("ERR value is not an integer or out of range");
-    case STATUS_OVERFLOW:
-        return BYTES("ERR increment or decrement would overflow");
-    default:
-        return bytes_text(status_text(status));
-    }
-}
-
 /* Runs until it is neither cold nor yields. */
 static enum status drive(struct talk *talk, struct request *request)
 {
@@ -100,7 +84,7 @@ struct bytes talk_say_argv(struct talk *talk, struct bytes *argv, uint32_t argc)
         fake_txn_commit(&txn);
     } else if (status != STATUS_REPLIED) {
         buffer_clear(&talk->reply, SIZE_MAX);
-        reply_error(&reply, error_text(status));
+        reply_error(&reply, command_error_text(status));
     }
     buffer_deinit(&progress.done);
     arena_clear(&talk->arena);

@@ -363,6 +363,8 @@ static void committed(struct client *client)
         if (!model_apply(world, operation, &state->values[operation->db][operation->keys[i]]))
             fail(world, "%s of key %u was done, and should have been refused", kind_names[operation->kind],
                  operation->keys[i]);
+    if (client->txn.staged_count == 0 && operation->kind != FLUSH)
+        return; /* its reply says nothing of the operations before it */
     if (world->reply_count == world->reply_room) {
         world->reply_room = world->reply_room ? world->reply_room * 2 : 16;
         world->replies = memory_resize(world->replies, world->reply_room * sizeof(*world->replies));
@@ -470,7 +472,6 @@ static bool life_begin(struct world *world)
         tell(world, "opened: %llu records, %llu bytes lost, epoch %u", (unsigned long long)recovery.log.records,
              (unsigned long long)recovery.log.lost_bytes, store_epoch(world->store));
     buffer_deinit(&error);
-    tell(world, "tier %llu rows, ingests %llu, keys %llu %llu %llu", (unsigned long long)sim_tier_rows(world->tier_disk), (unsigned long long)sim_tier_ingests(world->tier_disk),(unsigned long long) store_keys(world->store,0),(unsigned long long) store_keys(world->store,1), (unsigned long long)store_keys(world->store,2));
     for (unsigned i = 0; i < CLIENTS; i++) {
         struct client *client = &world->clients[i];
         client->world = world;
@@ -560,7 +561,6 @@ enum end { END_CLEAN, END_CRASH, END_POWER_CUT, ENDS };
 /* Ends the process; returns how many operations must have survived. */
 static size_t life_end(struct world *world, enum end end)
 {
-    tell(world, "tier %llu rows, ingests %llu, keys %llu %llu %llu", (unsigned long long)sim_tier_rows(world->tier_disk), (unsigned long long)sim_tier_ingests(world->tier_disk),(unsigned long long) store_keys(world->store,0),(unsigned long long) store_keys(world->store,1), (unsigned long long)store_keys(world->store,2));
     size_t least = end == END_POWER_CUT ? world->synced : world->acknowledged;
     if (world->options.sync == LOG_SYNC_ALWAYS && least < world->acknowledged)
         fail(world, "acknowledged %zu, synced only %zu", world->acknowledged, world->synced);
@@ -579,10 +579,6 @@ static size_t life_end(struct world *world, enum end end)
     }
     sim_workers_free(world->workers);
     world->tier->ops->free(world->tier);
-    if (world->trace) {
-        for (int k=0;k<2;k++){ struct buffer names={0}; struct files*f=sim_files_interface(world->disk);
-        f->ops->list(f,&names); for(size_t i=0;i<buffer_size(&names);i+=strlen(names.block+i)+1){ struct file*fl; uint64_t z=0; if(f->ops->open(f,names.block+i,FILE_READ,&fl)==0){fl->ops->size(fl,&z);fl->ops->close(fl);} printf("  %s %llu\n",names.block+i,(unsigned long long)z);} if(k==0){
-if (end == END_POWER_CUT) { sim_files_power_cut(world->disk); } printf("--\n");}}}
     if (end == END_POWER_CUT)
         sim_files_power_cut(world->disk);
     else

@@ -49,11 +49,25 @@ static void test_databases_are_apart(void **state)
     talk_deinit(&talk);
 }
 
+static void test_errors_of_the_store_pass_through(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {"DEL a b", "EXISTS a",   "TOUCH a",  "TYPE a",
+                                           "TTL a",   "EXPIRE a 1", "PERSIST a"};
+    struct talk talk;
+    talk_init(&talk, false);
+    talk.store.fails = STATUS_CORRUPT;
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        talk_expect(&talk, commands[i], "-ERR stored data is damaged");
+    talk_deinit(&talk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_databases_are_apart),
+        cmocka_unit_test(test_errors_of_the_store_pass_through),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -423,7 +423,7 @@ static void test_errors_of_the_store_pass_through(void **state)
     talk_init(&talk, false);
     talk.store.fails = STATUS_IO;
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        talk_expect(&talk, commands[i], "-the disk reported an error");
+        talk_expect(&talk, commands[i], "-ERR the disk reported an error");
     talk_deinit(&talk);
 }
 

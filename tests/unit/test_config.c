@@ -77,7 +77,7 @@ static const char *value(const struct fixture *f, const char *name)
 {
     static char text[1024];
     struct buffer out = {0};
-    const struct option *option = option_find(bytes_text(name));
+    const struct option *option = options_find(bytes_text(name));
     assert_non_null(option);
     option_value(option, &f->config, &out);
     snprintf(text, sizeof text, "%.*s", (int)buffer_size(&out), buffer_bytes(&out).data);
@@ -140,13 +140,13 @@ static void the_words_stand_for_the_enums(void **state)
         {"log-format", "json", JOURNAL_JSON},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const struct option *option = option_find(bytes_text(cases[i].name));
+        const struct option *option = options_find(bytes_text(cases[i].name));
         assert_int_equal(option_set(option, &f->config, bytes_text(cases[i].word), &f->error),
                          STATUS_OK);
         int64_t *at = (int64_t *)((char *)&f->config + option->offset);
         assert_int_equal(*at, cases[i].value);
     }
-    assert_int_equal(option_find(BYTES("databases"))->max, DATABASES_MAX);
+    assert_int_equal(options_find(BYTES("databases"))->max, DATABASES_MAX);
 }
 
 static void a_setting_changes_or_says_why_not(void **state)
@@ -356,10 +356,10 @@ static void the_reference_is_the_table(void **state)
     assert_int_equal(config_load(&f->config, f->path, &f->error), STATUS_OK);
     struct fixture defaults = {0};
     config_init(&defaults.config);
-    for (unsigned i = 0; option_at(i) != NULL; i++) {
+    for (unsigned i = 0; options_at(i) != NULL; i++) {
         char expected[1024];
-        snprintf(expected, sizeof expected, "%s", value(&defaults, option_at(i)->name));
-        assert_string_equal(value(f, option_at(i)->name), expected);
+        snprintf(expected, sizeof expected, "%s", value(&defaults, options_at(i)->name));
+        assert_string_equal(value(f, options_at(i)->name), expected);
     }
     config_deinit(&defaults.config);
     buffer_deinit(&out);

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/option.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "base/number.h"
+#include "config/options.h"
+
+static void *field(const struct option *option, struct config *config)
+{
+    if (option->flags & OPTION_KEPT)
+        return &config->kept[option - options_at(0)];
+    return (char *)config + option->offset;
+}
+
+static bool is_text(const struct option *option)
+{
+    return option->type == OPTION_STRING || option->type == OPTION_SECRET;
+}
+
+static const char *load_text(const struct option *option, const struct config *config)
+{
+    char *const *text = field(option, (struct config *)(uintptr_t)config);
+    return *text != NULL ? *text : "";
+}
+
+static int64_t load_number(const struct option *option, const struct config *config)
+{
+    const void *at = field(option, (struct config *)(uintptr_t)config);
+    return option->type == OPTION_BOOL ? *(const bool *)at : *(const int64_t *)at;
+}
+
+static void store_text(const struct option *option, struct config *config, struct bytes value)
+{
+    char **text = field(option, config);
+    char *copy = memory_alloc(value.size + 1);
+    if (value.size > 0)
+        memcpy(copy, value.data, value.size);
+    copy[value.size] = '\0';
+    memory_free(*text);
+    *text = copy;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static enum status parse_word(const struct option *option, struct bytes value, int64_t *out_number,
+                              struct buffer *out_error)
+{
+    const struct option_word *word;
+    for (word = option->words; word->name != NULL; word++) {
+        if (bytes_equal_nocase(value, bytes_text(word->name))) {
+            *out_number = word->value;
+            return STATUS_OK;
+        }
+    }
+    buffer_printf(out_error, "argument(s) must be one of the following: ");
+    for (word = option->words; word->name != NULL; word++)
+        buffer_printf(out_error, "%s%s", word == option->words ? "" : ", ", word->name);
+    return STATUS_INVALID;
+}
+
+static enum status parse_bool(struct bytes value, int64_t *out_number, struct buffer *out_error)
+{
+    bool yes = bytes_equal_nocase(value, BYTES("yes"));
+    if (!yes && !bytes_equal_nocase(value, BYTES("no"))) {
+        buffer_printf(out_error, "argument must be 'yes' or 'no'");
+        return STATUS_INVALID;
+    }
+    *out_number = yes;
+    return STATUS_OK;
+}
+
+static enum status parse_number(const struct option *option, struct bytes value,
+                                int64_t *out_number, struct buffer *out_error)
+{
+    int64_t number = 0;
+    uint64_t size = 0;
+    if (option->type == OPTION_BOOL)
+        return parse_bool(value, out_number, out_error);
+    if (option->type == OPTION_ENUM)
+        return parse_word(option, value, out_number, out_error);
+    if (option->type == OPTION_SIZE) {
+        if (!number_parse_size(value, &size) || size > INT64_MAX) {
+            buffer_printf(out_error, "argument must be a memory value");
+            return STATUS_INVALID;
+        }
+        number = (int64_t)size;
+    } else if (!number_parse_i64(value, &number)) {
+        buffer_printf(out_error, "argument couldn't be parsed into an integer");
+        return STATUS_INVALID;
+    }
+    if (number < option->min || number > option->max) {
+        buffer_printf(out_error, "argument must be between %lld and %lld inclusive",
+                      (long long)option->min, (long long)option->max);
+        return STATUS_INVALID;
+    }
+    *out_number = number;
+    return STATUS_OK;
+}
+
+static void print_number(const struct option *option, int64_t number, struct buffer *out)
+{
+    if (option->type == OPTION_BOOL) {
+        buffer_printf(out, "%s", number != 0 ? "yes" : "no");
+    } else if (option->type == OPTION_ENUM) {
+        const struct option_word *word = option->words;
+        while (word->name != NULL && word->value != number)
+            word++;
+        check(word->name != NULL);
+        buffer_printf(out, "%s", word->name);
+    } else {
+        buffer_printf(out, "%lld", (long long)number);
+    }
+}
+
+enum status option_set(const struct option *option, struct config *config, struct bytes value,
+                       struct buffer *out_error)
+{
+    int64_t number = 0;
+    if (value.size > CONFIG_VALUE_MAX) {
+        buffer_printf(out_error, "argument is longer than %d bytes", CONFIG_VALUE_MAX);
+        return STATUS_INVALID;
+    }
+    if (is_text(option)) {
+        if (value.size > 0 && memchr(value.data, '\0', value.size) != NULL) {
+            buffer_printf(out_error, "argument must not hold a zero byte");
+            return STATUS_INVALID;
+        }
+        store_text(option, config, value);
+        return STATUS_OK;
+    }
+    enum status status = parse_number(option, value, &number, out_error);
+    if (status != STATUS_OK)
+        return status;
+    if (option->flags & OPTION_KEPT) {
+        struct buffer text = {0};
+        print_number(option, number, &text);
+        store_text(option, config, buffer_bytes(&text));
+        buffer_deinit(&text);
+    } else if (option->type == OPTION_BOOL) {
+        *(bool *)field(option, config) = number != 0;
+    } else {
+        *(int64_t *)field(option, config) = number;
+    }
+    return STATUS_OK;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+void option_value(const struct option *option, const struct config *config, struct buffer *out)
+{
+    if (is_text(option) || (option->flags & OPTION_KEPT))
+        buffer_append_bytes(out, bytes_text(load_text(option, config)));
+    else
+        print_number(option, load_number(option, config), out);
+}
+
+void option_print_number(const struct option *option, int64_t number, struct buffer *out)
+{
+    static const char *const units[] = {"", "kb", "mb", "gb"};
+    unsigned unit = 0;
+    while (option->type == OPTION_SIZE && unit < 3 && number > 0 && number % 1024 == 0) {
+        number /= 1024;
+        unit++;
+    }
+    print_number(option, number, out);
+    buffer_printf(out, "%s", units[unit]);
+}
+
+static bool is_plain(const char *text, bool words)
+{
+    if (*text == '\0' || *text == ' ')
+        return false;
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\'' || c == '\\' || c < ' ' || c > '~' || (c == ' ' && !words))
+            return false;
+    }
+    return true;
+}
+
+static void print_quoted(const char *text, struct buffer *out)
+{
+    buffer_append_u8(out, '"');
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\')
+            buffer_printf(out, "\\%c", c);
+        else if (c < ' ' || c > '~')
+            buffer_printf(out, "\\x%02x", c);
+        else
+            buffer_append_u8(out, c);
+    }
+    buffer_append_u8(out, '"');
+}
+
+void option_line(const struct option *option, const struct config *config, struct buffer *out)
+{
+    buffer_printf(out, "%s ", option->name);
+    if (is_text(option)) {
+        const char *text = load_text(option, config);
+        if (is_plain(text, (option->flags & OPTION_WORDS) != 0))
+            buffer_printf(out, "%s", text);
+        else
+            print_quoted(text, out);
+    } else if (option->flags & OPTION_KEPT) {
+        option_value(option, config, out);
+    } else {
+        option_print_number(option, load_number(option, config), out);
+    }
+}
