@@ -138,4 +138,5 @@ install: all # program, man page, unit, configuration: DESTDIR= PREFIX=/usr/loca
 clean: # build/ away; data stays
 	rm -rf build
 
--include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(DOUBLES:.o=.d) $(OUT)/main.d $(wildcard $(OUT)/unit/*.d)
+-include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(OUT)/main.d
+-include $(wildcard $(OUT)/unit/*.d)
