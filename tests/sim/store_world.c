@@ -419,8 +419,8 @@ static void client_run(struct client *client)
     enum status status = run_operation(client);
     if (status == STATUS_OK)
         status = txn_commit(&client->txn);
-    tell(world, "client %td: %s db %u key %u, run %u: %s", client - world->clients,
-         kind_names[client->operation.kind], client->operation.db, client->operation.keys[0],
+    tell(world, "client %td: %s db %u key %u by %d, run %u: %s", client - world->clients,
+         kind_names[client->operation.kind], client->operation.db, client->operation.keys[0], (int)client->operation.by,
          client->txn.run, status_text(status));
     if (status == STATUS_COLD) {
         client->fetching = true;
