@@ -79,7 +79,7 @@ def lint():
 
 
 def unit(kind):
-    if not build(f'build-unit-{kind}', ['make', f'KIND={kind}', 'unit-build']):
+    if not build(f'build-unit-{kind}', ['make', '-s', '-k', f'KIND={kind}', 'unit-build']):
         return
     sources = sorted(glob.glob('tests/unit/test_*.c'))
     names = [os.path.splitext(os.path.basename(source))[0] for source in sources]
@@ -92,7 +92,7 @@ def unit(kind):
 
 def sim():
     if os.path.exists('tests/sim/main.c'):
-        count(run('sim', ['make', 'sim', f'SEEDS={SIM_SEEDS}']))
+        count(run('sim', ['make', '-s', 'sim', f'SEEDS={SIM_SEEDS}']))
 
 
 def conversation():
@@ -123,7 +123,7 @@ def main():
         if name not in STAGES:
             sys.exit(f'test.py: no such stage: {name} (there are: {" ".join(STAGES)})')
     if 'conversation' in stages or 'process' in stages:
-        build('build', ['make'])
+        build('build', ['make', '-s'])
     for name in stages:
         STAGES[name]()
     print(f'{passed} passed, {failed} failed')

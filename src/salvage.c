@@ -88,7 +88,7 @@ static enum status make_new(struct salvage *salvage, const char *directory)
     return files_posix_open(salvage->to, &salvage->saved, &salvage->report);
 }
 
-/* Who the directory was tells what its rows imply. The log says it too, if less. */
+/* What the directory was, its new identity knows as former, so that its rows need not say it. */
 static enum status bring_identity(struct salvage *salvage, const char *directory)
 {
     (void)directory;
@@ -104,14 +104,9 @@ static enum status bring_identity(struct salvage *salvage, const char *directory
     }
     if (found == STATUS_VERSION || found == STATUS_IO)
         return found;
-    actor_t actor;
-    enum status status = log_last_actor(salvage->damaged, &actor);
-    buffer_printf(&salvage->report, "identity: %s; %s\n",
-                  found == STATUS_ABSENT ? "missing" : "damaged",
-                  status == STATUS_OK ? "taken from the log" : "the log does not tell it either");
-    if (status == STATUS_OK)
-        return identity_restore(salvage->saved, actor);
-    return status == STATUS_ABSENT ? STATUS_OK : status;
+    buffer_printf(&salvage->report, "identity: %s, so a new one\n",
+                  found == STATUS_ABSENT ? "missing" : "damaged");
+    return STATUS_OK;
 }
 
 /* ---- the tier ------------------------------------------------------------------------------- */

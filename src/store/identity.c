@@ -254,16 +254,6 @@ enum status identity_check(struct files *files)
     return status;
 }
 
-enum status identity_restore(struct files *files, actor_t actor)
-{
-    uint16_t epoch = (uint16_t)(actor & ACTOR_EPOCH_MAX);
-    struct identity identity = {.node = node_of(actor), .epoch = epoch ? epoch : 1};
-    former_add(&identity, identity.node, 1, identity.epoch - 1u);
-    enum status status = write_identity(files, &identity);
-    identity_deinit(&identity);
-    return status;
-}
-
 void identity_deinit(struct identity *identity)
 {
     memory_free(identity->former.dots);

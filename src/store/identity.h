@@ -57,13 +57,6 @@ MUST_CHECK enum status identity_next_epoch(struct files *files, struct identity 
  * STATUS_IO. Changes nothing. */
 MUST_CHECK enum status identity_check(struct files *files);
 
-/*
- * For what was saved of a damaged directory: writes the file anew, as that of a directory that has
- * been `actor`. Who takes it becomes a new node, and knows that actor, and its earlier epochs, as
- * former ones.
- */
-MUST_CHECK enum status identity_restore(struct files *files, actor_t actor);
-
 void identity_deinit(struct identity *identity);
 
 #endif

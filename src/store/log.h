@@ -130,7 +130,4 @@ MUST_CHECK enum status log_salvage(struct files *files, uint64_t sealed,
                                    const struct log_replay *replay,
                                    struct log_recovery *out_recovery, struct buffer *out_report);
 
-/* Who wrote the newest segment whose header can be read. STATUS_ABSENT: there is none. STATUS_IO. */
-MUST_CHECK enum status log_last_actor(struct files *files, actor_t *out_actor);
-
 #endif

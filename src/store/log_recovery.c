@@ -394,23 +394,6 @@ enum status log_salvage(struct files *files, uint64_t sealed, const struct log_r
     return status;
 }
 
-enum status log_last_actor(struct files *files, actor_t *out_actor)
-{
-    struct scan scan = {.files = files};
-    enum status status = scan_init(&scan);
-    bool found = false;
-    for (size_t i = scan.count; i > 0 && status == STATUS_OK && !found; i--) {
-        struct segment_reader reader;
-        status = segment_open(files, scan.starts[i - 1], &reader);
-        if (status != STATUS_OK)
-            break;
-        found = segment_read_header(&reader, out_actor) == STATUS_OK;
-        segment_close(&reader);
-    }
-    scan_deinit(&scan);
-    return status == STATUS_OK && !found ? STATUS_ABSENT : status;
-}
-
 enum status log_verify(struct files *files, uint64_t sealed, struct log_recovery *out_recovery,
                        struct buffer *out_report)
 {

@@ -292,7 +292,7 @@ def test_a_flipped_bit_in_the_identity():
         world.flip(f'{world.dir}/identity', 18)
         world.expect_damaged('identity')
         world.expect_refused()
-        world.salvage('identity')
+        world.salvage('identity: ')
         world.expect_saved()
 
 
@@ -301,7 +301,7 @@ def test_a_missing_identity():
         os.remove(f'{world.dir}/identity')
         world.expect_damaged('identity')
         world.expect_refused()
-        world.salvage('identity')
+        world.salvage('identity: ')
         world.expect_saved()
 
 

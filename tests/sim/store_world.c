@@ -419,9 +419,9 @@ static void client_run(struct client *client)
     enum status status = run_operation(client);
     if (status == STATUS_OK)
         status = txn_commit(&client->txn);
-    tell(world, "client %td: %s db %u key %u, run %u: %s", client - world->clients,
+    tell(world, "client %td: %s db %u key %u by %d, run %u: %s", client - world->clients,
          kind_names[client->operation.kind], client->operation.db, client->operation.keys[0],
-         client->txn.run, status_text(status));
+         (int)client->operation.by, client->txn.run, status_text(status));
     if (status == STATUS_COLD) {
         client->fetching = true;
         txn_fetch(&client->txn, fetched, client);
@@ -537,6 +537,27 @@ static bool is_same_state(const struct model_state *a, const struct model_state 
     return true;
 }
 
+static void tell_differences(struct world *world, const struct model_state *expected,
+                             const struct model_state *actual)
+{
+    for (unsigned db = 0; db < MODEL_DATABASES; db++) {
+        for (unsigned key = 0; key < MODEL_KEYS; key++) {
+            const struct model_value *a = &expected->values[db][key];
+            const struct model_value *b = &actual->values[db][key];
+            if (model_looks_same(a, b, world->now_ms))
+                continue;
+            tell(world,
+                 "db %u key %u: %s '%.*s' of %zu bytes until %llu; expected %s '%.*s' of %zu until "
+                 "%llu",
+                 db, key, b->exists ? "there" : "gone",
+                 b->value.size < 24 ? (int)b->value.size : 24, b->value.data, b->value.size,
+                 (unsigned long long)b->at_ms, a->exists ? "there" : "gone",
+                 a->value.size < 24 ? (int)a->value.size : 24, a->value.data, a->value.size,
+                 (unsigned long long)a->at_ms);
+        }
+    }
+}
+
 /* What came back is the history up to some operation, none of those that had to last missing. */
 static void check_recovered(struct world *world, size_t least)
 {
@@ -545,17 +566,7 @@ static void check_recovered(struct world *world, size_t least)
     size_t count = world->model.count;
     while (!world->failed && !is_same_state(&world->model.states[count], state, world->now_ms)) {
         if (count == least) {
-            for (unsigned db = 0; db < MODEL_DATABASES; db++)
-                for (unsigned key = 0; key < MODEL_KEYS; key++) {
-                    const struct model_value *a = &world->model.states[count].values[db][key];
-                    const struct model_value *b = &state->values[db][key];
-                    if (!model_looks_same(a, b, world->now_ms))
-                        tell(world,
-                             "db %u key %u: %d, %zu bytes until %llu; in the model %d, %zu until "
-                             "%llu",
-                             db, key, b->exists, b->value.size, (unsigned long long)b->at_ms,
-                             a->exists, a->value.size, (unsigned long long)a->at_ms);
-                }
+            tell_differences(world, &world->model.states[count], state);
             fail(world, "what came back is no state of the history from operation %zu to %zu",
                  least, world->model.count);
             break;
@@ -582,9 +593,12 @@ static size_t life_end(struct world *world, enum end end)
     if (end == END_CLEAN && !sim_files_halted(world->disk) &&
         !sim_tier_is_crashed(world->tier_disk)) {
         clients_stop(world);
-        least = world->model.count;
+        size_t all = world->model.count;
         enum status status = store_close(world->store);
-        if (status != STATUS_OK && status != STATUS_DISK_FULL)
+        if (status == STATUS_OK)
+            least = all;
+        else if (status != STATUS_DISK_FULL && !sim_files_halted(world->disk) &&
+                 !sim_tier_is_crashed(world->tier_disk))
             fail(world, "a clean stop: %s", status_text(status));
         tell(world, "a clean stop");
     } else {

@@ -223,12 +223,9 @@ static void salvage(struct world *world)
     struct files *saved = sim_files_interface(world->saved);
     uint64_t before = sim_files_digest(world->disk);
     struct buffer identity = {0};
-    actor_t actor;
     if (identity_check(damaged) == STATUS_OK) {
         assert_int_equal(files_read_all(damaged, "identity", 65536, &identity), STATUS_OK);
         assert_int_equal(files_replace(saved, "identity", buffer_bytes(&identity)), STATUS_OK);
-    } else if (log_last_actor(damaged, &actor) == STATUS_OK) {
-        assert_int_equal(identity_restore(saved, actor), STATUS_OK);
     }
     buffer_deinit(&identity);
     buffer_clear(&world->report, SIZE_MAX);
@@ -333,8 +330,7 @@ static void test_a_damaged_batch_alone_is_lost(void **state)
     expect_all_but(world, 0);
 }
 
-/* A later epoch's delete implies what earlier epochs wrote, also where its segment doesn't say who
- * wrote it. */
+/* Also by a later epoch, and where the segment does not say by whom. */
 static void test_what_was_deleted_stays_so(void **state)
 {
     struct world *world = *state;
