@@ -362,6 +362,19 @@ static enum status open_port(struct runtime *runtime, struct buffer *out_error)
     return listener_open(&options, &runtime->listener, out_error);
 }
 
+/* Before anything is changed. */
+static enum status check_fit(struct runtime *runtime, const char *path, struct buffer *out_error)
+{
+    struct tier *tier;
+    struct tier_options options = {.compaction_threads = 1, .read_only = true};
+    enum status status = tier_rocksdb_open(path, &options, &tier, out_error);
+    if (status != STATUS_OK)
+        return status;
+    status = store_check_fit(runtime->files, tier, out_error);
+    tier->ops->free(tier);
+    return status;
+}
+
 static enum status open_tier(struct runtime *runtime, struct buffer *out_error)
 {
     char path[PATH_MAX];
@@ -375,11 +388,13 @@ static enum status open_tier(struct runtime *runtime, struct buffer *out_error)
         .compaction_threads = COMPACTION_THREADS,
     };
     enum status status = store_was_here(runtime->files, &options.must_exist);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         buffer_printf(out_error, "%s: cannot be read", runtime->config->dir);
-        return status;
-    }
-    return tier_rocksdb_open(path, &options, &runtime->tier, out_error);
+    if (status == STATUS_OK && options.must_exist)
+        status = check_fit(runtime, path, out_error);
+    if (status == STATUS_OK)
+        status = tier_rocksdb_open(path, &options, &runtime->tier, out_error);
+    return status;
 }
 
 static enum status open_node(struct runtime *runtime, struct buffer *out_error)

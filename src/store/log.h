@@ -124,6 +124,11 @@ uint64_t log_disk_bytes(const struct log *log);
 MUST_CHECK enum status log_verify(struct files *files, uint64_t sealed,
                                   struct log_recovery *out_recovery, struct buffer *out_report);
 
+/* Whether the log goes on where the tier ends, by its files' names alone: STATUS_CORRUPT if what
+ * stood between is gone, with a reason in out_error; STATUS_IO. */
+MUST_CHECK enum status log_check_begin(struct files *files, uint64_t sealed,
+                                       struct buffer *out_error);
+
 /* Like log_open's replay, but goes on after damage: whatever batch is whole is replayed. Changes
  * nothing. */
 MUST_CHECK enum status log_salvage(struct files *files, uint64_t sealed,

@@ -309,6 +309,24 @@ enum status log_recover(struct files *files, uint64_t sealed, const struct log_r
     return status;
 }
 
+enum status log_check_begin(struct files *files, uint64_t sealed, struct buffer *out_error)
+{
+    struct scan scan = {.files = files, .sealed = sealed};
+    enum status status = scan_init(&scan);
+    uint64_t begin = scan.count > 0 ? scan.starts[scan.first] : scan.synced;
+    if (status != STATUS_OK) {
+        buffer_printf(out_error, "the log's directory cannot be read: %s", status_text(status));
+    } else if (begin > sealed) {
+        buffer_printf(out_error,
+                      "positions %" PRIu64 " to %" PRIu64
+                      " of the log are neither in the ordered tier nor in a segment",
+                      sealed, begin);
+        status = STATUS_CORRUPT;
+    }
+    scan_deinit(&scan);
+    return status;
+}
+
 /* ---- for a damaged directory ---------------------------------------------------------------- */
 
 static void report_hole(struct scan *scan, uint64_t start, uint64_t from, uint64_t to)

@@ -123,6 +123,16 @@ enum status store_was_here(struct files *files, bool *out_was_here)
     return status;
 }
 
+enum status store_check_fit(struct files *files, struct tier *tier, struct buffer *out_error)
+{
+    uint64_t sealed;
+    enum status status = meta_seal_read(tier, &sealed);
+    if (status == STATUS_OK)
+        return log_check_begin(files, sealed, out_error);
+    buffer_printf(out_error, "the ordered tier's record of its state: %s", status_text(status));
+    return status;
+}
+
 /* A directory that was used and has lost its identity is damaged: a person is to know. */
 static enum status check_identity_is_there(struct files *files, struct buffer *out_error)
 {

@@ -133,11 +133,21 @@ struct store_stats {
 };
 void store_stats(const struct store *store, struct store_stats *out);
 
-/* ---- offline --------------------------------------------------------------------------------- */
+/* ---- before opening -------------------------------------------------------------------------- */
 
 /* Whether a store has ever been opened in this directory: what is missing is then damage, and not a
  * beginning. */
 MUST_CHECK enum status store_was_here(struct files *files, bool *out_was_here);
+
+/*
+ * Whether tier and log fit together. To be asked with a tier that was opened for reading only: who
+ * opens an older state of it for writing lets RocksDB remove the newer tables, which may be all
+ * that is left. STATUS_CORRUPT, STATUS_VERSION, STATUS_IO with a reason in out_error.
+ */
+MUST_CHECK enum status store_check_fit(struct files *files, struct tier *tier,
+                                       struct buffer *out_error);
+
+/* ---- offline --------------------------------------------------------------------------------- */
 
 /* `shoal-server --check`: verifies identity, log and tier, changes nothing. Findings as lines of
  * text. STATUS_CORRUPT if any. A NULL tier could not be opened, and the caller has said why. */

@@ -72,7 +72,8 @@ struct tier_options {
     /* The tier was there before: where it is gone, or the file that names its state, that is damage,
      * and no reason to begin a new one. */
     bool must_exist;
-    bool read_only; /* nothing is changed, not even a name; nothing can be ingested */
+    /* Nothing is changed, not even a name; nothing can be ingested, and get_cached not be asked. */
+    bool read_only;
     /* Open the last state whose tables are all there. On a copy only: it removes the others. */
     bool salvage;
 };

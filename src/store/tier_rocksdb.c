@@ -47,6 +47,7 @@ enum {
     CHECKSUM_XXH3 = 4,
     FORMAT_VERSION = 5,
     READ_TIER_BLOCK_CACHE = 1,
+    READ_ONLY_FILES_MAX = 256, /* opened as they are needed: it is looked into and closed again */
     RESUME_ROOM = 4 * 1024 * 1024, /* that must be free to open the database anew */
     PATH_SIZE_MAX = 4096,
     TABLE_FILE_NAME_MAX = 40,
@@ -663,16 +664,22 @@ static const struct tier_ops rocksdb_ops = {
 static rocksdb_t *open_database(const struct tier_rocksdb *self, const struct tier_options *options,
                                 char **out_error)
 {
-    if (options->read_only)
+    if (options->read_only) {
+        rocksdb_options_set_max_open_files(self->options, READ_ONLY_FILES_MAX);
         return rocksdb_open_for_read_only(self->options, self->path, 0, out_error);
+    }
     rocksdb_options_set_create_if_missing(self->options, !options->must_exist);
     return rocksdb_open(self->options, self->path, out_error);
 }
 
-/* What RocksDB has for a mistake in its options is here a file that was there before. */
-static enum status open_status(enum status status, const struct tier_options *options)
+/* A file that is gone is an error of the disk to RocksDB, or one of its options. Of a tier that was
+ * there before it is damage. */
+static enum status open_status(char *error, const struct tier_options *options,
+                               struct buffer *out_error)
 {
-    bool is_gone = status == STATUS_INVALID && (options->must_exist || options->read_only);
+    bool is_gone = error && (options->must_exist || options->read_only) &&
+                   (strstr(error, "No such file") || strstr(error, "does not exist"));
+    enum status status = status_of_error(error, out_error);
     return is_gone ? STATUS_CORRUPT : status;
 }
 
@@ -701,7 +708,7 @@ enum status tier_rocksdb_open(const char *path, const struct tier_options *optio
     char *error = NULL;
     self->db = open_database(self, options, &error);
     self->read_only = options->read_only;
-    enum status status = open_status(status_of_error(error, out_error), options);
+    enum status status = open_status(error, options, out_error);
     if (status != STATUS_OK) {
         close_all(self);
         return status;

@@ -103,6 +103,7 @@ def test_a_flipped_bit_in_the_synced_log_is_refused():
         check(content(server) == before, 'nothing was changed')
         done = run_on(server, '--salvage')
         check(done.returncode == 0, f'--salvage: {done.stdout}')
+        server.dir += '.salvaged'
         server.start()
         saved = there(server)
         check(set(range(COUNT)) - set(saved) <= {300}, f'{len(saved)} of {COUNT} were saved')

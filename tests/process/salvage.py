@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 
-from shoal import SHOAL, Server, check, is_redis
+from shoal import SHOAL, Server, check, is_redis, wait_for
 
 LOGGED = 400  # keys that stand in the log
 SEALED = 3000  # keys that stand in the tier
@@ -336,6 +336,37 @@ def test_a_flipped_bit_in_the_manifest():
         world.salvage('tier')
         found = world.saved()
         check(found['logged'] == set(range(LOGGED)), 'the log is saved')
+
+
+def test_a_manifest_that_ends_early():
+    """RocksDB takes it for an older state, and would remove the newer tables."""
+    with World(sealed=0) as world:
+        world.server.start(['--seal-bytes', 1 << 20])
+        with world.server.client() as client:
+            for _ in range(2):
+                set_all(client, 'sealed', range(SEALED))
+            wait_for(lambda: len(glob.glob(f'{world.dir}/log-*')) == 1, what='all seals end')
+        world.server.kill()
+        world.sealed = SEALED
+        manifest = glob.glob(f'{world.dir}/tier/MANIFEST-*')[0]
+        os.truncate(manifest, os.path.getsize(manifest) - 5)
+        before = world.tables()
+        world.expect_damaged('log')
+        world.expect_refused()
+        check(world.tables() == before, 'no table was removed')
+        world.salvage('missing: positions')
+        world.saved()
+
+
+def test_a_missing_manifest():
+    with World() as world:
+        os.remove(glob.glob(f'{world.dir}/tier/MANIFEST-*')[0])
+        before = world.tables()
+        world.expect_damaged('tier')
+        world.expect_refused()
+        check(world.tables() == before, 'no table was removed')
+        world.salvage('LOST')
+        check(world.saved()['logged'] == set(range(LOGGED)), 'the log is saved')
 
 
 def test_a_missing_tier():

@@ -435,6 +435,29 @@ static void test_a_damaged_note_of_what_is_synced(void **state)
     expect_all_but(world, KEYS);
 }
 
+/* An older state of the tier, whose log is gone: to be told before it is opened for writing. */
+static void test_an_older_tier_does_not_fit(void **state)
+{
+    struct world *world = *state;
+    struct files *files = sim_files_interface(world->disk);
+    struct sim_tier *older = sim_tier_new(1);
+    put_all(world);
+    assert_int_equal(store_seal_now(world->store), STATUS_OK);
+    put_all(world);
+    crash(world);
+    struct tier *tiers[] = {sim_tier_open(world->tier_disk), sim_tier_open(older)};
+    assert_int_equal(store_check_fit(files, tiers[0], &world->report), STATUS_OK);
+    assert_int_equal(store_check_fit(files, tiers[1], &world->report), STATUS_CORRUPT);
+    assert_true(report_has(world, "neither in the ordered tier nor in a segment"));
+    char name[64];
+    while (segment_name(world, 0, name))
+        assert_int_equal(files->ops->remove(files, name), STATUS_OK);
+    assert_int_equal(store_check_fit(files, tiers[1], &world->report), STATUS_CORRUPT);
+    tiers[0]->ops->free(tiers[0]);
+    tiers[1]->ops->free(tiers[1]);
+    sim_tier_delete(older);
+}
+
 /* ---- any damage ------------------------------------------------------------------------------ */
 
 static void live_at_random(struct world *world)
@@ -510,15 +533,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define ON(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-        ON(test_what_is_whole_is_kept_whole),
-        ON(test_a_damaged_batch_alone_is_lost),
-        ON(test_what_was_deleted_stays_so),
-        ON(test_what_was_flushed_stays_so),
-        ON(test_without_its_identity),
-        ON(test_with_a_damaged_identity),
-        ON(test_a_missing_segment_is_told),
-        ON(test_a_damaged_note_of_what_is_synced),
-        ON(test_any_flipped_bits),
+        ON(test_what_is_whole_is_kept_whole), ON(test_a_damaged_batch_alone_is_lost),
+        ON(test_what_was_deleted_stays_so),   ON(test_what_was_flushed_stays_so),
+        ON(test_without_its_identity),        ON(test_with_a_damaged_identity),
+        ON(test_a_missing_segment_is_told),   ON(test_a_damaged_note_of_what_is_synced),
+        ON(test_an_older_tier_does_not_fit),  ON(test_any_flipped_bits),
     };
     return cmocka_run_group_tests_name("salvage", tests, NULL, NULL);
 }
