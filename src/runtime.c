@@ -374,6 +374,11 @@ static enum status open_tier(struct runtime *runtime, struct buffer *out_error)
         .block_cache_bytes = (uint64_t)runtime->config->block_cache_bytes,
         .compaction_threads = COMPACTION_THREADS,
     };
+    enum status status = store_was_here(runtime->files, &options.must_exist);
+    if (status != STATUS_OK) {
+        buffer_printf(out_error, "%s: cannot be read", runtime->config->dir);
+        return status;
+    }
     return tier_rocksdb_open(path, &options, &runtime->tier, out_error);
 }
 
@@ -407,6 +412,11 @@ static enum status open_all(struct runtime *runtime, struct buffer *out_error)
     enum status status = STATUS_OK;
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && status == STATUS_OK; i++)
         status = steps[i](runtime, out_error);
+    if (status == STATUS_CORRUPT)
+        buffer_printf(out_error,
+                      ". Nothing of the data was changed. What is damaged: shoal-server --check "
+                      "%s; what can be saved, into a new directory: shoal-server --salvage %s",
+                      runtime->config->dir, runtime->config->dir);
     return status;
 }
 
