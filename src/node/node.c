@@ -215,6 +215,11 @@ void node_received(struct node *node, struct session *session, size_t size, uint
     dispatch_received(&node->dispatch, session, size, now_ms);
 }
 
+void node_finished(struct node *node, struct session *session)
+{
+    dispatch_finished(&node->dispatch, session);
+}
+
 void node_closed(struct node *node, struct session *session)
 {
     check(session->sessions == &node->sessions);
