@@ -46,6 +46,7 @@ static bool leave_list(struct store *store, struct entry *entry)
 static void make_dirty(struct store *store, struct entry *entry)
 {
     entry->generation = store->current.number;
+    entry->flushes = store->flushes;
     list_append(&store->current.rows, &entry->link);
     store->current.count++;
     store->current.bytes += entry_bytes(entry);
@@ -75,7 +76,7 @@ static struct entry *put_new(struct store *store, struct slot *slot, struct byte
  * ended. */
 static bool is_below(const struct store *store, const struct entry *entry)
 {
-    return store_is_dirty(store, entry) ? entry->flags & ENTRY_BELOW : entry->row_size > 0;
+    return store_is_dirty(store, entry) ? entry->flags & ENTRY_BELOW : entry_is_counted(entry);
 }
 
 static struct entry *put_over(struct store *store, struct slot *slot, struct entry *old,
@@ -84,7 +85,7 @@ static struct entry *put_over(struct store *store, struct slot *slot, struct ent
     bool frozen = store_is_frozen(store, old);
     bool dirty = store_is_dirty(store, old);
     uint8_t flags = is_below(store, old) ? ENTRY_BELOW : 0;
-    if (old->is_head && old->row_size == 0) {
+    if (old->is_head && !entry_is_counted(old)) {
         struct slot_facts *facts =
             facts_of(&store->facts, row_key_slot(entry_name(old)), row_key_db(entry_name(old)));
         facts->stored++;
@@ -99,6 +100,7 @@ static struct entry *put_over(struct store *store, struct slot *slot, struct ent
             make_dirty(store, old);
         }
         old->flags = flags;
+        old->flushes = store->flushes;
         return old;
     }
     struct entry *entry = table_replace(&store->table, slot, old, row);
@@ -113,6 +115,7 @@ struct entry *apply_load(struct store *store, struct slot *slot, struct bytes na
                          struct bytes row)
 {
     struct entry *entry = table_insert(&store->table, slot, name, row);
+    entry->flushes = store->flushes;
     cache_add(store, entry);
     if (entry->is_head && row.size > 0)
         facts_of(&store->facts, row_key_slot(name), row_key_db(name))->resident++;
@@ -184,23 +187,13 @@ static bool is_collectable(const struct row_facts *facts)
     return !facts->live;
 }
 
-/* Something small that a later flush still knows to be older than itself. */
-static struct bytes remains(struct entry *entry, struct arena *arena)
-{
-    struct sibling sibling;
-    uint64_t at_ms;
-    if (!row_peek(entry_row(entry), &sibling, &at_ms))
-        return arena_copy(arena, entry_row(entry));
-    return row_encode_common(arena, sibling.dot, VALUE_STRING, bytes_of("", 0), EXPIRY_NEVER);
-}
-
 void apply_collect(struct store *store, struct slot *slot, struct entry *entry)
 {
     struct bytes name = entry_name(entry);
     if (entry->is_head)
         derive_head(store, slot, entry, name, bytes_of("", 0));
     if (is_below(store, entry)) {
-        entry = put_over(store, slot, entry, remains(entry, &store->scratch));
+        entry = put_over(store, slot, entry, bytes_of("", 0));
         entry->collected = 1;
     } else {
         if (entry->is_head) {
@@ -235,81 +228,74 @@ void apply_row(struct store *store, struct slot *slot, struct entry *entry, stru
     arena_clear(&store->scratch);
 }
 
-void apply_cleared(struct store *store, uint16_t slot_number, uint8_t db, struct flush *flush)
+static struct cleared *cleared_of(const struct slot *slot, uint8_t db)
 {
-    struct slot *slot = &store->table.slots[slot_number];
     struct cleared *cleared = slot->cleared;
     while (cleared && cleared->db != db)
         cleared = cleared->next;
+    return cleared;
+}
+
+void apply_cleared(struct store *store, uint16_t slot_number, uint8_t db)
+{
+    struct slot *slot = &store->table.slots[slot_number];
+    struct cleared *cleared = cleared_of(slot, db);
     if (!cleared) {
         cleared = memory_zeroed(sizeof(*cleared));
         cleared->next = slot->cleared;
         cleared->db = db;
         cleared->purged = true;
         slot->cleared = cleared;
-    } else {
-        flush_release(cleared->flush);
     }
-    if (cleared->purged)
-        store->purge.pending++;
+    store->purge.pending += cleared->purged;
     cleared->purged = false;
     cleared->generation = store->current.number;
-    cleared->flush = flush_share(flush);
-    generation_add_flushed(&store->current, slot_number, db, flush_share(flush));
+    cleared->flushes = store->flushes;
+    generation_add_flushed(&store->current, slot_number, db, store->flushes);
     facts_clear(&store->facts, slot_number, db);
     slot->written = written_now(store);
 }
 
-bool apply_is_flushed(struct store *store, const struct slot *slot, struct bytes name,
-                      struct bytes row)
+bool apply_is_tier_flushed(const struct slot *slot, uint8_t db)
 {
-    const struct cleared *cleared = slot->cleared;
-    while (cleared && cleared->db != row_key_db(name))
-        cleared = cleared->next;
-    return cleared && row.size > 0 &&
-           derive_is_covered(row, &cleared->flush->covered, &store->scratch);
+    const struct cleared *cleared = cleared_of(slot, db);
+    return cleared && cleared->generation != 0;
+}
+
+bool apply_is_flushed(const struct slot *slot, const struct entry *entry)
+{
+    if (!slot->cleared)
+        return false;
+    const struct cleared *cleared = cleared_of(slot, row_key_db(entry_name(entry)));
+    return cleared && entry->flushes < cleared->flushes;
 }
 
 bool apply_drop_if_flushed(struct store *store, struct slot *slot, struct entry *entry)
 {
-    if (!slot->cleared || !apply_is_flushed(store, slot, entry_name(entry), entry_row(entry)))
+    if (!apply_is_flushed(slot, entry))
         return false;
     apply_retire(store, slot, entry);
     return true;
 }
 
-static enum status load(struct store *store, struct slot *slot, struct bytes name,
-                        struct entry **out_entry)
-{
-    struct buffer row = {0};
-    struct tier *tier = store->options.tier;
-    enum status status = tier->ops->get(tier, name, &row);
-    if (status == STATUS_OK && !apply_is_flushed(store, slot, name, buffer_bytes(&row)))
-        *out_entry = apply_load(store, slot, name, buffer_bytes(&row));
-    buffer_deinit(&row);
-    return status == STATUS_ABSENT ? STATUS_OK : status;
-}
-
-enum status apply_incoming(struct store *store, struct bytes name, struct bytes incoming,
-                           const struct vector *stable)
+enum status apply_replayed(struct store *store, struct bytes name, struct bytes row)
 {
     struct slot *slot = table_slot(&store->table, name);
     struct entry *entry = table_find(slot, name);
+    struct buffer held = {0};
+    enum status status = STATUS_OK;
     if (entry && apply_drop_if_flushed(store, slot, entry))
         entry = NULL;
-    if (!entry) {
-        enum status status = load(store, slot, name, &entry);
-        if (status != STATUS_OK)
-            return status;
+    if (!entry && !apply_is_tier_flushed(slot, row_key_db(name))) {
+        struct tier *tier = store->options.tier;
+        status = tier->ops->get(tier, name, &held);
+        if (status == STATUS_OK)
+            entry = apply_load(store, slot, name, buffer_bytes(&held));
+        else if (status == STATUS_ABSENT)
+            status = STATUS_OK;
+        buffer_deinit(&held);
     }
-    struct arena arena;
-    arena_init(&arena);
-    enum status status = STATUS_OK;
-    struct bytes merged = incoming;
-    if (entry && entry_has_row(entry))
-        status = row_merge_bytes(entry_row(entry), incoming, stable, &arena, &merged);
     if (status == STATUS_OK)
-        apply_row(store, slot, entry, name, arena_copy(&arena, merged));
-    arena_deinit(&arena);
+        apply_row(store, slot, entry, name, row);
     return status;
 }

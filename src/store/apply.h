@@ -14,14 +14,15 @@
 void apply_row(struct store *store, struct slot *slot, struct entry *entry, struct bytes name,
                struct bytes row);
 
-/* A ROW_CLEARED row: all that the vector and what `stable` implies cover in the (slot, db) is dead.
- * `flush` is shared by the slots of one command; NULL: made from the row. */
-void apply_cleared(struct store *store, uint16_t slot, uint8_t db, struct flush *flush);
+/* A (slot, db) is flushed: all that is there is dead. store.flushes was counted up before. */
+void apply_cleared(struct store *store, uint16_t slot, uint8_t db);
 
-/* A row from elsewhere: merged with what the store holds, which is read from the tier if need be,
- * waiting for it. */
-MUST_CHECK enum status apply_incoming(struct store *store, struct bytes name, struct bytes incoming,
-                                      const struct vector *stable);
+/*
+ * A row of the log: the log holds what each change came to, so it takes the place of what the store
+ * holds, which is read from the tier if need be, waiting for it. (Merging it anew would be wrong: of a row
+ * that has been collected in between the log knows nothing.)
+ */
+MUST_CHECK enum status apply_replayed(struct store *store, struct bytes name, struct bytes row);
 
 /* The row is collected: nothing of it is to stay, here or in the tier. For tombstones and expired
  * heads of a sole owner. */
@@ -36,11 +37,12 @@ struct entry *apply_load(struct store *store, struct slot *slot, struct bytes na
  * counts. */
 void apply_retire(struct store *store, struct slot *slot, struct entry *entry);
 
-/* Whether a flush has made it dead: `entry` is then retired, and to be taken as not there. */
+/* Whether a flush has made an entry dead; apply_drop_if_flushed then also retires it. */
+bool apply_is_flushed(const struct slot *slot, const struct entry *entry);
 bool apply_drop_if_flushed(struct store *store, struct slot *slot, struct entry *entry);
 
-/* The same for a row just read from the tier. */
-bool apply_is_flushed(struct store *store, const struct slot *slot, struct bytes name,
-                      struct bytes row);
+/* Whether all that the tier has of the database in that slot is dead: until the seal of the flush's
+ * generation has ended. */
+bool apply_is_tier_flushed(const struct slot *slot, uint8_t db);
 
 #endif

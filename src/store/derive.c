@@ -25,34 +25,6 @@ struct row_facts derive_facts(struct bytes bytes, struct arena *arena)
     return (struct row_facts){view.exists, view.exists ? view.at_ms : EXPIRY_NEVER};
 }
 
-static bool increments_covered(const struct increments *increments, const struct vector *covered)
-{
-    for (uint32_t i = 0; i < increments->count; i++) {
-        const struct increment *item = &increments->items[i];
-        if (!vector_covers(covered, (struct dot){item->actor, item->time}))
-            return false;
-    }
-    return true;
-}
-
-bool derive_is_covered(struct bytes bytes, const struct vector *covered, struct arena *arena)
-{
-    struct sibling sibling;
-    uint64_t at_ms;
-    if (bytes.size == 0)
-        return true;
-    if (row_peek(bytes, &sibling, &at_ms))
-        return vector_covers(covered, sibling.dot);
-    struct row row = decode(bytes, arena);
-    for (uint32_t i = 0; i < row.sibling_count; i++)
-        if (!vector_covers(covered, row.siblings[i].dot))
-            return false;
-    for (uint32_t i = 0; i < row.expiry_count; i++)
-        if (!vector_covers(covered, row.expiries[i].dot))
-            return false;
-    return vector_covers_all(covered, &row.vector) && increments_covered(&row.added, covered);
-}
-
 /* Few rows name any: told from the common form without decoding. */
 static bool may_be_chunked(struct bytes bytes)
 {

@@ -17,9 +17,6 @@ struct row_facts {
  */
 struct row_facts derive_facts(struct bytes row, struct arena *arena);
 
-/* Whether the vector covers all that the row knows of. */
-bool derive_is_covered(struct bytes row, const struct vector *covered, struct arena *arena);
-
 /* A long string that the row names. */
 struct chunked_base {
     struct dot base;

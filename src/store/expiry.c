@@ -155,7 +155,7 @@ static void take_found(struct store *store, struct bytes index_name, struct byte
     if (entry && apply_drop_if_flushed(store, slot, entry))
         entry = NULL;
     if (!entry && row.size > 0 && row_decode(row, &store->scratch, &checked) == STATUS_OK &&
-        !apply_is_flushed(store, slot, name, row))
+        !apply_is_tier_flushed(slot, key.db))
         entry = apply_load(store, slot, name, row);
     bool is_of_tier = entry && entry_has_row(entry) && !store_is_dirty(store, entry);
     bool stale = !is_of_tier || derive_facts(entry_row(entry), &store->scratch).at_ms != at_ms;

@@ -195,7 +195,7 @@ static bool take_row(struct fetch *fetch, struct wanted_row *wanted)
     if (fetch->version != store->tier_version || table_find(slot, name))
         return true;
     if (wanted->status == STATUS_ABSENT ||
-        (wanted->status == STATUS_OK && apply_is_flushed(store, slot, name, row))) {
+        (wanted->status == STATUS_OK && apply_is_tier_flushed(slot, row_key_db(name)))) {
         apply_load(store, slot, name, bytes_of("", 0));
         return true;
     }
@@ -252,9 +252,7 @@ void txn_end(struct txn *txn)
 {
     struct fetch *fetch = txn->fetch;
     txn->fetch = NULL;
-    if (txn->flush)
-        flush_release(txn->flush);
-    txn->flush = NULL;
+    txn->flush = false;
     if (!fetch)
         return;
     fetch->txn = NULL;

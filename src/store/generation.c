@@ -42,30 +42,6 @@ struct due due_pop(struct due_heap *heap)
     return first;
 }
 
-struct flush *flush_new(const struct vector *covered)
-{
-    struct flush *flush = memory_alloc(sizeof(*flush));
-    flush->references = 1;
-    flush->covered.count = covered->count;
-    flush->covered.dots = memory_alloc(covered->count * sizeof(struct dot));
-    memcpy(flush->covered.dots, covered->dots, covered->count * sizeof(struct dot));
-    return flush;
-}
-
-struct flush *flush_share(struct flush *flush)
-{
-    flush->references++;
-    return flush;
-}
-
-void flush_release(struct flush *flush)
-{
-    if (--flush->references > 0)
-        return;
-    memory_free(flush->covered.dots);
-    memory_free(flush);
-}
-
 void generation_init(struct generation *generation, uint32_t number, uint64_t log_begin)
 {
     *generation = (struct generation){.number = number, .log_begin = log_begin};
@@ -77,13 +53,11 @@ void generation_deinit(struct generation *generation)
     memory_free(generation->due.items);
     buffer_deinit(&generation->index_deletes);
     buffer_deinit(&generation->dead_prefixes);
-    for (size_t i = 0; i < generation->flushed_count; i++)
-        flush_release(generation->flushed[i].flush);
     memory_free(generation->flushed);
 }
 
 void generation_add_flushed(struct generation *generation, uint16_t slot, uint8_t db,
-                            struct flush *flush)
+                            uint32_t flushes)
 {
     if (generation->flushed_count == generation->flushed_room) {
         generation->flushed_room =
@@ -91,7 +65,7 @@ void generation_add_flushed(struct generation *generation, uint16_t slot, uint8_
         generation->flushed = memory_resize(generation->flushed, generation->flushed_room *
                                                                      sizeof(*generation->flushed));
     }
-    generation->flushed[generation->flushed_count++] = (struct flushed){slot, db, flush};
+    generation->flushed[generation->flushed_count++] = (struct flushed){slot, db, flushes};
 }
 
 void generation_note(struct buffer *notes, struct bytes name)

@@ -8,7 +8,6 @@
 
 #include "base/buffer.h"
 #include "base/list.h"
-#include "row/dot.h"
 
 /* When keys expire: a binary heap by time. Entries are not removed when an expiry changes, but when
  * they come due. */
@@ -27,21 +26,11 @@ void due_push(struct due_heap *heap, struct due due);
 /* The earliest; the heap is not empty. */
 struct due due_pop(struct due_heap *heap);
 
-/* What one FLUSHALL covers: shared by all the slots that it struck. */
-struct flush {
-    unsigned references;
-    struct vector covered; /* owned; nothing implied: it is compared without the stable vector */
-};
-
-struct flush *flush_new(const struct vector *covered);
-struct flush *flush_share(struct flush *flush);
-void flush_release(struct flush *flush);
-
 /* One (slot, db) flushed in this generation. */
 struct flushed {
     uint16_t slot;
     uint8_t db;
-    struct flush *flush;
+    uint32_t flushes; /* store.flushes from then on */
 };
 
 struct generation {
@@ -62,9 +51,8 @@ void generation_init(struct generation *generation, uint32_t number, uint64_t lo
 /* Frees all but the entries. */
 void generation_deinit(struct generation *generation);
 
-/* Takes over a share of the flush. */
 void generation_add_flushed(struct generation *generation, uint16_t slot, uint8_t db,
-                            struct flush *flush);
+                            uint32_t flushes);
 
 /* For index_deletes and dead_prefixes. */
 void generation_note(struct buffer *notes, struct bytes name);

@@ -21,7 +21,6 @@ static void slot_purged(struct store *store, struct slot *slot)
         cleared->purged = true;
         if (cleared->generation == 0) {
             *link = cleared->next;
-            flush_release(cleared->flush);
             memory_free(cleared);
         } else {
             link = &cleared->next;

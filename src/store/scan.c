@@ -62,8 +62,7 @@ static void read_table(struct txn *txn, struct slot *slot, uint8_t db, uint64_t 
         qsort(out->items, out->count, sizeof(*out->items), by_name);
 }
 
-static void read_page(struct txn *txn, const struct slot *slot, const struct fetched_page *page,
-                      struct side *out)
+static void read_page(struct txn *txn, const struct fetched_page *page, struct side *out)
 {
     struct bytes all = buffer_bytes(&page->rows);
     out->end = page->done ? UINT64_MAX : page->end;
@@ -74,11 +73,9 @@ static void read_page(struct txn *txn, const struct slot *slot, const struct fet
         struct bytes row = bytes_of(name.data + name_size, row_size);
         struct row checked;
         at += 8 + (size_t)name_size + row_size;
-        if (row_decode(row, txn->arena, &checked) == STATUS_OK &&
-            !apply_is_flushed(txn->store, slot, name, row))
+        if (row_decode(row, txn->arena, &checked) == STATUS_OK)
             side_add(out, txn->arena, name, row);
     }
-    arena_clear(&txn->store->scratch);
 }
 
 static void emit(struct txn *txn, const struct found *found, struct scan_page *page)
@@ -122,7 +119,7 @@ enum status txn_scan(struct txn *txn, uint16_t slot_number, uint8_t db, uint64_t
         return STATUS_OK;
     struct side table = {0};
     struct side tier = {.end = UINT64_MAX};
-    if (facts->stored != facts->resident) {
+    if (facts->stored != facts->resident && !apply_is_tier_flushed(slot, db)) {
         const struct fetched_page *page = fetch_page(txn, slot_number, db, hash, limit);
         if (!page) {
             txn->cold = true;
@@ -131,7 +128,7 @@ enum status txn_scan(struct txn *txn, uint16_t slot_number, uint8_t db, uint64_t
         }
         if (page->status != STATUS_OK)
             return page->status;
-        read_page(txn, slot, page, &tier);
+        read_page(txn, page, &tier);
     }
     read_table(txn, slot, db, hash, limit, &table);
     uint64_t end = table.end < tier.end ? table.end : tier.end;

@@ -49,11 +49,11 @@ static int by_flushed(const void *a, const void *b)
     return order ? order : (x->db > y->db) - (x->db < y->db);
 }
 
-/* Whether a later flush of the same generation has made the row dead. `flushed` is sorted. */
-static bool is_flushed(const struct generation *generation, struct bytes name, struct bytes row,
-                       struct arena *arena)
+/* Whether a later flush of the same generation has made it dead. `flushed` is sorted. */
+static bool is_flushed(const struct generation *generation, const struct entry *entry)
 {
-    struct flushed key = {row_key_slot(name), row_key_db(name), NULL};
+    struct bytes name = entry_name(entry);
+    struct flushed key = {row_key_slot(name), row_key_db(name), 0};
     size_t low = 0, high = generation->flushed_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
@@ -64,7 +64,7 @@ static bool is_flushed(const struct generation *generation, struct bytes name, s
     }
     for (; low < generation->flushed_count && by_flushed(&generation->flushed[low], &key) == 0;
          low++)
-        if (derive_is_covered(row, &generation->flushed[low].flush->covered, arena))
+        if (entry->flushes < generation->flushed[low].flushes)
             return true;
     return false;
 }
@@ -163,7 +163,7 @@ static enum status write_row(struct seal_job *job, struct tier_table *table, str
         job->collected[job->collected_count++] = entry;
         return tier->ops->table_delete(table, name);
     }
-    if (job->generation->flushed_count > 0 && is_flushed(job->generation, name, row, arena))
+    if (job->generation->flushed_count > 0 && is_flushed(job->generation, entry))
         return STATUS_OK;
     job->rows++;
     job->bytes += name.size + row.size;
@@ -277,7 +277,6 @@ static void end_flushes(struct store *store, const struct generation *generation
                 cleared->generation = 0;
             if (cleared->generation == 0 && cleared->purged) {
                 *link = cleared->next;
-                flush_release(cleared->flush);
                 memory_free(cleared);
             } else {
                 link = &cleared->next;
@@ -406,7 +405,7 @@ void seal_collect_garbage(struct store *store, unsigned most)
         if (!(entry->flags & ENTRY_DETACHED)) {
             struct bytes name = entry_name(entry);
             struct slot *slot = table_slot(&store->table, name);
-            if (entry->is_head && !apply_is_flushed(store, slot, name, entry_row(entry))) {
+            if (entry->is_head && !apply_is_flushed(slot, entry)) {
                 struct slot_facts *facts =
                     facts_of(&store->facts, row_key_slot(name), row_key_db(name));
                 facts->stored--;

@@ -31,6 +31,7 @@ struct store {
     struct arena scratch; /* of one call */
     enum status failure;  /* final */
 
+    uint32_t flushes; /* so far: what stands in an entry tells which flushes it outlived */
     struct generation current;
     struct generation sealing; /* meaningful unless SEAL_IDLE */
     struct {

@@ -14,6 +14,7 @@
 
 enum {
     TICK_MS = 100,
+    REPLAY_TRIM = 16,     /* looks for clean rows to drop, per row replayed */
     TURN_TRIM = 8192,     /* looks for cold rows to drop, per turn */
     TURN_EVICT = 128,     /* keys evicted for good, per turn */
     TICK_PURGE = 20000,   /* flushed rows taken out, per tick */
@@ -25,68 +26,29 @@ enum {
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-struct replay {
-    struct store *store;
-    struct vector stable; /* of the actor whose segment is being replayed */
-    actor_t actor;
-    enum status status;
-};
-
-/* What was implied when the actor wrote: it and its later epochs were not yet history. */
-static void set_actor(struct replay *replay, actor_t actor)
-{
-    const struct vector *former = store_stable(replay->store);
-    replay->actor = actor;
-    replay->stable.count = 0;
-    for (uint32_t i = 0; i < former->count; i++)
-        if (former->dots[i].actor >> 16 != actor >> 16 || former->dots[i].actor < actor)
-            replay->stable.dots[replay->stable.count++] = former->dots[i];
-}
-
-static enum status replay_cleared(struct replay *replay, const struct row_key *key,
-                                  struct bytes bytes)
-{
-    struct store *store = replay->store;
-    struct arena *arena = &store->scratch;
-    struct row row;
-    enum status status = row_decode(bytes, arena, &row);
-    if (status != STATUS_OK)
-        return status;
-    struct vector covered = {
-        arena_alloc(arena, (row.vector.count + replay->stable.count) * sizeof(struct dot)), 0};
-    vector_join(&row.vector, &replay->stable, &covered);
-    struct flush *flush = flush_new(&covered);
-    apply_cleared(store, key->slot, key->db, flush);
-    flush_release(flush);
-    clock_see(&store->clock, row_newest_time(&row));
-    return STATUS_OK;
-}
-
 static enum status replay_row(void *context, actor_t actor, struct bytes name, struct bytes bytes)
 {
-    struct replay *replay = context;
-    struct store *store = replay->store;
+    struct store *store = context;
     struct row_key key;
-    if (!row_key_decode(name, &key) || bytes.size == 0)
+    struct row row;
+    (void)actor;
+    if (!row_key_decode(name, &key))
         return STATUS_CORRUPT;
     if (key.db >= store->facts.databases)
         return STATUS_INVALID;
-    if (actor != replay->actor)
-        set_actor(replay, actor);
-    enum status status;
-    if (key.kind == ROW_CLEARED) {
-        status = replay_cleared(replay, &key, bytes);
-    } else {
-        struct row row;
-        status = row_decode(bytes, &store->scratch, &row);
-        if (status == STATUS_OK) {
-            clock_see(&store->clock, row_newest_time(&row));
-            arena_clear(&store->scratch);
-            status = apply_incoming(store, name, bytes, &replay->stable);
+    enum status status = row_decode(bytes, &store->scratch, &row);
+    if (status == STATUS_OK) {
+        clock_see(&store->clock, row_newest_time(&row));
+        arena_clear(&store->scratch);
+        if (key.kind == ROW_CLEARED) {
+            store->flushes++;
+            apply_cleared(store, key.slot, key.db);
+        } else {
+            status = apply_replayed(store, name, bytes);
         }
     }
     arena_clear(&store->scratch);
-    cache_trim(store, 16);
+    cache_trim(store, REPLAY_TRIM);
     return status;
 }
 
@@ -112,12 +74,9 @@ static enum status recover(struct store *store, struct store_recovery *recovery,
         return status;
     }
     generation_init(&store->current, 1, sealed);
-    struct replay replay = {.store = store};
-    replay.stable.dots = memory_alloc((store_stable(store)->count + 1) * sizeof(struct dot));
-    struct log_replay calls = {replay_row, &replay};
+    struct log_replay calls = {replay_row, store};
     status = log_open(store->options.files, store->options.workers, sealed, &calls, &recovery->log,
                       &store->log, out_error);
-    memory_free(replay.stable.dots);
     if (status == STATUS_OK)
         status = log_start(store->log, identity_actor(&store->identity));
     if (status != STATUS_OK && buffer_size(out_error) == 0)
@@ -207,27 +166,23 @@ enum status store_close(struct store *store)
 
 static enum status salvage_row(void *context, actor_t actor, struct bytes name, struct bytes row)
 {
-    struct replay *replay = context;
-    struct log *log = replay->store->log;
-    enum status status = log_reserve(log, name.size + row.size, 1);
+    struct store *store = context;
+    enum status status = log_reserve(store->log, name.size + row.size, 1);
     if (status != STATUS_OK)
         return status;
-    status = replay_row(replay, actor, name, row);
+    status = replay_row(store, actor, name, row);
     if (status == STATUS_CORRUPT || status == STATUS_INVALID) /* no row: not worth the rest */
         return STATUS_OK;
-    log_append(log, name, row);
-    return status == STATUS_OK ? store_turn_end(replay->store, 0) : status;
+    log_append(store->log, name, row);
+    return status == STATUS_OK ? store_turn_end(store, 0) : status;
 }
 
 enum status store_salvage(struct store *store, struct files *damaged, struct buffer *out_report)
 {
-    struct replay replay = {.store = store};
     struct log_recovery recovery;
-    replay.stable.dots = memory_alloc((store_stable(store)->count + 1) * sizeof(struct dot));
-    struct log_replay calls = {salvage_row, &replay};
+    struct log_replay calls = {salvage_row, store};
     enum status status =
         log_salvage(damaged, store->current.log_begin, &calls, &recovery, out_report);
-    memory_free(replay.stable.dots);
     return status == STATUS_OK ? store_seal_now(store) : status;
 }
 

@@ -4,7 +4,6 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/xxh.h"
-#include "store/generation.h"
 
 enum { BITS_MIN = 2, BITS_MAX = 40 };
 
@@ -38,7 +37,6 @@ void table_deinit(struct table *table)
         while (slot->cleared) {
             struct cleared *cleared = slot->cleared;
             slot->cleared = cleared->next;
-            flush_release(cleared->flush);
             memory_free(cleared);
         }
     }
@@ -88,6 +86,7 @@ static struct entry *entry_new(struct table *table, struct bytes name, struct by
     entry->name_size = (uint32_t)name.size;
     entry->row_size = (uint32_t)row.size;
     entry->generation = 0;
+    entry->flushes = 0;
     entry->flags = 0;
     entry->visited = 0;
     entry->collected = 0;

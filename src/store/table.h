@@ -29,14 +29,13 @@ struct entry {
     uint32_t name_size;
     uint32_t row_size;
     uint32_t generation; /* the one in which it was last changed; 0 for a copy of the tier's */
+    uint32_t flushes;    /* store.flushes when it was last changed, or loaded */
     uint8_t flags;       /* enum entry_flag */
     uint8_t visited;     /* SIEVE's bit */
     uint8_t is_head;
-    uint8_t collected; /* the name is gone: the row only tells what had been there */
+    uint8_t collected; /* the name is gone, the row empty */
     char data[];       /* name, row */
 };
-
-struct flush;
 
 /* What a flush left behind in a slot: rows of the database that it covers are dead. */
 struct cleared {
@@ -44,7 +43,7 @@ struct cleared {
     uint8_t db;
     uint32_t generation; /* whose seal deletes them from the tier; 0 when it has */
     bool purged;         /* the table has dropped them */
-    struct flush *flush; /* a share */
+    uint32_t flushes;    /* entries of fewer are dead */
 };
 
 struct slot {
@@ -77,7 +76,13 @@ static inline struct bytes entry_row(const struct entry *entry)
 /* Whether it holds a row that readers are to see. */
 static inline bool entry_has_row(const struct entry *entry)
 {
-    return entry->row_size > 0 && !entry->collected;
+    return entry->row_size > 0;
+}
+
+/* Whether facts count it, if it is a head: all but the clean ones that only say that there is none. */
+static inline bool entry_is_counted(const struct entry *entry)
+{
+    return entry->row_size > 0 || entry->collected;
 }
 
 size_t entry_bytes(const struct entry *entry);

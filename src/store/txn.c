@@ -25,10 +25,7 @@ void txn_begin(struct txn *txn, uint64_t now_ms)
         if (txn->fetch)
             fetch_forget(txn);
     }
-    if (txn->flush) {
-        flush_release(txn->flush);
-        txn->flush = NULL;
-    }
+    txn->flush = false;
     txn->cold = false;
     txn->now_ms = now_ms;
     txn->gate = 0;
@@ -157,8 +154,6 @@ static enum status get_below(struct txn *txn, struct slot *slot, struct bytes na
     struct row checked;
     if (status == STATUS_OK)
         status = row_decode(buffer_bytes(&buffer), txn->arena, &checked);
-    if (status == STATUS_OK && apply_is_flushed(store, slot, name, buffer_bytes(&buffer)))
-        status = STATUS_ABSENT;
     if (status == STATUS_OK)
         *out_row = entry_row(apply_load(store, slot, name, buffer_bytes(&buffer)));
     buffer_deinit(&buffer);
@@ -191,7 +186,7 @@ enum status txn_get(struct txn *txn, struct bytes name, struct bytes *out_row)
         *out_row = entry_row(entry);
         return STATUS_OK;
     }
-    if (is_proven_absent(store, name)) {
+    if (is_proven_absent(store, name) || apply_is_tier_flushed(slot, row_key_db(name))) {
         store->stats.hits++;
         return STATUS_ABSENT;
     }
@@ -209,14 +204,8 @@ void txn_want(struct txn *txn, struct bytes name)
 
 void txn_flush(struct txn *txn, int db)
 {
-    struct dot dot = txn_dot(txn, 0);
-    const struct vector *stable = store_stable(txn->store);
-    struct vector one = {&dot, 1};
-    struct vector covered = {arena_alloc(txn->arena, (stable->count + 1) * sizeof(*covered.dots)),
-                             0};
-    vector_join(stable, &one, &covered);
-    txn->flush = flush_new(&covered);
-    txn->flush_dot = dot;
+    txn->flush = true;
+    txn->flush_dot = txn_dot(txn, 0);
     txn->flush_db = db;
 }
 
@@ -246,12 +235,13 @@ static enum status commit_flush(struct txn *txn)
     enum status status = log_reserve(store->log, slots * (ROW_KEY_CLEARED_SIZE + row.size), slots);
     if (status != STATUS_OK)
         return status;
+    store->flushes++;
     for (unsigned db = 0; db < store->facts.databases; db++) {
         for (unsigned slot = 0; is_flushed_by(txn, db) && slot < SLOT_COUNT; slot++) {
             if (facts_look(&store->facts, (uint16_t)slot, (uint8_t)db)->stored == 0)
                 continue;
             log_append(store->log, row_key_cleared(txn->arena, (uint16_t)slot, (uint8_t)db), row);
-            apply_cleared(store, (uint16_t)slot, (uint8_t)db, txn->flush);
+            apply_cleared(store, (uint16_t)slot, (uint8_t)db);
         }
     }
     return STATUS_OK;

@@ -17,7 +17,6 @@
 
 struct store;
 struct fetch;
-struct flush;
 
 /* A row that commit will store. */
 struct txn_row {
@@ -35,9 +34,9 @@ struct txn {
     uint32_t index_room;
     struct fetch
         *fetch; /* what was missed and, on a later run, what was read; NULL if nothing ever */
-    struct flush *flush; /* of txn_flush */
+    bool flush; /* txn_flush was called, for this database, negative: for all */
+    int flush_db;
     struct dot flush_dot;
-    int flush_db;  /* negative: all */
     uint64_t gate; /* log position that the reply must wait for */
     unsigned run; /* 1 on the first run; from TXN_RUNS_MAX on, reads block instead of STATUS_COLD */
     bool cold;    /* this run has missed something */

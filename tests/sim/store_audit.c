@@ -18,8 +18,7 @@ static const char *audit_slot(struct store *store, unsigned number, struct facts
                 return "an entry stands where it is not found";
             if (entry->flags & ENTRY_DETACHED)
                 return "a detached entry is in the table";
-            if (!entry->is_head || entry->row_size == 0 ||
-                apply_is_flushed(store, slot, name, entry_row(entry)))
+            if (!entry->is_head || !entry_is_counted(entry) || apply_is_flushed(slot, entry))
                 continue;
             facts_of(counted, (uint16_t)number, row_key_db(name))->resident++;
         }

@@ -420,8 +420,8 @@ static void client_run(struct client *client)
     if (status == STATUS_OK)
         status = txn_commit(&client->txn);
     tell(world, "client %td: %s db %u key %u by %d, run %u: %s", client - world->clients,
-         kind_names[client->operation.kind], client->operation.db, client->operation.keys[0], (int)client->operation.by,
-         client->txn.run, status_text(status));
+         kind_names[client->operation.kind], client->operation.db, client->operation.keys[0],
+         (int)client->operation.by, client->txn.run, status_text(status));
     if (status == STATUS_COLD) {
         client->fetching = true;
         txn_fetch(&client->txn, fetched, client);
