@@ -210,6 +210,7 @@ static void guest_accepted(void *context, const struct listener_guest *guest)
     struct runtime *runtime = context;
     struct bytes why = refusal(runtime, guest);
     if (why.size > 0) {
+        node_rejected(runtime->node);
         connection_refuse(guest->descriptor, why);
         return;
     }
@@ -339,12 +340,24 @@ static enum status open_journal(struct runtime *runtime, struct buffer *out_erro
     return status;
 }
 
+/* Of a directory that is there. */
+static void make_absolute(char **path)
+{
+    char absolute[PATH_MAX];
+    if (!realpath(*path, absolute))
+        return;
+    memory_free(*path);
+    *path = memory_alloc(strlen(absolute) + 1);
+    memcpy(*path, absolute, strlen(absolute) + 1);
+}
+
 static enum status open_directory(struct runtime *runtime, struct buffer *out_error)
 {
-    const char *directory = runtime->config->dir;
-    enum status status = files_posix_open(directory, &runtime->files, out_error);
+    enum status status = files_posix_open(runtime->config->dir, &runtime->files, out_error);
     if (status != STATUS_OK)
         return status;
+    make_absolute(&runtime->config->dir);
+    const char *directory = runtime->config->dir;
     uint64_t mark;
     status = runtime->files->ops->lock(runtime->files, &mark);
     if (status == STATUS_LOCKED)
@@ -445,15 +458,12 @@ static void say_hello(struct runtime *runtime)
 {
     struct journal *journal = runtime->journal;
     unsigned port = listener_port(runtime->listener);
-    char *directory = realpath(runtime->config->dir, NULL);
     journal_write(journal, JOURNAL_NOTICE, "Shoal %s, pid %d, node %012llx", SHOAL_VERSION,
                   (int)getpid(), (unsigned long long)node_id(runtime->node));
-    journal_write(journal, JOURNAL_NOTICE, "Data in %s",
-                  directory ? directory : runtime->config->dir);
+    journal_write(journal, JOURNAL_NOTICE, "Data in %s", runtime->config->dir);
     journal_write(journal, JOURNAL_NOTICE, "Ready for clients on port %u of: %s", port,
                   runtime->config->bind);
     journal_write(journal, JOURNAL_NOTICE, "Next, in another terminal: redis-cli -p %u", port);
-    free(directory);
 }
 
 static void serve(struct runtime *runtime)

@@ -35,6 +35,7 @@ static void set_limit(struct node *node)
 {
     budget_set_limit(&node->budget, (uint64_t)node->config->maxmemory, node->host.memory_total);
     node->dispatch.memory_exhausted = false;
+    node->admin.memory_limit = node->budget.limit;
 }
 
 static void config_changed(void *context, const char *name)
@@ -121,6 +122,8 @@ static void fill_admin(struct node *node)
         .commands = node->commands,
         .process_id = node->host.process_id,
         .executable = node->host.executable,
+        .memory_total = node->host.memory_total,
+        .memory_limit = node->budget.limit,
         .config_changed = config_changed,
         .shutdown = ask_for_stop,
         .cpu_time = cpu_time,
@@ -197,6 +200,11 @@ struct session *node_accepted(struct node *node, const char *address, const char
 {
     node->stats.connections_received++;
     return session_new(&node->sessions, address, local_address, now_ms);
+}
+
+void node_rejected(struct node *node)
+{
+    node->stats.connections_rejected++;
 }
 
 void node_receive(struct node *node, struct session *session, struct bytes bytes, uint64_t now_ms)

@@ -46,6 +46,9 @@ MUST_CHECK enum status node_close(struct node *node);
 struct session *node_accepted(struct node *node, const char *address, const char *local_address,
                               uint64_t now_ms);
 
+/* A client was turned away instead. */
+void node_rejected(struct node *node);
+
 /* Bytes from a client. All are taken: what is not yet a whole request is kept. */
 void node_receive(struct node *node, struct session *session, struct bytes bytes, uint64_t now_ms);
 
