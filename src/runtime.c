@@ -12,6 +12,7 @@
 #include "net/connection.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "node/budget.h"
 #include "node/node.h"
 
 enum {
@@ -388,7 +389,9 @@ static enum status open_tier(struct runtime *runtime, struct buffer *out_error)
         return STATUS_INVALID;
     }
     struct tier_options options = {
-        .block_cache_bytes = (uint64_t)runtime->config->block_cache_bytes,
+        .block_cache_bytes =
+            budget_block_cache((uint64_t)runtime->config->block_cache_bytes,
+                               (uint64_t)runtime->config->maxmemory, machine_memory()),
         .compaction_threads = COMPACTION_THREADS,
     };
     enum status status = store_was_here(runtime->files, &options.must_exist);

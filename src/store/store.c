@@ -194,20 +194,6 @@ enum status store_close(struct store *store)
     return status;
 }
 
-/* Whose the newest event in the row is; 0 if that cannot be told. */
-static actor_t writer_of(struct store *store, struct bytes bytes)
-{
-    struct row row;
-    struct dot newest = {0};
-    if (row_decode(bytes, &store->scratch, &row) == STATUS_OK)
-        for (uint32_t i = 0; i < row.vector.count; i++)
-            if (dot_compare(row.vector.dots[i], newest) > 0)
-                newest = row.vector.dots[i];
-    arena_clear(&store->scratch);
-    return newest.actor;
-}
-
-/* `actor` is 0 where the segment does not tell: then the row does. */
 static enum status salvage_row(void *context, actor_t actor, struct bytes name, struct bytes row)
 {
     struct store *store = context;
