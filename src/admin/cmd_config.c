@@ -12,32 +12,36 @@ static void report_reason(struct request *request, const char *name, struct byte
 
 /* ---- GET ------------------------------------------------------------------------------------- */
 
-static bool is_asked(const struct request *request, struct bytes name)
+/* The name as the client knows it: its own word, or ours where that is a pattern. NULL: not asked
+ * for. */
+static struct bytes asked_as(const struct request *request, struct bytes name)
 {
     for (uint32_t i = 2; i < request->argc; i++) {
+        if (bytes_equal_nocase(request->argv[i], name))
+            return request->argv[i];
         if (glob_match(request->argv[i], name, true))
-            return true;
+            return name;
     }
-    return false;
+    return bytes_of(NULL, 0);
 }
 
 static enum status config_get(struct request *request)
 {
     const char *name;
-    bool asked[CONFIG_OPTIONS_MAX];
+    struct bytes asked[CONFIG_OPTIONS_MAX];
     size_t count = 0;
     struct buffer value = {0};
     for (unsigned i = 0; (name = config_name(i)) != NULL; i++) {
-        asked[i] = is_asked(request, bytes_text(name));
-        count += asked[i];
+        asked[i] = asked_as(request, bytes_text(name));
+        count += asked[i].data != NULL;
     }
     reply_map(request->reply, count);
-    for (unsigned i = 0; (name = config_name(i)) != NULL; i++) {
-        if (!asked[i])
+    for (unsigned i = 0; config_name(i) != NULL; i++) {
+        if (!asked[i].data)
             continue;
         buffer_clear(&value, CONFIG_VALUE_MAX);
         config_value(request->admin->config, i, &value);
-        reply_bulk_text(request->reply, name);
+        reply_bulk(request->reply, asked[i]);
         reply_bulk(request->reply, buffer_bytes(&value));
     }
     buffer_deinit(&value);

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "session/session.h"
 
-#define REDIS_VERSION "7.2.0" /* whose commands and replies these are */
+enum { TICKS_PER_SECOND = 10 }; /* of a node, see node.c */
 
 struct section {
     const char *name;  /* as it is asked for */
@@ -66,7 +66,7 @@ static void print_server(const struct request *request, struct buffer *out)
 {
     const struct admin *admin = request->admin;
     const struct config *config = admin->config;
-    buffer_printf(out, "redis_version:" REDIS_VERSION "\r\n");
+    buffer_printf(out, "redis_version:" SHOAL_REDIS_VERSION "\r\n");
     buffer_printf(out, "shoal_version:" SHOAL_VERSION "\r\n");
     buffer_printf(out, "redis_mode:standalone\r\n");
     buffer_printf(out, "os:Linux\r\n");
@@ -77,6 +77,8 @@ static void print_server(const struct request *request, struct buffer *out)
     print_number("server_time_usec", request->now_ms * 1000, out);
     print_number("uptime_in_seconds", uptime_ms(request) / 1000, out);
     print_number("uptime_in_days", uptime_ms(request) / (24 * 3600 * 1000), out);
+    print_number("hz", TICKS_PER_SECOND, out);
+    print_number("configured_hz", TICKS_PER_SECOND, out);
     buffer_printf(out, "executable:%s\r\n", admin->executable != NULL ? admin->executable : "");
     buffer_printf(out, "config_file:%s\r\n", config->file != NULL ? config->file : "");
     buffer_printf(out, "io_threads_active:0\r\n");
@@ -110,6 +112,7 @@ static void print_memory(const struct request *request, struct buffer *out)
         print_size("total_system_memory", admin->memory_total, out);
     print_size("maxmemory", (uint64_t)admin->config->maxmemory, out);
     print_setting("maxmemory_policy", "maxmemory-policy", admin->config, out);
+    buffer_printf(out, "mem_allocator:%s\r\n", memory_allocator());
     buffer_printf(out, "mem_fragmentation_ratio:%.2f\r\n",
                   use.allocated > 0 ? (double)use.resident / (double)use.allocated : 0.0);
     buffer_printf(out, "mem_fragmentation_bytes:%" PRIu64 "\r\n",

@@ -60,6 +60,11 @@ struct memory_use memory_use(void)
     return use;
 }
 
+const char *memory_allocator(void)
+{
+    return "jemalloc-" JEMALLOC_VERSION;
+}
+
 void memory_purge(void)
 {
     char name[64];
@@ -77,6 +82,11 @@ size_t memory_real_size(size_t size)
 struct memory_use memory_use(void)
 {
     return (struct memory_use){0};
+}
+
+const char *memory_allocator(void)
+{
+    return "libc";
 }
 
 void memory_purge(void)

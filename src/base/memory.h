@@ -27,6 +27,9 @@ struct memory_use {
  * not jemalloc. */
 struct memory_use memory_use(void);
 
+/* Its name and version. */
+const char *memory_allocator(void);
+
 /* Gives free pages back to the system. */
 void memory_purge(void);
 

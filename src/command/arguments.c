@@ -15,6 +15,16 @@ enum status argument_key(struct request *request, struct bytes key, struct cell 
     return cell_find_head(request->txn, request->db, key, out);
 }
 
+enum status argument_key_read(struct request *request, struct bytes key, struct cell *out)
+{
+    enum status status = argument_key(request, key, out);
+    if (status == STATUS_OK && out->exists)
+        request->hits++;
+    else if (status == STATUS_OK)
+        request->misses++;
+    return status;
+}
+
 enum status argument_integer(struct bytes text, int64_t *out_value)
 {
     return number_parse_i64(text, out_value) ? STATUS_OK : STATUS_NOT_INTEGER;

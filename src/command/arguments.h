@@ -20,6 +20,10 @@
  */
 MUST_CHECK enum status argument_key(struct request *request, struct bytes key, struct cell *out);
 
+/* The same for a command that reads the key's value: counted as a hit or a miss of the keyspace. */
+MUST_CHECK enum status argument_key_read(struct request *request, struct bytes key,
+                                         struct cell *out);
+
 /* STATUS_NOT_INTEGER. */
 MUST_CHECK enum status argument_integer(struct bytes text, int64_t *out_value);
 

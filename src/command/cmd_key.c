@@ -14,7 +14,8 @@ static enum status count_keys(struct request *request, enum status (*change)(str
     bool cold = false;
     for (uint32_t i = 1; i < request->argc; i++) {
         struct cell head;
-        enum status status = argument_key(request, request->argv[i], &head);
+        enum status status = change ? argument_key(request, request->argv[i], &head)
+                                    : argument_key_read(request, request->argv[i], &head);
         if (status == STATUS_COLD) {
             cold = true;
             continue;
@@ -47,7 +48,7 @@ static enum status cmd_exists(struct request *request)
 static enum status cmd_type(struct request *request)
 {
     struct cell head;
-    enum status status = argument_key(request, request->argv[1], &head);
+    enum status status = argument_key_read(request, request->argv[1], &head);
     if (status == STATUS_OK)
         reply_simple(request->reply, type_of(&head));
     return status;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* All keys of a database: SCAN, KEYS, DBSIZE, FLUSHDB, FLUSHALL. */
 #include "base/glob.h"
-#include "base/number.h"
 #include "command/arguments.h"
 #include "command/tables.h"
 #include "row/slot.h"
@@ -14,8 +13,7 @@ enum {
     HASH_BITS = 48,
 };
 
-#define HASH_MASK  (((uint64_t)1 << HASH_BITS) - 1)
-#define CURSOR_MAX (((uint64_t)SLOT_COUNT << HASH_BITS) - 1)
+#define HASH_MASK (((uint64_t)1 << HASH_BITS) - 1)
 
 /* ---- a walk over a database, in the order of slot and hash ---------------------------------- */
 
@@ -38,6 +36,8 @@ static void walk_from(struct walk *walk, uint64_t cursor)
 {
     walk->slot = (uint32_t)(cursor >> HASH_BITS);
     walk->hash = cursor & HASH_MASK;
+    if (walk->slot > SLOT_COUNT)
+        walk->slot = SLOT_COUNT;
 }
 
 static uint64_t walk_cursor(const struct walk *walk)
@@ -134,15 +134,26 @@ static enum status walk_on(struct walk *walk, uint64_t limit)
 
 /* ---- commands ------------------------------------------------------------------------------- */
 
+/*
+ * Any number, written as strtoul takes it: with a sign, with zeros in front, or empty. One that no
+ * walk has given is harmless.
+ */
 static enum status parse_cursor(struct request *request, uint64_t *out_cursor)
 {
-    int64_t cursor;
-    bool valid = number_parse_i64(request->argv[1], &cursor);
-    if (!valid || cursor < 0 || (uint64_t)cursor > CURSOR_MAX) {
+    struct bytes text = request->argv[1];
+    bool negative = text.size > 0 && text.data[0] == '-';
+    bool valid = true;
+    uint64_t cursor = 0;
+    for (size_t i = negative || (text.size > 0 && text.data[0] == '+'); i < text.size; i++) {
+        unsigned digit = (unsigned char)text.data[i] - (unsigned)'0';
+        valid = valid && digit < 10 && !__builtin_mul_overflow(cursor, 10, &cursor) &&
+                !__builtin_add_overflow(cursor, digit, &cursor);
+    }
+    if (!valid || (text.size == 1 && text.data[0] < '0')) {
         reply_error(request->reply, BYTES("ERR invalid cursor"));
         return STATUS_REPLIED;
     }
-    *out_cursor = (uint64_t)cursor;
+    *out_cursor = negative ? -cursor : cursor;
     return STATUS_OK;
 }
 

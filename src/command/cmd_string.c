@@ -92,7 +92,7 @@ static enum status reply_value(struct request *request, struct cell *head)
 
 static enum status find_and_reply(struct request *request, struct cell *head)
 {
-    enum status status = argument_key(request, request->argv[1], head);
+    enum status status = argument_key_read(request, request->argv[1], head);
     return status == STATUS_OK ? reply_value(request, head) : status;
 }
 
@@ -110,7 +110,8 @@ static enum status set(struct request *request, struct bytes value, const struct
     if (options->time.data)
         status = argument_expiry(request, options->time, options->unit, &at_ms);
     if (status == STATUS_OK)
-        status = argument_key(request, request->argv[1], &head);
+        status = options->get ? argument_key_read(request, request->argv[1], &head)
+                              : argument_key(request, request->argv[1], &head);
     if (status == STATUS_OK && options->get)
         status = reply_value(request, &head);
     if (status != STATUS_OK)
@@ -194,7 +195,7 @@ static enum status cmd_getex(struct request *request)
     uint64_t at_ms = EXPIRY_NEVER;
     enum status status = parse_options(request, 2, OPTIONS_OF_GETEX, &options);
     if (status == STATUS_OK)
-        status = argument_key(request, request->argv[1], &head);
+        status = argument_key_read(request, request->argv[1], &head);
     if (status != STATUS_OK)
         return status;
     if (!head.exists) {
@@ -216,7 +217,7 @@ static enum status cmd_getex(struct request *request)
 static enum status value_or_null(struct request *request, struct bytes key, struct bytes *out)
 {
     struct cell head;
-    enum status status = argument_key(request, key, &head);
+    enum status status = argument_key_read(request, key, &head);
     if (status == STATUS_OK && head.exists)
         status = string_value(&head, out);
     return status == STATUS_WRONG_TYPE ? STATUS_OK : status;
@@ -305,7 +306,7 @@ static enum status cmd_strlen(struct request *request)
 {
     struct cell head;
     uint64_t length;
-    enum status status = argument_key(request, request->argv[1], &head);
+    enum status status = argument_key_read(request, request->argv[1], &head);
     if (status == STATUS_OK)
         status = string_length(&head, &length);
     if (status == STATUS_OK)
@@ -320,6 +321,8 @@ static enum status cmd_append(struct request *request)
     enum status status = argument_key(request, request->argv[1], &head);
     if (status == STATUS_OK)
         status = string_append(&head, request->argv[2], &length);
+    if (status == STATUS_OK && length > (uint64_t)*request->bulk_size_max)
+        return STATUS_TOO_BIG;
     if (status == STATUS_OK)
         reply_integer(request->reply, (int64_t)length);
     return status;
@@ -339,9 +342,13 @@ static enum status cmd_setrange(struct request *request)
         return STATUS_REPLIED;
     }
     status = argument_key(request, request->argv[1], &head);
-    if (status == STATUS_OK && value.size == 0)
-        status = string_length(&head, &length); /* changes nothing, makes no key */
-    else if (status == STATUS_OK)
+    if (status == STATUS_OK)
+        status = string_length(&head, &length);
+    bool changes = value.size > 0; /* else it makes no key either */
+    if (status == STATUS_OK && changes &&
+        (uint64_t)offset + value.size > (uint64_t)*request->bulk_size_max)
+        return STATUS_TOO_BIG;
+    if (status == STATUS_OK && changes)
         status = string_overwrite(&head, (uint64_t)offset, value, &length);
     if (status == STATUS_OK)
         reply_integer(request->reply, (int64_t)length);
@@ -380,7 +387,7 @@ static enum status cmd_getrange(struct request *request)
     if (status == STATUS_OK)
         status = argument_integer(request->argv[3], &end);
     if (status == STATUS_OK)
-        status = argument_key(request, request->argv[1], &head);
+        status = argument_key_read(request, request->argv[1], &head);
     if (status == STATUS_OK)
         status = string_length(&head, &length);
     if (status != STATUS_OK)

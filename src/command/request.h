@@ -48,8 +48,10 @@ struct request {
     struct progress *progress;
     struct random *random;
     const struct command_set *commands;
-    struct session *session; /* who asks: for the handlers in session/ */
-    struct admin *admin;     /* the node as operators see it: for the handlers in admin/ */
+    struct session *session;      /* who asks: for the handlers in session/ */
+    struct admin *admin;          /* the node as operators see it: for the handlers in admin/ */
+    const int64_t *bulk_size_max; /* proto-max-bulk-len: what a string may grow to, too */
+    uint32_t hits, misses;        /* keys of this run that were looked up to be read */
 };
 
 /* Redis's words for a status that is an error: "ERR syntax error". */

@@ -67,6 +67,15 @@ static void refuse_arity(const struct request *request, const struct command *pa
     reply_errorf(request->reply, "ERR wrong number of arguments for '%s' command", name);
 }
 
+/*
+ * Words that HTTP begins with: somebody's browser was made to speak to this port. It is cut off
+ * without a reply, to what it said before either.
+ */
+static bool is_foreign(struct bytes name)
+{
+    return bytes_equal_nocase(name, BYTES("post")) || bytes_equal_nocase(name, BYTES("host:"));
+}
+
 /* Names the command of the request. Errors are replied. */
 static enum status find_command(struct request *request)
 {
@@ -80,6 +89,10 @@ static enum status find_command(struct request *request)
     }
     if (!command && parent) {
         refuse_unknown_subcommand(request, parent);
+        return STATUS_REPLIED;
+    }
+    if (!command && is_foreign(request->argv[0])) {
+        session_kill(request->session);
         return STATUS_REPLIED;
     }
     if (!command) {
@@ -170,11 +183,50 @@ static void finish(struct session *session, size_t begin)
     session->reply_skip_next = false;
 }
 
+/* Finds, checks and runs it, once. */
+static enum status try(struct dispatch *dispatch, struct session *session, uint64_t now_ms)
+{
+    struct request *request = &session->request;
+    enum status status = admit(dispatch, session);
+    if (status != STATUS_OK)
+        return status;
+    session->last_command = request->command;
+    session->last_parent = request->parent;
+    request->hits = request->misses = 0;
+    txn_begin(&session->txn, now_ms);
+    status = request->command->handler(request);
+    if (status == STATUS_OK)
+        status = txn_commit(&session->txn);
+    /* An error too may tell of a row that is not durable yet. */
+    if (session->txn.gate > session->gate_request)
+        session->gate_request = session->txn.gate;
+    if (must_wait(status))
+        return status;
+    struct stats *stats = session->sessions->stats;
+    stats->commands_processed++;
+    stats->keyspace_hits += request->hits;
+    stats->keyspace_misses += request->misses;
+    session->commands++;
+    return status;
+}
+
+/* The handler has written the text of STATUS_REPLIED itself, from `begin` on. */
+static void finish_error(struct session *session, enum status status, size_t begin)
+{
+    if (status != STATUS_REPLIED) {
+        buffer_truncate(&session->output, begin);
+        reply_error(&session->reply, command_error_text(status));
+    }
+    struct bytes output = buffer_bytes(&session->output);
+    if (output.size > begin) /* else it was no reply: the connection is cut */
+        stats_error(session->sessions->stats,
+                    bytes_of(output.data + begin + 1, output.size - begin - 1));
+}
+
 /* Runs the request that the parser holds. False: it waits, and its bytes are to be kept. */
 static bool run(struct dispatch *dispatch, struct session *session, bool again, uint64_t now_ms)
 {
     struct request *request = &session->request;
-    struct stats *stats = session->sessions->stats;
     size_t begin = buffer_size(&session->output);
     request->argv = session->parser.argv;
     request->argc = session->parser.argc;
@@ -182,32 +234,14 @@ static bool run(struct dispatch *dispatch, struct session *session, bool again, 
     request->now_ms = now_ms;
     if (!again)
         txn_init(&session->txn, session->sessions->store, &session->arena);
-    enum status status = admit(dispatch, session);
-    if (status == STATUS_OK) {
-        session->last_command = request->command;
-        session->last_parent = request->parent;
-        txn_begin(&session->txn, now_ms);
-        status = request->command->handler(request);
-        if (status == STATUS_OK)
-            status = txn_commit(&session->txn);
-        /* An error too may tell of a row that is not durable yet. */
-        if (session->txn.gate > session->gate_request)
-            session->gate_request = session->txn.gate;
-        if (must_wait(status)) {
-            buffer_truncate(&session->output, begin);
-            suspend(dispatch, session, status);
-            return false;
-        }
-        stats->commands_processed++;
-        session->commands++;
+    enum status status = try(dispatch, session, now_ms);
+    if (must_wait(status)) {
+        buffer_truncate(&session->output, begin);
+        suspend(dispatch, session, status);
+        return false;
     }
-    if (status != STATUS_OK) {
-        stats->error_replies++;
-        if (status != STATUS_REPLIED) {
-            buffer_truncate(&session->output, begin);
-            reply_error(&session->reply, command_error_text(status));
-        }
-    }
+    if (status != STATUS_OK)
+        finish_error(session, status, begin);
     finish(session, begin);
     return true;
 }
@@ -288,9 +322,10 @@ static bool may_go_on(struct session *session, unsigned count)
 
 static void refuse_malformed(struct session *session)
 {
-    session->sessions->stats->error_replies++;
+    struct bytes error = bytes_text(session->parser.error);
+    stats_error(session->sessions->stats, error);
     if (!session->reply_off)
-        reply_error(&session->reply, bytes_text(session->parser.error));
+        reply_error(&session->reply, error);
     session_close(session);
 }
 
@@ -331,6 +366,12 @@ static void take_input(struct dispatch *dispatch, struct session *session, uint6
         buffer_clear(&session->input, SESSION_BUFFER_KEPT);
 }
 
+/* Nothing keeps its next request from being taken. */
+static bool is_free(const struct session *session)
+{
+    return session->state == SESSION_READY && !session->paused && list_is_empty(&session->waiting);
+}
+
 /* After anything that may have changed the session's buffers or state. */
 static void settle(struct dispatch *dispatch, struct session *session)
 {
@@ -338,17 +379,13 @@ static void settle(struct dispatch *dispatch, struct session *session)
     if (waiting > DISPATCH_STRANGER_INPUT_MAX &&
         (waiting > DISPATCH_INPUT_MAX || session_needs_auth(session)))
         session_kill(session);
+    if (session->finished && is_free(session)) /* what is left is no whole request */
+        session_close(session);
     if (session->state == SESSION_CLOSING)
         buffer_clear(&session->input, 0);
     if (buffer_size(&session->output) > session->output_gated && list_is_empty(&session->sending))
         list_append(&dispatch->output, &session->sending);
     session_account(session);
-}
-
-/* Nothing keeps its next request from being taken. */
-static bool is_free(const struct session *session)
-{
-    return session->state == SESSION_READY && !session->paused && list_is_empty(&session->waiting);
 }
 
 static void count_input(struct session *session, size_t size, uint64_t now_ms)
@@ -396,6 +433,12 @@ void dispatch_received(struct dispatch *dispatch, struct session *session, size_
     buffer_commit(&session->input, size);
     if (is_free(session))
         take_input(dispatch, session, now_ms);
+    settle(dispatch, session);
+}
+
+void dispatch_finished(struct dispatch *dispatch, struct session *session)
+{
+    session->finished = true;
     settle(dispatch, session);
 }
 

@@ -35,6 +35,7 @@ static void set_limit(struct node *node)
 {
     budget_set_limit(&node->budget, (uint64_t)node->config->maxmemory, node->host.memory_total);
     node->dispatch.memory_exhausted = false;
+    node->admin.memory_limit = node->budget.limit;
 }
 
 static void config_changed(void *context, const char *name)
@@ -121,6 +122,8 @@ static void fill_admin(struct node *node)
         .commands = node->commands,
         .process_id = node->host.process_id,
         .executable = node->host.executable,
+        .memory_total = node->host.memory_total,
+        .memory_limit = node->budget.limit,
         .config_changed = config_changed,
         .shutdown = ask_for_stop,
         .cpu_time = cpu_time,
@@ -199,6 +202,11 @@ struct session *node_accepted(struct node *node, const char *address, const char
     return session_new(&node->sessions, address, local_address, now_ms);
 }
 
+void node_rejected(struct node *node)
+{
+    node->stats.connections_rejected++;
+}
+
 void node_receive(struct node *node, struct session *session, struct bytes bytes, uint64_t now_ms)
 {
     dispatch_receive(&node->dispatch, session, bytes, now_ms);
@@ -213,6 +221,11 @@ char *node_room(struct node *node, struct session *session, size_t *out_size)
 void node_received(struct node *node, struct session *session, size_t size, uint64_t now_ms)
 {
     dispatch_received(&node->dispatch, session, size, now_ms);
+}
+
+void node_finished(struct node *node, struct session *session)
+{
+    dispatch_finished(&node->dispatch, session);
 }
 
 void node_closed(struct node *node, struct session *session)
@@ -263,7 +276,8 @@ static void update_budget(struct node *node)
     struct memory_use memory = memory_use();
     struct store_stats store;
     store_stats(node->store, &store);
-    uint64_t cache = (uint64_t)node->config->block_cache_bytes;
+    uint64_t cache = budget_block_cache((uint64_t)node->config->block_cache_bytes,
+                                        (uint64_t)node->config->maxmemory, node->host.memory_total);
     struct budget_use use = {
         .resident = memory.resident,
         .tier = store.tier.memory_bytes > cache ? store.tier.memory_bytes : cache,

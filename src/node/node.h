@@ -46,6 +46,9 @@ MUST_CHECK enum status node_close(struct node *node);
 struct session *node_accepted(struct node *node, const char *address, const char *local_address,
                               uint64_t now_ms);
 
+/* A client was turned away instead. */
+void node_rejected(struct node *node);
+
 /* Bytes from a client. All are taken: what is not yet a whole request is kept. */
 void node_receive(struct node *node, struct session *session, struct bytes bytes, uint64_t now_ms);
 
@@ -53,6 +56,9 @@ void node_receive(struct node *node, struct session *session, struct bytes bytes
  * bytes in the session, to be followed by node_received; NULL where there is no such wish. */
 char *node_room(struct node *node, struct session *session, size_t *out_size);
 void node_received(struct node *node, struct session *session, size_t size, uint64_t now_ms);
+
+/* The client sends nothing more. What it has sent is answered; then host.close. */
+void node_finished(struct node *node, struct session *session);
 
 /* The connection is gone: frees the session. */
 void node_closed(struct node *node, struct session *session);

@@ -33,6 +33,7 @@ static void prepare_request(struct session *session)
         .commands = sessions->commands,
         .session = session,
         .admin = sessions->admin,
+        .bulk_size_max = sessions->bulk_size_max,
     };
 }
 

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "command/tables.h"
 #include "doubles/talk.h"
+#include "type/string.h"
 
 enum { WORDS_MAX = 64 };
 
@@ -65,6 +66,7 @@ struct bytes talk_say_argv(struct talk *talk, struct bytes *argv, uint32_t argc)
     struct txn txn;
     struct progress progress = {0};
     struct reply reply = {&talk->reply, 2};
+    int64_t bulk_size_max = STRING_SIZE_MAX;
     struct request request = {
         .command = find(argv[0]),
         .argv = argv,
@@ -75,6 +77,7 @@ struct bytes talk_say_argv(struct talk *talk, struct bytes *argv, uint32_t argc)
         .arena = &talk->arena,
         .now_ms = talk->now_ms,
         .progress = &progress,
+        .bulk_size_max = &bulk_size_max,
     };
     int arity = request.command->arity;
     assert_true(arity > 0 ? (int)argc == arity : (int)argc >= -arity);

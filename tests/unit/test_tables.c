@@ -9,7 +9,7 @@
 
 #include "command/command_syntax.h"
 #include "command/tables.h"
-#include "support/talk.h"
+#include "doubles/talk.h"
 
 static const struct command *const tables[] = {string_commands, key_commands, expire_commands,
                                                keyspace_commands};
