@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Clients without manners, many at once: the server serves the others, loses nothing, leaks nothing."""
+"""Clients without manners, many at once: the others are served, nothing is lost, nothing leaks."""
 
 import random
 import socket
@@ -48,7 +48,8 @@ def large_replies_half_read(guest, chance):
 
 
 def an_argument_never_ended(guest, chance):
-    guest.sendall(b'*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$400000000\r\n' + bytes(chance.randrange(1 << 20)))
+    header = b'*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$400000000\r\n'
+    guest.sendall(header + bytes(chance.randrange(1 << 20)))
 
 
 def cold_rows_unread(guest, chance):
@@ -82,7 +83,8 @@ def be_rude(server, seed):
 
 
 def test_many_rude_clients():
-    with Server(['--maxmemory', '64mb', '--seal-bytes', '4mb']) as server, server.client() as client:
+    options = ['--maxmemory', '64mb', '--seal-bytes', '4mb']
+    with Server(options) as server, server.client() as client:
         client.call('SET', 'large', b'x' * 500_000)
         for i in range(5000):
             client.send('SET', f'cold:{i}', b'y' * 2000)
