@@ -9,6 +9,9 @@
 enum {
     SPANS_FIRST = 8,
     SPANS_KEPT = 1024, /* between requests */
+    PEEK_ARGUMENTS_MAX = 8,
+    PEEK_DIGITS_MAX = 6,
+    PEEK_KEY_MAX = 256,
 };
 
 /* "*3\r\n" or "$5\r\n" */
@@ -298,6 +301,44 @@ enum request_result request_parse(struct request_parser *parser, struct bytes st
         parser->remaining--;
     }
     return finish(parser, stream, arena, out_used);
+}
+
+/* "$12\r\n": what follows, NULL if it is not that. */
+static const char *peek_header(const char *at, const char *end, char type, size_t *out_number)
+{
+    if (at == end || *at++ != type)
+        return NULL;
+    size_t number = 0;
+    const char *digits = at;
+    for (; at < end && (unsigned char)(*at - '0') < 10 && at - digits < PEEK_DIGITS_MAX; at++)
+        number = number * 10 + (unsigned char)(*at - '0');
+    if (at == digits || end - at < 2 || *at != '\r')
+        return NULL;
+    *out_number = number;
+    return at + 2;
+}
+
+bool request_peek(struct bytes stream, struct bytes *out_key, size_t *out_size)
+{
+    const char *end = stream.data + stream.size;
+    struct bytes key = {0};
+    size_t count, size;
+    const char *at = peek_header(stream.data, end, '*', &count);
+    if (!at || count < 2 || count > PEEK_ARGUMENTS_MAX)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        at = peek_header(at, end, '$', &size);
+        if (!at || (size_t)(end - at) < size + 2)
+            return false;
+        if (i == 1)
+            key = bytes_of(at, size);
+        at += size + 2;
+    }
+    if (key.size == 0 || key.size > PEEK_KEY_MAX)
+        return false;
+    *out_key = key;
+    *out_size = (size_t)(at - stream.data);
+    return true;
 }
 
 size_t request_wants(const struct request_parser *parser, size_t have)

@@ -7,6 +7,8 @@
 #ifndef RESP_REQUEST_PARSER_H
 #define RESP_REQUEST_PARSER_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/bytes.h"
 
@@ -55,6 +57,13 @@ void request_parser_deinit(struct request_parser *parser);
 enum request_result request_parse(struct request_parser *parser, struct bytes stream,
                                   const struct request_limits *limits, struct arena *arena,
                                   size_t *out_used);
+
+/*
+ * A look ahead, of no effect: whether `stream` begins with a whole request of the plainest form (an
+ * array of a few arguments, the first of them a command's name) that has a second argument, most
+ * likely a key; that argument, and the request's size.
+ */
+bool request_peek(struct bytes stream, struct bytes *out_key, size_t *out_size);
 
 /* How many bytes more than `have` the argument being read needs: to read them at once where they
  * are to stand. 0: unknown. */

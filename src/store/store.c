@@ -294,6 +294,12 @@ uint64_t store_deadline_ms(const struct store *store)
     return store->tick_ms + TICK_MS;
 }
 
+void store_expect(const struct store *store, const struct bytes *keys, size_t count)
+{
+    _Static_assert((int)STORE_EXPECTED_MAX <= (int)TABLE_EXPECTED_MAX, "the table takes them all");
+    table_expect(&store->table, keys, count);
+}
+
 bool store_gate_passed(const struct store *store, uint64_t gate)
 {
     uint64_t passed =

@@ -86,6 +86,11 @@ bool store_gate_passed(const struct store *store, uint64_t gate);
 /* False while writes are to wait (STATUS_THROTTLED). */
 bool store_has_room(const struct store *store);
 
+/* Requests for these keys come next: begins to bring near what memory holds of them. Changes
+ * nothing, whether there are such keys or not. */
+enum { STORE_EXPECTED_MAX = 16 };
+void store_expect(const struct store *store, const struct bytes *keys, size_t count);
+
 /* A failure after which the process must end (STATUS_OK: none). */
 enum status store_failure(const struct store *store);
 

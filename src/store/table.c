@@ -5,7 +5,12 @@
 #include "base/memory.h"
 #include "base/xxh.h"
 
-enum { BITS_MIN = 2, BITS_MAX = 40 };
+enum {
+    BITS_MIN = 2,
+    BITS_MAX = 40,
+    CACHE_LINE = 64,
+    LINES_EXPECTED = 3, /* of an entry: its head, a short name, the front of its row */
+};
 
 void table_init(struct table *table)
 {
@@ -57,6 +62,25 @@ struct entry *table_find(const struct slot *slot, struct bytes name)
     while (entry && !bytes_equal(entry_name(entry), name))
         entry = entry->next;
     return entry;
+}
+
+void table_expect(const struct table *table, const struct bytes *keys, size_t count)
+{
+    struct entry *const *buckets[TABLE_EXPECTED_MAX];
+    size_t found = 0;
+    check(count <= TABLE_EXPECTED_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const struct slot *slot = &table->slots[slot_of_key(keys[i])];
+        if (!slot->buckets)
+            continue;
+        buckets[found] = &slot->buckets[table_bucket(slot, row_key_hash(keys[i]))];
+        __builtin_prefetch(buckets[found++]);
+    }
+    for (size_t i = 0; i < found; i++) {
+        const char *entry = (const char *)*buckets[i];
+        for (size_t line = 0; entry && line < LINES_EXPECTED; line++)
+            __builtin_prefetch(entry + line * CACHE_LINE);
+    }
 }
 
 static void grow(struct table *table, struct slot *slot)

@@ -240,6 +240,13 @@ uint64_t store_deadline_ms(const struct store *store)
     return UINT64_MAX;
 }
 
+void store_expect(const struct store *store, const struct bytes *keys, size_t count)
+{
+    (void)store;
+    for (size_t i = 0; i < count; i++)
+        assert_non_null(memchr(keys[i].data, keys[i].data[0], keys[i].size)); /* can be read */
+}
+
 bool store_gate_passed(const struct store *store, uint64_t gate)
 {
     return gate <= store->world.durable;

@@ -293,6 +293,47 @@ static void resuming_does_not_look_back(void **state)
     reader_deinit(&reader);
 }
 
+static void expect_peek(const char *stream, const char *key, const char *rest)
+{
+    struct bytes found;
+    size_t size;
+    char *exact = memory_alloc(strlen(stream)); /* whoever reads further is found out */
+    memcpy(exact, stream, strlen(stream));
+    bool peeked = request_peek(bytes_of(exact, strlen(stream)), &found, &size);
+    assert_int_equal(peeked, key != NULL);
+    if (key) {
+        assert_true(bytes_equal(found, bytes_text(key)));
+        assert_string_equal(stream + size, rest);
+    }
+    memory_free(exact);
+}
+
+static void a_look_ahead_finds_plain_keys(void **state)
+{
+    (void)state;
+    expect_peek("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n", "k", "");
+    expect_peek("*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$0\r\n\r\n*2", "key", "*2");
+    const char *others[] = {
+        "",
+        "*",
+        "*2",
+        "*2\r",
+        "*2\r\n",
+        "GET k\r\n",
+        "*1\r\n$4\r\nPING\r\n",
+        "*9\r\n$3\r\nDEL\r\n",
+        "*-1\r\n",
+        "*2\r\n:3\r\nGET\r\n$1\r\nk\r\n",
+        "*2\r\n$3\r\nGET\r\n$-1\r\n",
+        "*2\r\n$3\r\nGET\r\n$0\r\n\r\n",
+        "*2\r\n$3\r\nGET\r\n$1\r\nk\r",
+        "*2\r\n$3\r\nGET\r\n$9999999\r\nk\r\n",
+        "*2\r\n$3\r\nGET\r\n$999999999999999999999\r\nk\r\n",
+    };
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        expect_peek(others[i], NULL, NULL);
+}
+
 /* Bytes that look like the protocol, cut anywhere: no split changes what is read. */
 static void random_bytes(void **state)
 {
@@ -335,6 +376,7 @@ int main(void)
         cmocka_unit_test(many_arguments),
         cmocka_unit_test(wants_what_the_argument_lacks),
         cmocka_unit_test(resuming_does_not_look_back),
+        cmocka_unit_test(a_look_ahead_finds_plain_keys),
         cmocka_unit_test(random_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
