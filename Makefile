@@ -33,7 +33,7 @@ TEST_OBJECTS := $(TEST_SOURCES:tests/%.c=$(OUT)/tests/%.o)
 DOUBLES := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(wildcard tests/doubles/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all help run test lint unit unit-build sim conversation process bench debug asan tsan \
+.PHONY: all help run test lint unit unit-build sim conversation fuzz-commands process bench debug asan tsan \
 	kill powercut diskfull docs install clean
 all: build/shoal-server
 
@@ -106,6 +106,10 @@ sim: $(OUT)/shoal-sim # simulated disks that crash, tear and flip bits: make sim
 
 conversation: all # the same conversations with redis-server and with Shoal
 	@tests/conversation/run.py $(ONLY)
+
+SEED ?= 1
+fuzz-commands: all # random commands to redis-server and Shoal: make fuzz-commands SEED=7 SEEDS=1000
+	@tests/conversation/fuzz.py --seed $(SEED) --rounds $(SEEDS) $(ONLY)
 
 process: all # real processes: started, killed, filled up: make process ONLY=bit
 	@tests/process/run.py $(ONLY)

@@ -99,6 +99,10 @@ def conversation():
     count(run('conversation', ['tests/conversation/run.py']))
 
 
+def fuzz_commands():
+    count(run('fuzz-commands', ['tests/conversation/fuzz.py']))
+
+
 def process():
     count(run('process', ['tests/process/run.py']))
 
@@ -111,9 +115,10 @@ STAGES = {
     'unit-tsan': lambda: unit('tsan'),
     'sim': sim,
     'conversation': conversation,
+    'fuzz-commands': fuzz_commands,
     'process': process,
 }
-DEFAULT = ['lint', 'unit-asan', 'unit-release', 'sim', 'conversation', 'process']
+DEFAULT = ['lint', 'unit-asan', 'unit-release', 'sim', 'conversation', 'fuzz-commands', 'process']
 
 
 def main():
@@ -122,7 +127,7 @@ def main():
     for name in stages:
         if name not in STAGES:
             sys.exit(f'test.py: no such stage: {name} (there are: {" ".join(STAGES)})')
-    if 'conversation' in stages or 'process' in stages:
+    if {'conversation', 'fuzz-commands', 'process'} & set(stages):
         build('build', ['make', '-s'])
     for name in stages:
         STAGES[name]()
