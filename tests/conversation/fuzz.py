@@ -30,7 +30,7 @@ SHOWN_MAX = 60     # bytes of a word
 
 # Left out: what ends the connection or the server, has a text of its own, or speaks of the moment.
 # Conversations and unit tests speak with these.
-SKIPPED = re.compile(r'quit|shutdown|info|time|config.*|command|command\|(help|info|docs|count|list)|'
+SKIPPED = re.compile(r'quit|shutdown|info|time|config.*|command(\|(help|info|docs|count|list))?|'
                      r'client\|(kill|reply|list|info|id|help|setinfo|no-touch)')
 # Only whether they fail is compared, and how: orders, ids, and when what has expired no longer
 # counts are each server's own.
@@ -46,8 +46,8 @@ KEYS = [b'a', b'b', b'c', b'{tag}1', b'{tag}2', b'', b'\0', b'a\r\nb', b'\xff\xf
 LIMITS = [0, 1, -1, 2, 9, 10, 127, 128, 255, 256, 2**31 - 1, 2**31, -2**31, -2**31 - 1, 2**32 - 1,
           2**32, 2**53, 2**62, 2**63 - 1, 2**63, -2**63, -2**63 - 1, 2**64 - 1, 2**64, 10**18,
           2**63 // 1000, 2**63 // 1000 + 1, -2**63 // 1000, -2**63 // 1000 - 1]
-ODD = [b'', b' ', b'0x10', b'1e3', b'1.5', b'-0', b'+1', b' 1', b'1 ', b'01', b'-01', b'nan', b'inf',
-       b'-inf', b'1' * 40, b'-' + b'9' * 40, b'1\0', b'\r\n', b'$-1\r\n', b'*3\r\n', b'\xc3\x28',
+ODD = [b'', b' ', b'0x10', b'1e3', b'1.5', b'-0', b'+1', b' 1', b'1 ', b'01', b'-01', b'nan',
+       b'inf', b'-inf', b'1' * 40, b'-' + b'9' * 40, b'1\0', b'\r\n', b'$-1\r\n', b'*3\r\n', b'\xc3\x28',
        b'3.0', b'-', b'+', b'--1', b'1_000', b'%d%n', b'0.1', b'1e400', b'NX', b'get', b'KEEPTTL']
 PATTERNS = [b'*', b'?', b'a*', b'[ab]', b'[^a]', b'[a-c]', b'\\a', b'[', b'[a', b'\\', b'a[', b'',
             b'*' * 50 + b'b', b'{tag}?', b'[z-a]*', b'[]-c]*', b'?' * 1000]
@@ -74,7 +74,8 @@ class Source:
         return (chance.choice((b'x', b'\0', b'1', b'ab\r\n', b'\xff')) * size)[:size]
 
     def nasty(self):
-        return self.chance.choice((self.chance.choice(ODD), self.integer(), self.text(), self.key()))
+        odd = self.chance.choice(ODD)
+        return self.chance.choice((odd, self.integer(), self.text(), self.key()))
 
     def of_type(self, kind):
         if kind == 'key':
@@ -157,6 +158,8 @@ def tame(words, source):
         words = words[:3] + [word[:ECHOED_MAX] for word in words[3:]] if 'exp' in name else words
         return [b'%d' % source.chance.randint(10**5, 10**10)
                 if i > 1 and is_number(word, 1, 2**53) else word for i, word in enumerate(words)]
+    if name == 'hello':  # one that fails leaves no name behind in 7.2, in 7.0 it does
+        return [word for word in words if word.lower() != b'setname']
     if name == 'setrange':
         return [b'%d' % source.chance.choice((source.chance.randint(0, 40000), LARGE - 100000))
                 if i == 2 and is_number(word, 40000, 2**29) else word
@@ -272,7 +275,7 @@ class Round:
         return True
 
     def tell(self, words, replies):
-        print(f'not ok round {self.seed}: {quoted(words)}')
+        print(f'round {self.seed} differs: {quoted(words)}')
         for side, reply in zip(self.sides, replies):
             print(f'    {side.name}: {run.cut(reply, replies)}')
         print('  before:')
@@ -341,7 +344,7 @@ def main():
                 failed += not round_.play()
             except (OSError, AssertionError) as error:
                 failed += 1
-                print(f'not ok round {number}: {error!r}, after:')
+                print(f'round {number}: {error!r}, after:')
                 for old in round_.history[-3:]:
                     print(f'    {quoted(old)}')
             compared += round_.compared
