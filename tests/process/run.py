@@ -14,7 +14,7 @@ import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FILES = ['life', 'clients', 'memory', 'kill', 'damage', 'diskfull', 'powercut']
+FILES = ['life', 'clients', 'clients_real', 'memory', 'kill', 'damage', 'diskfull', 'powercut']
 
 
 class Skip(Exception):
