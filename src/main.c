@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "config/config.h"
 #include "runtime.h"
+#include "salvage.h"
 #include "store/store.h"
 
 /* ---- the background ---------------------------------------------------------------------------
@@ -93,6 +94,8 @@ static int print_help(void)
            "options\n"
            "  shoal-server --check DIR                   verify a data directory; nothing else "
            "uses it\n"
+           "  shoal-server --salvage DIR                 save what can be saved of a damaged one "
+           "into DIR.salvaged\n"
            "  shoal-server --version\n"
            "  shoal-server --help\n\n"
            "Options, with their defaults; FILE has the same names, without the dashes:\n\n");
@@ -116,41 +119,61 @@ static bool is_directory(const char *path)
     return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
-static enum status check_open(const char *directory, const char *tier_path,
-                              struct files **out_files, struct tier **out_tier,
+static enum status check_open(const char *directory, struct files **out_files,
                               struct buffer *report)
 {
-    if (!is_directory(directory) || !is_directory(tier_path)) {
-        buffer_printf(report, "%s: no data directory\n", directory);
-        return STATUS_ABSENT;
-    }
-    enum status status = files_posix_open(directory, out_files, report);
+    bool was_here = false;
+    enum status status = STATUS_OK;
+    if (is_directory(directory)) /* else it would be made */
+        status = files_posix_open(directory, out_files, report);
+    if (status == STATUS_OK && *out_files)
+        status = store_was_here(*out_files, &was_here);
+    if (status == STATUS_OK && !was_here)
+        status = STATUS_ABSENT;
     uint64_t mark;
     if (status == STATUS_OK)
         status = (*out_files)->ops->lock(*out_files, &mark);
-    if (status == STATUS_LOCKED)
-        buffer_printf(report, "%s: another process uses this data directory\n", directory);
-    struct tier_options options = {.compaction_threads = 1};
-    if (status == STATUS_OK)
-        status = tier_rocksdb_open(tier_path, &options, out_tier, report);
     return status;
+}
+
+/* Read only: what is not changed cannot be made worse. NULL if it cannot be opened: the report says
+ * why. */
+static struct tier *check_open_tier(const char *directory, struct buffer *report)
+{
+    char path[PATH_MAX];
+    struct tier *tier = NULL;
+    struct tier_options options = {.compaction_threads = 1, .read_only = true};
+    int size = snprintf(path, sizeof(path), "%s/tier", directory);
+    struct buffer reason = {0};
+    if (size < 0 || (size_t)size >= sizeof(path) || !is_directory(path)) {
+        buffer_printf(report, "tier: it is missing\n");
+    } else if (tier_rocksdb_open(path, &options, &tier, &reason) != STATUS_OK) {
+        struct bytes text = buffer_bytes(&reason);
+        buffer_printf(report, "tier: %.*s\n", (int)text.size, text.size ? text.data : "");
+    }
+    buffer_deinit(&reason);
+    return tier;
 }
 
 static int check_directory(const char *directory)
 {
-    char tier_path[PATH_MAX];
-    int size = snprintf(tier_path, sizeof(tier_path), "%s/tier", directory);
     struct files *files = NULL;
     struct tier *tier = NULL;
     struct buffer report = {0};
-    enum status status = STATUS_INVALID;
-    if (size > 0 && (size_t)size < sizeof(tier_path))
-        status = check_open(directory, tier_path, &files, &tier, &report);
-    if (status == STATUS_OK)
+    enum status status = check_open(directory, &files, &report);
+    if (status == STATUS_OK) {
+        tier = check_open_tier(directory, &report);
         status = store_check(files, tier, &report);
+    }
     struct bytes text = buffer_bytes(&report);
     fwrite(text.size ? text.data : "", 1, text.size, stdout);
-    printf("%s: %s\n", directory, status_text(status));
+    if (status == STATUS_ABSENT)
+        printf("%s: no data directory\n", directory);
+    else
+        printf("%s: %s\n", directory, status_text(status));
+    if (status == STATUS_CORRUPT)
+        printf("What can be saved goes to a new directory with: shoal-server --salvage %s\n",
+               directory);
     if (tier)
         tier->ops->free(tier);
     if (files)
@@ -195,5 +218,7 @@ int main(int argc, char **argv)
         return print_help();
     if (strcmp(first, "--check") == 0 && argc == 3)
         return check_directory(argv[2]);
+    if (strcmp(first, "--salvage") == 0 && argc == 3)
+        return salvage(argv[2]);
     return run(argc, argv);
 }

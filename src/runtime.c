@@ -12,14 +12,13 @@
 #include "net/connection.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "node/budget.h"
 #include "node/node.h"
 
 enum {
-    OUTPUT_PAUSE = 1024 * 1024,       /* a client with more replies unread is not read from... */
-    OUTPUT_RESUME = OUTPUT_PAUSE / 2, /* ...until it is at or below this */
-    INPUT_PAUSE = 1024 * 1024,        /* the same for requests that have to wait */
-    IDLE_CHECKS = 1000,               /* clients looked at for their idle time, each second */
-    DESCRIPTORS_RESERVED = 256,       /* not for clients: files, and what else there is */
+    INPUT_PAUSE = 1024 * 1024,  /* requests that have to wait, before their client is not read */
+    IDLE_CHECKS = 1000,         /* clients looked at for their idle time, each second */
+    DESCRIPTORS_RESERVED = 256, /* not for clients: files, and what else there is */
     READ_THREADS = 4,
     COMPACTION_THREADS = 2,
 };
@@ -92,18 +91,19 @@ static void client_free(struct client *client)
     memory_free(client);
 }
 
-static bool client_is_behind(const struct client *client, size_t output_max)
+/* Only while the node has to do something first. Who does not read its replies is read from all the
+ * same: it may be one that sends its whole pipeline before it reads, and both would wait for ever.
+ */
+static bool client_is_ahead(const struct client *client)
 {
     const struct session *session = client->session;
-    return buffer_size(&session->output) > output_max ||
-           (session->state != SESSION_READY && buffer_size(&session->input) > INPUT_PAUSE);
+    return session->state != SESSION_READY && buffer_size(&session->input) > INPUT_PAUSE;
 }
 
-/* Who does not read its replies, or sends faster than it can be served, has to wait in its own
- * socket. */
-static void client_pause_if_behind(struct client *client)
+/* Who sends faster than it can be served has to wait in its own socket. */
+static void client_pause_if_ahead(struct client *client)
 {
-    if (client->paused || client->ending || !client_is_behind(client, OUTPUT_PAUSE))
+    if (client->paused || client->ending || !client_is_ahead(client))
         return;
     client->paused = true;
     connection_set_reading(client->connection, false);
@@ -112,7 +112,7 @@ static void client_pause_if_behind(struct client *client)
 
 static void client_resume_if_abreast(struct client *client)
 {
-    if (client_is_behind(client, OUTPUT_RESUME))
+    if (client_is_ahead(client))
         return;
     client->paused = false;
     list_remove(&client->waiting);
@@ -133,14 +133,13 @@ static void client_send(struct client *client)
     client->full = result == CONNECTION_FULL;
     if (result == CONNECTION_BROKEN)
         client_end(client, true);
-    client_pause_if_behind(client);
 }
 
 static void client_received(void *peer, struct bytes bytes)
 {
     struct client *client = peer;
     node_receive(client->runtime->node, client->session, bytes, turn_now(client->runtime));
-    client_pause_if_behind(client);
+    client_pause_if_ahead(client);
 }
 
 static char *client_room(void *peer, size_t *out_size)
@@ -153,7 +152,7 @@ static void client_filled(void *peer, size_t size)
 {
     struct client *client = peer;
     node_received(client->runtime->node, client->session, size, turn_now(client->runtime));
-    client_pause_if_behind(client);
+    client_pause_if_ahead(client);
 }
 
 static void client_writable(void *peer)
@@ -163,13 +162,19 @@ static void client_writable(void *peer)
     client_send(client);
 }
 
-static void client_gone(void *peer)
+static void client_finished(void *peer)
+{
+    struct client *client = peer;
+    node_finished(client->runtime->node, client->session);
+}
+
+static void client_broken(void *peer)
 {
     client_end(peer, true);
 }
 
 static const struct connection_handler client_handler = {
-    client_received, client_room, client_filled, client_writable, client_gone,
+    client_received, client_room, client_filled, client_writable, client_finished, client_broken,
 };
 
 static const char protected_mode_text[] =
@@ -384,9 +389,16 @@ static enum status open_tier(struct runtime *runtime, struct buffer *out_error)
         return STATUS_INVALID;
     }
     struct tier_options options = {
-        .block_cache_bytes = (uint64_t)runtime->config->block_cache_bytes,
+        .block_cache_bytes =
+            budget_block_cache((uint64_t)runtime->config->block_cache_bytes,
+                               (uint64_t)runtime->config->maxmemory, machine_memory()),
         .compaction_threads = COMPACTION_THREADS,
     };
+    enum status status = store_was_here(runtime->files, &options.must_exist);
+    if (status != STATUS_OK) {
+        buffer_printf(out_error, "%s: cannot be read", runtime->config->dir);
+        return status;
+    }
     return tier_rocksdb_open(path, &options, &runtime->tier, out_error);
 }
 
@@ -420,6 +432,11 @@ static enum status open_all(struct runtime *runtime, struct buffer *out_error)
     enum status status = STATUS_OK;
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && status == STATUS_OK; i++)
         status = steps[i](runtime, out_error);
+    if (status == STATUS_CORRUPT)
+        buffer_printf(out_error,
+                      ". Nothing of the data was changed. What is damaged: shoal-server --check "
+                      "%s; what can be saved, into a new directory: shoal-server --salvage %s",
+                      runtime->config->dir, runtime->config->dir);
     return status;
 }
 

@@ -23,17 +23,18 @@ void buffer_deinit(struct buffer *buffer)
 char *buffer_reserve_slow(struct buffer *buffer, size_t size)
 {
     size_t used = buffer_size(buffer);
-    if (buffer->start > 0) {
+    /* Moving is paid for by what was consumed since the last time: linear in all the bytes. */
+    if (buffer->start >= used && buffer->start > 0) {
         memmove(buffer->block, buffer->block + buffer->start, used);
         buffer->start = 0;
         buffer->end = used;
     }
-    if (buffer->capacity - used < size) {
+    if (buffer->capacity - buffer->end < size) {
         size_t capacity = buffer->capacity * 2;
         if (capacity < CAPACITY_MIN)
             capacity = CAPACITY_MIN;
-        if (capacity < used + size)
-            capacity = used + size;
+        if (capacity < buffer->end + size)
+            capacity = buffer->end + size;
         buffer->block = memory_resize(buffer->block, capacity);
         buffer->capacity = capacity;
     }

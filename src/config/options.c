@@ -182,7 +182,8 @@ static const struct option options[] = {
      .min = MB,
      .max = 1024 * GB,
      .unit = "bytes",
-     .text = "Memory for blocks of the ordered files that were read lately."},
+     .text = "Memory for blocks of the ordered files that were read lately; at most an eighth "
+             "of\nmaxmemory."},
 
     /* ---- process ----------------------------------------------------------------------------- */
     {.name = "daemonize",

@@ -42,9 +42,12 @@ static void on_readable(evutil_socket_t descriptor, short what, void *context)
         handler->filled(connection->peer, (size_t)got);
     } else if (got > 0) {
         handler->received(connection->peer, bytes_of(room, (size_t)got));
-    } else if (got == 0 || !is_passing(errno)) {
+    } else if (got == 0) {
         connection_set_reading(connection, false);
-        handler->gone(connection->peer);
+        handler->finished(connection->peer);
+    } else if (!is_passing(errno)) {
+        connection_set_reading(connection, false);
+        handler->broken(connection->peer);
     }
 }
 

@@ -25,9 +25,11 @@ struct connection_handler {
     void (*filled)(void *peer, size_t size);
     /* The socket takes bytes again, after a connection_send that was CONNECTION_FULL. */
     void (*writable)(void *peer);
-    /* The other side has closed, or the connection is broken. Nothing comes any more;
-     * connection_free is still due. */
-    void (*gone)(void *peer);
+    /* The other side sends nothing more; it may still read, or be gone altogether, which sending
+     * will show. */
+    void (*finished)(void *peer);
+    /* The connection is broken: nothing comes any more; connection_free is still due. */
+    void (*broken)(void *peer);
 };
 
 /* Takes over a non-blocking socket and begins to read. */

@@ -6,6 +6,7 @@ enum {
     STEP_MIN_PART = 1024, /* parts of the limit that the correction moves by in one update */
     STEP_MAX_PART = 64,
     EXCESS_PART = 8,
+    BLOCK_CACHE_PART = 8,
     SLACK_PART = 16, /* resident so far below the limit gives memory back to the rows */
 };
 
@@ -30,11 +31,21 @@ void budget_init(struct budget *budget, uint64_t maxmemory, uint64_t memory_tota
     budget_set_limit(budget, maxmemory, memory_total);
 }
 
+static uint64_t limit_of(uint64_t maxmemory, uint64_t memory_total)
+{
+    if (maxmemory > 0)
+        return maxmemory;
+    return memory_total ? memory_total / 5 * 3 : BUDGET_UNKNOWN_MACHINE;
+}
+
+uint64_t budget_block_cache(uint64_t configured, uint64_t maxmemory, uint64_t memory_total)
+{
+    return smaller(configured, limit_of(maxmemory, memory_total) / BLOCK_CACHE_PART);
+}
+
 void budget_set_limit(struct budget *budget, uint64_t maxmemory, uint64_t memory_total)
 {
-    budget->limit = maxmemory;
-    if (maxmemory == 0)
-        budget->limit = memory_total ? memory_total / 5 * 3 : BUDGET_UNKNOWN_MACHINE;
+    budget->limit = limit_of(maxmemory, memory_total);
     budget->correction = 0;
     budget->exhausted = false;
     budget->rows = larger(budget->limit - budget->limit / RESERVE_PART, BUDGET_ROWS_MIN);

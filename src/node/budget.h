@@ -35,6 +35,9 @@ struct budget_use {
 /* `maxmemory` 0: three fifths of `memory_total`, which is 0 where it is not known. */
 void budget_init(struct budget *budget, uint64_t maxmemory, uint64_t memory_total);
 
+/* What the tier's block cache may take: as configured, at most an eighth of the limit. */
+uint64_t budget_block_cache(uint64_t configured, uint64_t maxmemory, uint64_t memory_total);
+
 /* Another maxmemory; the correction is learned again. */
 void budget_set_limit(struct budget *budget, uint64_t maxmemory, uint64_t memory_total);
 

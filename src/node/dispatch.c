@@ -366,6 +366,12 @@ static void take_input(struct dispatch *dispatch, struct session *session, uint6
         buffer_clear(&session->input, SESSION_BUFFER_KEPT);
 }
 
+/* Nothing keeps its next request from being taken. */
+static bool is_free(const struct session *session)
+{
+    return session->state == SESSION_READY && !session->paused && list_is_empty(&session->waiting);
+}
+
 /* After anything that may have changed the session's buffers or state. */
 static void settle(struct dispatch *dispatch, struct session *session)
 {
@@ -373,17 +379,13 @@ static void settle(struct dispatch *dispatch, struct session *session)
     if (waiting > DISPATCH_STRANGER_INPUT_MAX &&
         (waiting > DISPATCH_INPUT_MAX || session_needs_auth(session)))
         session_kill(session);
+    if (session->finished && is_free(session)) /* what is left is no whole request */
+        session_close(session);
     if (session->state == SESSION_CLOSING)
         buffer_clear(&session->input, 0);
     if (buffer_size(&session->output) > session->output_gated && list_is_empty(&session->sending))
         list_append(&dispatch->output, &session->sending);
     session_account(session);
-}
-
-/* Nothing keeps its next request from being taken. */
-static bool is_free(const struct session *session)
-{
-    return session->state == SESSION_READY && !session->paused && list_is_empty(&session->waiting);
 }
 
 static void count_input(struct session *session, size_t size, uint64_t now_ms)
@@ -431,6 +433,12 @@ void dispatch_received(struct dispatch *dispatch, struct session *session, size_
     buffer_commit(&session->input, size);
     if (is_free(session))
         take_input(dispatch, session, now_ms);
+    settle(dispatch, session);
+}
+
+void dispatch_finished(struct dispatch *dispatch, struct session *session)
+{
+    session->finished = true;
     settle(dispatch, session);
 }
 

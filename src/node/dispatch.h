@@ -49,6 +49,7 @@ void dispatch_receive(struct dispatch *dispatch, struct session *session, struct
 char *dispatch_room(struct session *session, size_t *out_size);
 void dispatch_received(struct dispatch *dispatch, struct session *session, size_t size,
                        uint64_t now_ms);
+void dispatch_finished(struct dispatch *dispatch, struct session *session);
 
 /* Runs again the sessions that have become ready since. */
 void dispatch_resume(struct dispatch *dispatch, uint64_t now_ms);

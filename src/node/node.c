@@ -223,6 +223,11 @@ void node_received(struct node *node, struct session *session, size_t size, uint
     dispatch_received(&node->dispatch, session, size, now_ms);
 }
 
+void node_finished(struct node *node, struct session *session)
+{
+    dispatch_finished(&node->dispatch, session);
+}
+
 void node_closed(struct node *node, struct session *session)
 {
     check(session->sessions == &node->sessions);
@@ -271,7 +276,8 @@ static void update_budget(struct node *node)
     struct memory_use memory = memory_use();
     struct store_stats store;
     store_stats(node->store, &store);
-    uint64_t cache = (uint64_t)node->config->block_cache_bytes;
+    uint64_t cache = budget_block_cache((uint64_t)node->config->block_cache_bytes,
+                                        (uint64_t)node->config->maxmemory, node->host.memory_total);
     struct budget_use use = {
         .resident = memory.resident,
         .tier = store.tier.memory_bytes > cache ? store.tier.memory_bytes : cache,

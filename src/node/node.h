@@ -57,6 +57,9 @@ void node_receive(struct node *node, struct session *session, struct bytes bytes
 char *node_room(struct node *node, struct session *session, size_t *out_size);
 void node_received(struct node *node, struct session *session, size_t size, uint64_t now_ms);
 
+/* The client sends nothing more. What it has sent is answered; then host.close. */
+void node_finished(struct node *node, struct session *session);
+
 /* The connection is gone: frees the session. */
 void node_closed(struct node *node, struct session *session);
 

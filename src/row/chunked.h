@@ -12,8 +12,8 @@
 
 enum {
     CHUNK_SIZE = 4 * 1024,
-    CHUNKED_SIZE_MAX = 16 + VARINT_MAX, /* packed */
-    CHUNKED_LENGTH_MAX = 1 << 30,       /* of a string: more is refused as damaged */
+    CHUNKED_SIZE_MAX = 16 + VARINT_MAX,     /* packed */
+    CHUNKED_LENGTH_MAX = 512 * 1024 * 1024, /* of a string: more is refused as damaged */
 };
 
 struct chunked {

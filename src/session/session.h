@@ -51,6 +51,7 @@ struct session {
     bool reply_off;                   /* CLIENT REPLY OFF */
     bool reply_skip, reply_skip_next; /* CLIENT REPLY SKIP: this command's, the next one's */
     bool no_evict, no_touch;
+    bool finished;                          /* sends nothing more: closed once all is answered */
     bool killed;                            /* SESSION_CLOSING, without waiting for the output */
     bool close_told;                        /* whoever has the connection was asked to close it */
     bool paused;                            /* takes no requests until more output is sent */

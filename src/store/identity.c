@@ -246,6 +246,14 @@ enum status identity_next_epoch(struct files *files, struct identity *identity)
     return write_identity(files, identity);
 }
 
+enum status identity_check(struct files *files)
+{
+    struct identity identity = {0};
+    enum status status = read_identity(files, &identity);
+    identity_deinit(&identity);
+    return status;
+}
+
 void identity_deinit(struct identity *identity)
 {
     memory_free(identity->former.dots);

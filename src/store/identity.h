@@ -53,6 +53,10 @@ MUST_CHECK enum status identity_release(struct files *files, struct identity *id
  */
 MUST_CHECK enum status identity_next_epoch(struct files *files, struct identity *identity);
 
+/* Whether the file is there and whole: STATUS_OK, STATUS_ABSENT, STATUS_CORRUPT, STATUS_VERSION,
+ * STATUS_IO. Changes nothing. */
+MUST_CHECK enum status identity_check(struct files *files);
+
 void identity_deinit(struct identity *identity);
 
 #endif

@@ -370,19 +370,26 @@ static enum status salvage_segment(struct scan *scan, size_t index)
     return status == STATUS_ABSENT ? STATUS_OK : status;
 }
 
+static void report_missing(struct scan *scan, uint64_t from, uint64_t to)
+{
+    if (to > from)
+        buffer_printf(scan->text, "missing: positions %" PRIu64 " to %" PRIu64 " of the log\n",
+                      from, to);
+}
+
 enum status log_salvage(struct files *files, uint64_t sealed, const struct log_replay *replay,
                         struct log_recovery *out_recovery, struct buffer *out_report)
 {
     struct scan scan = {.files = files, .sealed = sealed, .replay = replay, .text = out_report};
     enum status status = scan_init(&scan);
     for (size_t i = scan.first; i < scan.count && status == STATUS_OK; i++) {
-        if (scan.starts[i] > scan.found.end)
-            buffer_printf(out_report, "missing: positions %" PRIu64 " to %" PRIu64 " of the log\n",
-                          scan.found.end, scan.starts[i]);
+        report_missing(&scan, scan.found.end, scan.starts[i]);
         status = salvage_segment(&scan, i);
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        report_missing(&scan, scan.found.end, scan.synced);
         *out_recovery = scan.found;
+    }
     scan_deinit(&scan);
     return status;
 }

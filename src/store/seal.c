@@ -232,8 +232,9 @@ static void seal_run(struct job *base)
         if (job->status != STATUS_OK)
             return;
     }
-    qsort(job->generation->flushed, job->generation->flushed_count, sizeof(struct flushed),
-          by_flushed);
+    if (job->generation->flushed_count > 0)
+        qsort(job->generation->flushed, job->generation->flushed_count, sizeof(struct flushed),
+              by_flushed);
     job->status = tier->ops->table_begin(tier, &table);
     if (job->status != STATUS_OK)
         return;

@@ -107,6 +107,34 @@ static void store_free(struct store *store)
     memory_free(store);
 }
 
+enum status store_was_here(struct files *files, bool *out_was_here)
+{
+    struct buffer names = {0};
+    enum status status = files->ops->list(files, &names);
+    struct bytes list = buffer_bytes(&names);
+    bool was_here = false;
+    for (size_t at = 0; status == STATUS_OK && at < list.size; at += strlen(list.data + at) + 1) {
+        struct bytes name = bytes_text(list.data + at);
+        was_here |= bytes_equal(name, BYTES("identity")) || bytes_starts_with(name, BYTES("log-"));
+    }
+    buffer_deinit(&names);
+    if (status == STATUS_OK)
+        *out_was_here = was_here;
+    return status;
+}
+
+/* A directory that was used and has lost its identity is damaged: a person is to know. */
+static enum status check_identity_is_there(struct files *files, struct buffer *out_error)
+{
+    bool was_here;
+    enum status status = store_was_here(files, &was_here);
+    if (status == STATUS_OK && was_here && identity_check(files) == STATUS_ABSENT) {
+        buffer_printf(out_error, "the file 'identity' is missing, though there is a log");
+        return STATUS_CORRUPT;
+    }
+    return status;
+}
+
 enum status store_open(const struct store_options *options, struct store **out,
                        struct store_recovery *out_recovery, struct buffer *out_error)
 {
@@ -119,8 +147,10 @@ enum status store_open(const struct store_options *options, struct store **out,
         buffer_printf(out_error, "the data directory: %s", status_text(status));
         return status;
     }
-    status = identity_take(options->files, mark, options->random48, &identity, &recovery.was_clean,
-                           out_error);
+    status = check_identity_is_there(options->files, out_error);
+    if (status == STATUS_OK)
+        status = identity_take(options->files, mark, options->random48, &identity,
+                               &recovery.was_clean, out_error);
     if (status != STATUS_OK)
         return status;
     struct store *store = memory_zeroed(sizeof(*store));
@@ -167,14 +197,21 @@ enum status store_close(struct store *store)
 static enum status salvage_row(void *context, actor_t actor, struct bytes name, struct bytes row)
 {
     struct store *store = context;
+    struct workers *workers = store->options.workers;
     enum status status = log_reserve(store->log, name.size + row.size, 1);
     if (status != STATUS_OK)
         return status;
     status = replay_row(store, actor, name, row);
     if (status == STATUS_CORRUPT || status == STATUS_INVALID) /* no row: not worth the rest */
         return STATUS_OK;
+    if (status != STATUS_OK)
+        return status;
     log_append(store->log, name, row);
-    return status == STATUS_OK ? store_turn_end(store, 0) : status;
+    status = store_turn_end(store, store->tick_ms);
+    workers->ops->poll(workers); /* a seal may have ended */
+    if (!store_has_room(store))
+        workers->ops->drain(workers);
+    return status;
 }
 
 enum status store_salvage(struct store *store, struct files *damaged, struct buffer *out_report)
@@ -183,7 +220,11 @@ enum status store_salvage(struct store *store, struct files *damaged, struct buf
     struct log_replay calls = {salvage_row, store};
     enum status status =
         log_salvage(damaged, store->current.log_begin, &calls, &recovery, out_report);
-    return status == STATUS_OK ? store_seal_now(store) : status;
+    if (status != STATUS_OK)
+        return status;
+    buffer_printf(out_report, "log: %llu records saved; damaged: %llu bytes\n",
+                  (unsigned long long)recovery.records, (unsigned long long)recovery.lost_bytes);
+    return store_seal_now(store);
 }
 
 void store_abandon(struct store *store)

@@ -135,8 +135,12 @@ void store_stats(const struct store *store, struct store_stats *out);
 
 /* ---- offline --------------------------------------------------------------------------------- */
 
+/* Whether a store has ever been opened in this directory: what is missing is then damage, and not a
+ * beginning. */
+MUST_CHECK enum status store_was_here(struct files *files, bool *out_was_here);
+
 /* `shoal-server --check`: verifies identity, log and tier, changes nothing. Findings as lines of
- * text. STATUS_CORRUPT if any. */
+ * text. STATUS_CORRUPT if any. A NULL tier could not be opened, and the caller has said why. */
 MUST_CHECK enum status store_check(struct files *files, struct tier *tier,
                                    struct buffer *out_report);
 

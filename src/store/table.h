@@ -79,7 +79,7 @@ static inline bool entry_has_row(const struct entry *entry)
     return entry->row_size > 0;
 }
 
-/* Whether facts count it, if it is a head: all but the clean ones that only say that there is none. */
+/* Whether facts count it, if it is a head: all but the clean ones that say that there is none. */
 static inline bool entry_is_counted(const struct entry *entry)
 {
     return entry->row_size > 0 || entry->collected;

@@ -69,11 +69,17 @@ struct tier {
 struct tier_options {
     uint64_t block_cache_bytes;
     unsigned compaction_threads;
+    /* The tier was there before: where it is gone, or the file that names its state, that is
+     * damage, and no reason to begin a new one. */
+    bool must_exist;
+    bool read_only; /* nothing is changed, not even a name; nothing can be ingested */
     /* Open the last state whose tables are all there. On a copy only: it removes the others. */
     bool salvage;
 };
 
-/* RocksDB in the directory `path`, created if absent. On failure *out_error says why, for a person.
+/*
+ * RocksDB in the directory `path`, created if absent (but see must_exist). On failure *out_error
+ * says why, for a person.
  */
 MUST_CHECK enum status tier_rocksdb_open(const char *path, const struct tier_options *options,
                                          struct tier **out, struct buffer *out_error);

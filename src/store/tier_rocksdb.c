@@ -660,6 +660,22 @@ static const struct tier_ops rocksdb_ops = {
     .free = tier_free,
 };
 
+static rocksdb_t *open_database(const struct tier_rocksdb *self, const struct tier_options *options,
+                                char **out_error)
+{
+    if (options->read_only)
+        return rocksdb_open_for_read_only(self->options, self->path, 0, out_error);
+    rocksdb_options_set_create_if_missing(self->options, !options->must_exist);
+    return rocksdb_open(self->options, self->path, out_error);
+}
+
+/* What RocksDB has for a mistake in its options is here a file that was there before. */
+static enum status open_status(enum status status, const struct tier_options *options)
+{
+    bool is_gone = status == STATUS_INVALID && (options->must_exist || options->read_only);
+    return is_gone ? STATUS_CORRUPT : status;
+}
+
 enum status tier_rocksdb_open(const char *path, const struct tier_options *options,
                               struct tier **out, struct buffer *out_error)
 {
@@ -683,13 +699,15 @@ enum status tier_rocksdb_open(const char *path, const struct tier_options *optio
     lower_compaction_priority();
 
     char *error = NULL;
-    self->db = rocksdb_open(self->options, path, &error);
-    enum status status = status_of_error(error, out_error);
+    self->db = open_database(self, options, &error);
+    self->read_only = options->read_only;
+    enum status status = open_status(status_of_error(error, out_error), options);
     if (status != STATUS_OK) {
         close_all(self);
         return status;
     }
-    remove_leftovers(path); /* only now that nobody else can be building one */
+    if (!options->read_only)
+        remove_leftovers(path); /* only now that nobody else can be building one */
     *out = &self->tier;
     return STATUS_OK;
 }

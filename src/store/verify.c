@@ -3,6 +3,8 @@
 
 #include "base/arena.h"
 #include "store/derive.h"
+#include "store/identity.h"
+#include "store/log.h"
 #include "store/meta.h"
 #include "store/store.h"
 
@@ -84,26 +86,56 @@ static uint64_t compare_facts(const struct facts *counted, const struct facts *s
     return wrong;
 }
 
-static enum status check_tier(struct tier *tier, struct buffer *report)
+/* The first of two findings that is one. */
+static enum status worse(enum status a, enum status b)
+{
+    return a != STATUS_OK ? a : b;
+}
+
+static enum status check_facts(struct tier *tier, struct buffer *report)
 {
     struct facts counted, stored;
     facts_init(&counted, DATABASES_MAX);
     facts_init(&stored, DATABASES_MAX);
-    enum status status = tier->ops->verify(tier, report);
-    enum status counting = verify_count(tier, &counted, report);
+    enum status status = verify_count(tier, &counted, report);
     enum status reading = facts_read(&stored, tier);
     if (reading != STATUS_OK)
         buffer_printf(report, "tier: the record of its counts: %s\n", status_text(reading));
-    uint64_t wrong = compare_facts(&counted, &stored, report);
+    status = worse(status, reading);
+    if (status == STATUS_OK && compare_facts(&counted, &stored, report) > 0)
+        status = STATUS_CORRUPT;
     uint64_t keys = 0;
     for (unsigned db = 0; db < DATABASES_MAX; db++)
         keys += counted.keys[db];
     buffer_printf(report, "tier: %llu keys\n", (unsigned long long)keys);
     facts_deinit(&counted);
     facts_deinit(&stored);
-    if (status == STATUS_OK)
-        status = counting != STATUS_OK ? counting : reading;
-    return status == STATUS_OK && wrong > 0 ? STATUS_CORRUPT : status;
+    return status;
+}
+
+static enum status check_tier(struct tier *tier, struct buffer *report)
+{
+    struct buffer reason = {0};
+    enum status status = tier->ops->verify(tier, &reason);
+    struct bytes text = buffer_bytes(&reason);
+    if (status != STATUS_OK)
+        buffer_printf(report, "tier: %.*s\n", (int)text.size, text.size ? text.data : "");
+    buffer_deinit(&reason);
+    return worse(status, check_facts(tier, report));
+}
+
+static enum status check_log(struct files *files, uint64_t sealed, struct buffer *report)
+{
+    struct log_recovery recovery = {0};
+    struct buffer findings = {0};
+    enum status status = log_verify(files, sealed, &recovery, &findings);
+    struct bytes text = buffer_bytes(&findings);
+    if (text.size > 0)
+        buffer_printf(report, "log: %.*s", (int)text.size, text.data);
+    buffer_deinit(&findings);
+    buffer_printf(report, "log: %llu records after position %llu\n",
+                  (unsigned long long)recovery.records, (unsigned long long)sealed);
+    return status;
 }
 
 enum status store_check(struct files *files, struct tier *tier, struct buffer *out_report)
@@ -114,18 +146,21 @@ enum status store_check(struct files *files, struct tier *tier, struct buffer *o
         buffer_printf(out_report, "the data directory: %s\n", status_text(status));
         return status;
     }
-    status = meta_seal_read(tier, &sealed);
-    if (status != STATUS_OK) {
-        buffer_printf(out_report, "tier: the record of what it holds: %s\n", status_text(status));
-        sealed = 0;
+    status = identity_check(files);
+    if (status != STATUS_OK)
+        buffer_printf(out_report, "the file 'identity': %s\n",
+                      status == STATUS_ABSENT ? "it is missing" : status_text(status));
+    if (status == STATUS_ABSENT)
+        status = STATUS_CORRUPT;
+    enum status of_seal = tier ? meta_seal_read(tier, &sealed) : STATUS_CORRUPT;
+    if (of_seal != STATUS_OK && tier)
+        buffer_printf(out_report, "tier: the record of what it holds: %s\n", status_text(of_seal));
+    status = worse(status, of_seal);
+    if (tier)
+        status = worse(status, check_tier(tier, out_report));
+    if (of_seal != STATUS_OK) {
+        buffer_printf(out_report, "log: not checked: only the tier tells where it begins\n");
+        return status;
     }
-    enum status of_tier = check_tier(tier, out_report);
-    struct log_recovery recovery = {0};
-    enum status of_log = log_verify(files, sealed, &recovery, out_report);
-    buffer_printf(out_report, "log: %llu records after position %llu%s\n",
-                  (unsigned long long)recovery.records, (unsigned long long)sealed,
-                  recovery.lost_bytes ? ", then a tail that was never synced" : "");
-    if (status == STATUS_OK)
-        status = of_tier != STATUS_OK ? of_tier : of_log;
-    return status;
+    return worse(status, check_log(files, sealed, out_report));
 }

@@ -17,11 +17,12 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "row/chunked.h"
 #include "type/cell.h"
 
 enum {
     STRING_INLINE_MAX = 16 * 1024,
-    STRING_SIZE_MAX = 512 * 1024 * 1024,
+    STRING_SIZE_MAX = CHUNKED_LENGTH_MAX,
 };
 
 /* ---- reading: of an absent key, the empty string -------------------------------------------- */

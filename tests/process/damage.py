@@ -102,7 +102,8 @@ def test_a_flipped_bit_in_the_synced_log_is_refused():
             check('--salvage' in server.log_text(), f'--salvage is named: {server.log_text()}')
         check(content(server) == before, 'nothing was changed')
         done = run_on(server, '--salvage')
-        check(done.returncode == 0, f'--salvage: {done.stdout}')
+        check(content(server) == before, '--salvage changed nothing of it')
+        server.dir += '.salvaged'
         server.start()
         saved = there(server)
         check(set(range(COUNT)) - set(saved) <= {300}, f'{len(saved)} of {COUNT} were saved')

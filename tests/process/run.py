@@ -14,7 +14,8 @@ import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FILES = ['life', 'clients', 'clients_real', 'memory', 'kill', 'damage', 'diskfull', 'powercut']
+FILES = ['life', 'clients', 'clients_real', 'memory', 'kill', 'damage', 'salvage', 'diskfull',
+         'powercut']
 
 
 class Skip(Exception):

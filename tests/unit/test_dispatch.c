@@ -398,30 +398,119 @@ static void a_failed_turn_is_final(void **state)
 
 /* ---- limits ---------------------------------------------------------------------------------- */
 
+static void put_large(struct world *world, size_t size)
+{
+    char *value = memory_alloc(size + 1);
+    memset(value, 'v', size);
+    value[size] = '\0';
+    world_row(world, "large", value, false);
+    memory_free(value);
+}
+
+static void send_many(struct peer *peer, const char *request, size_t count)
+{
+    struct buffer pipeline = {0};
+    for (size_t i = 0; i < count; i++)
+        buffer_append_bytes(&pipeline, bytes_text(request));
+    peer_send_bytes(peer, buffer_bytes(&pipeline));
+    buffer_deinit(&pipeline);
+}
+
+/* All in one piece, so that nothing but the dispatch itself can stop in time. */
 static void who_does_not_read_is_not_served_on(void **state)
 {
     (void)state;
-    enum { SIZE = 1024 * 1024 };
+    enum { SIZE = 1024 * 1024, COUNT = 20 };
     struct peer *peer;
     struct world *world = begin(&peer);
-    char *value = memory_alloc(SIZE + 1);
-    memset(value, 'v', SIZE);
-    value[SIZE] = '\0';
-    world_row(world, "large", value, false);
-    memory_free(value);
+    put_large(world, SIZE);
     peer->reading = false;
-    for (unsigned i = 0; i < 20; i++) {
-        peer_send(peer, "get large\r\n");
-        world_turn(world);
-    }
+    send_many(peer, "get large\r\n", COUNT);
+    world_turns(world, 3);
     size_t waiting = buffer_size(&peer->session->output);
     assert_true(waiting > DISPATCH_OUTPUT_PAUSE && waiting < DISPATCH_OUTPUT_PAUSE + 2 * SIZE);
-    for (unsigned i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < COUNT; i++) {
         buffer_append_bytes(&peer->received, buffer_bytes(&peer->session->output));
         node_sent(world->node, peer->session, peer->session->output_free);
         world_turn(world);
+        assert_true(buffer_size(&peer->session->output) < DISPATCH_OUTPUT_PAUSE + 2 * SIZE);
     }
-    assert_int_equal(buffer_size(&peer->received), 20 * (SIZE + 12));
+    assert_int_equal(buffer_size(&peer->received), COUNT * (SIZE + 12));
+    world_free(world);
+}
+
+/* Many clients send all they have before they read the first reply. */
+static void who_does_not_read_yet_may_still_send(void **state)
+{
+    (void)state;
+    enum { SIZE = 64 * 1024, ROUNDS = 50, COUNT = 100 };
+    struct peer *peer;
+    struct world *world = begin(&peer);
+    put_large(world, SIZE);
+    peer->reading = false;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        send_many(peer, "get large\r\n", COUNT);
+        world_turn(world);
+    }
+    assert_non_null(peer->session);
+    assert_int_equal(peer->session->state, SESSION_READY);
+    size_t received = 0;
+    while (received < (size_t)ROUNDS * COUNT * (SIZE + 10)) {
+        size_t size = peer->session->output_free;
+        assert_true(size > 0);
+        received += size;
+        node_sent(world->node, peer->session, size);
+        world_turn(world);
+    }
+    assert_int_equal(received, (size_t)ROUNDS * COUNT * (SIZE + 10));
+    world_free(world);
+}
+
+static void who_has_finished_is_answered_first(void **state)
+{
+    (void)state;
+    struct peer *peer;
+    struct world *world = begin(&peer);
+    world_row(world, "k", "v", true);
+    peer_send(peer, "get k\r\nslow 3\r\nPING\r\nget ");
+    node_finished(world->node, peer->session);
+    world_turn(world);
+    peer_expect(peer, "");
+    world_fetches_done(world);
+    world_turns(world, 10);
+    peer_expect(peer, "$1\r\nv\r\n:30\r\n+PONG\r\n");
+    peer_expect_closed(peer);
+    world_free(world);
+}
+
+static void who_has_finished_and_does_not_read_is_answered_too(void **state)
+{
+    (void)state;
+    enum { SIZE = 1024 * 1024, COUNT = 20 };
+    struct peer *peer;
+    struct world *world = begin(&peer);
+    put_large(world, SIZE);
+    peer->reading = false;
+    send_many(peer, "get large\r\n", COUNT);
+    node_finished(world->node, peer->session);
+    size_t received = 0;
+    for (world_turn(world); peer->session; world_turn(world)) {
+        received += peer->session->output_free;
+        node_sent(world->node, peer->session, peer->session->output_free);
+    }
+    assert_int_equal(received, COUNT * (SIZE + 12));
+    peer_expect_closed(peer);
+    world_free(world);
+}
+
+static void who_has_finished_and_asked_nothing_is_closed(void **state)
+{
+    (void)state;
+    struct peer *peer;
+    struct world *world = begin(&peer);
+    node_finished(world->node, peer->session);
+    world_turn(world);
+    peer_expect_closed(peer);
     world_free(world);
 }
 
@@ -542,6 +631,10 @@ int main(void)
         cmocka_unit_test(a_connection_stays_until_its_last_reply_is_out),
         cmocka_unit_test(a_failed_turn_is_final),
         cmocka_unit_test(who_does_not_read_is_not_served_on),
+        cmocka_unit_test(who_does_not_read_yet_may_still_send),
+        cmocka_unit_test(who_has_finished_is_answered_first),
+        cmocka_unit_test(who_has_finished_and_does_not_read_is_answered_too),
+        cmocka_unit_test(who_has_finished_and_asked_nothing_is_closed),
         cmocka_unit_test(before_auth_little_is_accepted),
         cmocka_unit_test(buffers_are_counted),
         cmocka_unit_test(without_memory_writes_are_refused),

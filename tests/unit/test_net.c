@@ -38,7 +38,8 @@ struct peer {
     size_t received;
     unsigned writable;
     bool full;
-    bool gone;
+    bool finished;
+    bool broken;
     bool silent; /* counts only */
 };
 
@@ -96,15 +97,22 @@ static void on_writable(void *context)
     peer_send(peer);
 }
 
-static void on_gone(void *context)
+static void on_finished(void *context)
 {
     struct peer *peer = context;
-    assert_false(peer->gone);
-    peer->gone = true;
+    assert_false(peer->finished || peer->broken);
+    peer->finished = true;
+}
+
+static void on_broken(void *context)
+{
+    struct peer *peer = context;
+    assert_false(peer->broken);
+    peer->broken = true;
 }
 
 static const struct connection_handler handler = {
-    on_received, on_room, on_filled, on_writable, on_gone,
+    on_received, on_room, on_filled, on_writable, on_finished, on_broken,
 };
 
 static void on_accepted(void *context, const struct listener_guest *guest)
@@ -204,9 +212,9 @@ static void bytes_come_back(void **state)
     client_expect(one, BYTES("first"));
     client_expect(two, BYTES("second"));
     close(one);
-    run_until(&server, server.peers[0].gone);
+    run_until(&server, server.peers[0].finished);
     run_turns(&server, 3); /* and not called again */
-    assert_false(server.peers[1].gone);
+    assert_false(server.peers[1].finished);
     close(two);
     server_deinit(&server);
 }
@@ -285,6 +293,25 @@ static void reading_stops_and_goes_on(void **state)
     server_deinit(&server);
 }
 
+/* "printf 'PING\r\n' | nc -N" */
+static void who_has_finished_still_hears(void **state)
+{
+    (void)state;
+    struct server server;
+    server_init(&server, "127.0.0.1");
+    int client = client_open(&server);
+    run_until(&server, server.count == 1);
+    client_write(client, BYTES("last words"));
+    shutdown(client, SHUT_WR);
+    run_until(&server, server.peers[0].finished);
+    assert_false(server.peers[0].broken);
+    buffer_append_bytes(&server.peers[0].output, BYTES("later"));
+    peer_send(&server.peers[0]);
+    client_expect(client, BYTES("last wordslater"));
+    close(client);
+    server_deinit(&server);
+}
+
 static void sending_to_who_is_gone_is_no_signal(void **state)
 {
     (void)state;
@@ -295,7 +322,7 @@ static void sending_to_who_is_gone_is_no_signal(void **state)
     struct linger reset = {1, 0};
     setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
     close(client);
-    run_until(&server, server.peers[0].gone);
+    run_until(&server, server.peers[0].broken);
     size_t sent = 1;
     struct connection *connection = server.peers[0].connection;
     assert_int_equal(connection_send(connection, BYTES("x"), &sent), CONNECTION_BROKEN);
@@ -414,6 +441,7 @@ int main(void)
         cmocka_unit_test(large_arguments_are_read_in_place),
         cmocka_unit_test(a_full_socket_goes_on_later),
         cmocka_unit_test(reading_stops_and_goes_on),
+        cmocka_unit_test(who_has_finished_still_hears),
         cmocka_unit_test(sending_to_who_is_gone_is_no_signal),
         cmocka_unit_test(who_is_too_many_hears_why),
         cmocka_unit_test(addresses),

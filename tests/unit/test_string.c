@@ -263,7 +263,7 @@ static void test_random_changes(void **state)
 static unsigned staged_rows(const struct world *world)
 {
     unsigned count = 0;
-    for (struct txn_row *row = world->txn.rows; row; row = row->next)
+    for (struct fake_touch *row = world->store.touched; row; row = row->next)
         count += row->staged.size > 0;
     return count;
 }
