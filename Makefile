@@ -33,8 +33,8 @@ TEST_OBJECTS := $(TEST_SOURCES:tests/%.c=$(OUT)/tests/%.o)
 DOUBLES := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(wildcard tests/doubles/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all help run test lint unit unit-build sim conversation fuzz-commands fuzz-bytes process bench \
-	debug asan tsan kill powercut diskfull docs install clean
+.PHONY: all help run test lint unit unit-build sim conversation fuzz-commands fuzz-bytes process \
+	bench debug asan tsan kill powercut diskfull docs install clean
 all: build/shoal-server
 
 build/shoal-server: $(OUT)/shoal-server

@@ -4,8 +4,8 @@
 
 A round is one connection: a few requests, some of their bytes lost, changed or added, sent in two
 pieces, then the end of what the client has to say. All that comes back until the server closes must
-be the same, byte for byte. Not here: NUL within a line, at which redis-server stops to listen; lines
-and counts at the limits, which the conversations have.
+be the same, byte for byte. Not here: NUL within a line, at which redis-server stops to listen;
+lines and counts at the limits, which the conversations have.
 """
 
 import os
@@ -21,8 +21,8 @@ import shoal  # noqa: E402
 PROGRAM = 'tests/conversation/fuzz_bytes.py'
 LIMIT_S = 10
 TOLD_MAX = 5
-REQUESTS = [(b'SET', b'k', b'v'), (b'GET', b'k'), (b'PING',), (b'ECHO', b'howdy'), (b'STRLEN', b'k'),
-            (b'PING', b'a\r\nb'), (b'MGET', b'k', b'n', b'')]
+REQUESTS = [(b'SET', b'k', b'v'), (b'GET', b'k'), (b'PING',), (b'ECHO', b'howdy'),
+            (b'STRLEN', b'k'), (b'PING', b'a\r\nb'), (b'MGET', b'k', b'n', b'')]
 ADDED = [b'\r\n', b'\n', b'\r', b'*', b'$', b'-1', b'0', b'*0\r\n', b'*-1\r\n', b'$-1\r\n', b'"',
          b"'", b'\\x41', b' ', b'9' * 21, b'PING\r\n', b'PING', b'+1', b'01', b' 1', b'\xff',
          b'"a b"', b"'it\\'s'", b'"\\n"', b'"a"b', b'$0\r\n\r\n', b'*1\r\n', b'*1', b'$3',
