@@ -33,8 +33,8 @@ TEST_OBJECTS := $(TEST_SOURCES:tests/%.c=$(OUT)/tests/%.o)
 DOUBLES := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(wildcard tests/doubles/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all help run test lint unit unit-build sim conversation process bench debug asan tsan \
-	kill powercut diskfull docs install clean
+.PHONY: all help run test lint unit unit-build sim conversation fuzz-commands fuzz-bytes process \
+	bench debug asan tsan kill powercut diskfull docs install clean
 all: build/shoal-server
 
 build/shoal-server: $(OUT)/shoal-server
@@ -52,7 +52,7 @@ $(OUT)/%.o: src/%.c
 
 help: # this list
 	@echo 'make [KIND=release|debug|asan|tsan] [TARGET], TARGET one of:'
-	@sed -n 's/^\([a-z][a-z ]*\):[^#]*# /  \1\t/p' Makefile | expand -t 26
+	@sed -n 's/^\([a-z][a-z -]*\):[^#]*# /  \1\t/p' Makefile | expand -t 26
 
 run: # install what is missing, build, start a node on 127.0.0.1:6379 with its data in ./data
 	@deps/install.sh build
@@ -106,6 +106,13 @@ sim: $(OUT)/shoal-sim # simulated disks that crash, tear and flip bits: make sim
 
 conversation: all # the same conversations with redis-server and with Shoal
 	@tests/conversation/run.py $(ONLY)
+
+SEED ?= 1
+fuzz-commands: all # random commands to redis-server and Shoal: make fuzz-commands SEED=7 SEEDS=1000
+	@tests/conversation/fuzz.py --seed $(SEED) --rounds $(SEEDS) $(ONLY)
+
+fuzz-bytes: all # damaged streams to both: make fuzz-bytes SEED=7 SEEDS=100000
+	@tests/conversation/fuzz_bytes.py --seed $(SEED) --rounds $(SEEDS)
 
 process: all # real processes: started, killed, filled up: make process ONLY=bit
 	@tests/process/run.py $(ONLY)

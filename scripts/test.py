@@ -99,6 +99,11 @@ def conversation():
     count(run('conversation', ['tests/conversation/run.py']))
 
 
+def fuzz():
+    count(run('fuzz-commands', ['tests/conversation/fuzz.py']))
+    count(run('fuzz-bytes', ['tests/conversation/fuzz_bytes.py']))
+
+
 def process():
     count(run('process', ['tests/process/run.py']))
 
@@ -111,9 +116,10 @@ STAGES = {
     'unit-tsan': lambda: unit('tsan'),
     'sim': sim,
     'conversation': conversation,
+    'fuzz': fuzz,
     'process': process,
 }
-DEFAULT = ['lint', 'unit-asan', 'unit-release', 'sim', 'conversation', 'process']
+DEFAULT = ['lint', 'unit-asan', 'unit-release', 'sim', 'conversation', 'fuzz', 'process']
 
 
 def main():
@@ -122,7 +128,7 @@ def main():
     for name in stages:
         if name not in STAGES:
             sys.exit(f'test.py: no such stage: {name} (there are: {" ".join(STAGES)})')
-    if 'conversation' in stages or 'process' in stages:
+    if {'conversation', 'fuzz', 'process'} & set(stages):
         build('build', ['make', '-s'])
     for name in stages:
         STAGES[name]()

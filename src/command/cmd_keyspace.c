@@ -135,12 +135,13 @@ static enum status walk_on(struct walk *walk, uint64_t limit)
 /* ---- commands ------------------------------------------------------------------------------- */
 
 /*
- * Any number, written as strtoul takes it: with a sign, with zeros in front, or empty. One that no
- * walk has given is harmless.
+ * Any number, written as strtoul takes it: with a sign, with zeros in front, up to a NUL, or empty.
+ * One that no walk has given is harmless.
  */
 static enum status parse_cursor(struct request *request, uint64_t *out_cursor)
 {
-    struct bytes text = request->argv[1];
+    struct bytes given = request->argv[1];
+    struct bytes text = bytes_of(given.data, strnlen(given.data, given.size));
     bool negative = text.size > 0 && text.data[0] == '-';
     bool valid = true;
     uint64_t cursor = 0;

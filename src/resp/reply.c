@@ -82,6 +82,8 @@ void reply_errorf(struct reply *reply, const char *format, ...)
         vsnprintf(text, (size_t)size + 1, format, arguments);
         va_end(arguments);
     }
+    while (size > 0 && (text[size - 1] == '\r' || text[size - 1] == '\n'))
+        size--;
     reply_error(reply, bytes_of(text, size > 0 ? (size_t)size : 0));
     buffer_deinit(&longer);
 }

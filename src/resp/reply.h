@@ -19,7 +19,8 @@ struct reply {
 
 void reply_simple(struct reply *reply, struct bytes text); /* +OK */
 void reply_ok(struct reply *reply);
-/* -ERR ...: the text begins with its code. CR and LF in it become spaces. */
+/* -ERR ...: the text begins with its code. CR and LF in it become spaces; at the end of a formatted
+ * one they are left out. */
 void reply_error(struct reply *reply, struct bytes text);
 void reply_errorf(struct reply *reply, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

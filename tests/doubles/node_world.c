@@ -340,6 +340,7 @@ static enum status get(struct request *request)
 {
     struct bytes row;
     enum status status = txn_get(request->txn, request->argv[1], &row);
+    request->hits++; /* in each run: only the last one may count */
     if (status == STATUS_ABSENT)
         reply_null(request->reply);
     else if (status == STATUS_OK)

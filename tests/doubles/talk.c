@@ -49,6 +49,7 @@ static enum status drive(struct talk *talk, struct request *request)
     talk->slices = 1;
     for (;;) {
         buffer_clear(&talk->reply, SIZE_MAX);
+        request->hits = request->misses = 0;
         fake_txn_run(request->txn);
         status = request->command->handler(request);
         talk->runs++;
@@ -83,6 +84,8 @@ struct bytes talk_say_argv(struct talk *talk, struct bytes *argv, uint32_t argc)
     assert_true(arity > 0 ? (int)argc == arity : (int)argc >= -arity);
     fake_txn_begin(&txn, &talk->store, &talk->arena, talk->now_ms);
     enum status status = drive(talk, &request);
+    talk->hits = request.hits;
+    talk->misses = request.misses;
     if (status == STATUS_OK) {
         fake_txn_commit(&txn);
     } else if (status != STATUS_REPLIED) {

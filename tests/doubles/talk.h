@@ -18,8 +18,9 @@ struct talk {
     struct buffer reply;
     uint64_t now_ms;
     uint8_t db;
-    unsigned runs;   /* of the last command */
-    unsigned slices; /* of the last command */
+    unsigned runs;         /* of the last command */
+    unsigned slices;       /* of the last command */
+    uint32_t hits, misses; /* of the last command, in its last run */
 };
 
 void talk_init(struct talk *talk, bool cold);

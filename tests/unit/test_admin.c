@@ -205,7 +205,8 @@ static const char *say(struct fixture *f, const char *words)
 static void config_get_takes_several_patterns(void **state)
 {
     struct fixture *f = *state;
-    assert_string_equal(say(f, "config get TIMEOUT"), "*2 $7 timeout $1 0");
+    assert_string_equal(say(f, "config get TIMEOUT"), "*2 $7 TIMEOUT $1 0");
+    assert_string_equal(say(f, "config get TIME*"), "*2 $7 timeout $1 0");
     assert_string_equal(say(f, "config get port tcp-k* po*"),
                         "*4 $4 port $4 6379 $13 tcp-keepalive $3 300");
     assert_string_equal(say(f, "config get nothing"), "*0");

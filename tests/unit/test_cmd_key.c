@@ -62,11 +62,42 @@ static void test_errors_of_the_store_pass_through(void **state)
     talk_deinit(&talk);
 }
 
+/* Those that read the value are counted, once for each key; those that only write it are not. */
+static void test_reads_hit_or_miss(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words;
+        uint32_t hits, misses;
+    } cases[] = {
+        {"GET a", 1, 0},       {"GET x", 0, 1},          {"MGET a x a", 2, 1},
+        {"STRLEN a", 1, 0},    {"GETRANGE x 0 1", 0, 1}, {"EXISTS a a x", 2, 1},
+        {"TOUCH a x", 1, 1},   {"TYPE a", 1, 0},         {"TTL a", 1, 0},
+        {"PTTL x", 0, 1},      {"GETSET a 2", 1, 0},     {"SET a 2 GET", 1, 0},
+        {"GETEX a", 1, 0},     {"SET a 2", 0, 0},        {"MSET a 2 b 2", 0, 0},
+        {"APPEND a 2", 0, 0},  {"INCR a", 0, 0},         {"SETRANGE a 1 2", 0, 0},
+        {"EXPIRE a 10", 0, 0}, {"PERSIST a", 0, 0},      {"SETNX a 1", 0, 0},
+        {"DEL b x", 0, 0},     {"GETDEL a", 1, 0},       {"SCAN 0", 0, 0},
+    };
+    for (int cold = 0; cold < 2; cold++) {
+        struct talk talk;
+        talk_init(&talk, cold);
+        talk_expect(&talk, "SET a 1", "+OK");
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+            (void)talk_say(&talk, cases[i].words);
+            if (talk.hits != cases[i].hits || talk.misses != cases[i].misses)
+                fail_msg("%s: %u hits, %u misses", cases[i].words, talk.hits, talk.misses);
+        }
+        talk_deinit(&talk);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_databases_are_apart),
+        cmocka_unit_test(test_reads_hit_or_miss),
         cmocka_unit_test(test_errors_of_the_store_pass_through),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

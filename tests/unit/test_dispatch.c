@@ -176,6 +176,57 @@ static void a_malformed_request_ends_its_connection_only(void **state)
     world_free(world);
 }
 
+static void who_speaks_http_is_cut_off(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"POST / HTTP/1.1\r\n", "Host: here\r\n",
+                                        "PING\r\nhost: here\r\nPING\r\n"};
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        struct peer *peer;
+        struct world *world = begin(&peer);
+        struct peer *other = world_connect(world);
+        peer_ask(peer, lines[i], "");
+        peer_expect_closed(peer);
+        peer_ask(other, "PING\r\n", "+PONG\r\n");
+        world_free(world);
+    }
+}
+
+static void errors_are_counted_by_name(void **state)
+{
+    (void)state;
+    struct peer *peer;
+    struct world *world = begin(&peer);
+    const struct stats *stats = world->admin->stats;
+    peer_send(peer, "nosuch\r\nget\r\nfail\r\nPING\r\n*1\r\n!\r\n");
+    world_turn(world);
+    peer_expect_closed(peer);
+    assert_int_equal(stats->error_replies, 4);
+    assert_string_equal(stats->errors[0].name, "ERR");
+    assert_int_equal(stats->errors[0].count, 3);
+    assert_string_equal(stats->errors[1].name, "WRONGTYPE");
+    assert_int_equal(stats->errors[1].count, 1);
+    node_rejected(world->node);
+    assert_int_equal(stats->connections_rejected, 1);
+    world_free(world);
+}
+
+static void a_key_is_looked_up_once_however_often_it_runs(void **state)
+{
+    (void)state;
+    struct peer *peer;
+    struct world *world = begin(&peer);
+    world_row(world, "cold", "c", true);
+    peer_ask(peer, "get cold\r\n", "");
+    assert_int_equal(world->admin->stats->keyspace_hits, 0);
+    world_fetches_done(world);
+    world_turn(world);
+    peer_expect(peer, "$1\r\nc\r\n");
+    assert_int_equal(world->admin->stats->keyspace_hits, 1);
+    assert_int_equal(world->admin->stats->keyspace_misses, 0);
+    world_free(world);
+}
+
 /* ---- waiting --------------------------------------------------------------------------------- */
 
 static void a_cold_row_keeps_the_order(void **state)
@@ -619,6 +670,9 @@ int main(void)
         cmocka_unit_test(errors_have_redis_words),
         cmocka_unit_test(a_clients_words_in_errors_are_cut),
         cmocka_unit_test(a_malformed_request_ends_its_connection_only),
+        cmocka_unit_test(who_speaks_http_is_cut_off),
+        cmocka_unit_test(errors_are_counted_by_name),
+        cmocka_unit_test(a_key_is_looked_up_once_however_often_it_runs),
         cmocka_unit_test(a_cold_row_keeps_the_order),
         cmocka_unit_test(a_request_may_miss_again_on_its_next_run),
         cmocka_unit_test(a_client_may_go_away_while_it_waits),

@@ -1,0 +1,364 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""fuzz.py [--seed N] [--rounds N] [--self] [NAME...]: random commands to redis-server and to Shoal.
+
+Commands and their arguments are made from what Shoal's COMMAND DOCS says of them (all, or those
+named), with numbers at their limits, floats, nothing, binary, CR LF, words too many, too few and
+misplaced; in RESP2 and RESP3, in pipelines. Each reply is compared, and at the end of a round the
+whole state. known_differences holds here too.
+
+A round begins with an empty server, and its seed says all that happens in it: a difference is
+printed with the command that replays it. --self puts a second redis-server in Shoal's place.
+"""
+
+import os
+import random
+import re
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import run  # noqa: E402
+import shoal  # noqa: E402
+
+STEPS = 1500       # commands of a round
+PIPELINE_MAX = 20
+LARGE = 1 << 20   # no string grows longer
+ECHOED_MAX = 100  # bytes of an unknown option: Shoal does not send back all of a long one
+DATABASES = (0, 1)
+SHOWN_MAX = 60     # bytes of a word
+
+# Left out: what ends the connection or the server, has a text of its own, or speaks of the moment.
+# Conversations and unit tests speak with these.
+SKIPPED = re.compile(r'quit|shutdown|info|time|config.*|command(\|(help|info|docs|count|list))?|'
+                     r'client\|(kill|reply|list|info|id|help|setinfo|no-touch)')
+# Only whether they fail is compared, and how: orders, ids, and when what has expired no longer
+# counts are each server's own.
+ERRORS_ONLY = ('scan', 'hello', 'dbsize')
+# Whose times are counted from now: the servers ask the clock one after the other.
+FROM_NOW = ('ttl', 'pttl', 'expiretime', 'pexpiretime')
+FROM_NOW_MS = 10_000
+EXPIRING = ('set', 'setex', 'psetex', 'getex', 'expire', 'pexpire', 'expireat', 'pexpireat')
+ECHOING = ('hello', 'expire', 'pexpire', 'expireat', 'pexpireat')
+UNORDERED = ('keys',)
+
+KEYS = [b'a', b'b', b'c', b'{tag}1', b'{tag}2', b'', b'\0', b'a\r\nb', b'\xff\xfe', b'k' * 1000,
+        b'%s', b'*', b'key with blanks']
+LIMITS = [0, 1, -1, 2, 9, 10, 127, 128, 255, 256, 2**31 - 1, 2**31, -2**31, -2**31 - 1, 2**32 - 1,
+          2**32, 2**53, 2**62, 2**63 - 1, 2**63, -2**63, -2**63 - 1, 2**64 - 1, 2**64, 10**18,
+          2**63 // 1000, 2**63 // 1000 + 1, -2**63 // 1000, -2**63 // 1000 - 1]
+ODD = [b'', b' ', b'0x10', b'1e3', b'1.5', b'-0', b'+1', b' 1', b'1 ', b'01', b'-01', b'nan',
+       b'inf', b'-inf', b'1' * 40, b'-' + b'9' * 40, b'1\0', b'\r\n', b'$-1\r\n', b'*3\r\n',
+       b'\xc3\x28', b'3.0', b'-', b'+', b'--1', b'1_000', b'%d%n', b'0.1', b'1e400', b'NX', b'get',
+       b'KEEPTTL']
+PATTERNS = [b'*', b'?', b'a*', b'[ab]', b'[^a]', b'[a-c]', b'\\a', b'[', b'[a', b'\\', b'a[', b'',
+            b'*' * 50 + b'b', b'{tag}?', b'[z-a]*', b'[]-c]*', b'?' * 1000]
+SIZES = [0, 1, 2, 44, 45, 100, 1000, 16383, 16384, 16385, 20000, 70000]
+
+
+class Source:
+    """Random arguments."""
+
+    def __init__(self, chance):
+        self.chance = chance
+
+    def key(self):
+        return self.chance.choice(KEYS)
+
+    def integer(self):
+        chance = self.chance
+        return b'%d' % chance.choice((chance.choice(LIMITS), chance.randint(-20, 20),
+                                      chance.randint(0, 20000), chance.randint(-2**63, 2**63)))
+
+    def text(self):
+        chance = self.chance
+        size = chance.choice(SIZES)
+        return (chance.choice((b'x', b'\0', b'1', b'ab\r\n', b'\xff')) * size)[:size]
+
+    def nasty(self):
+        odd = self.chance.choice(ODD)
+        return self.chance.choice((odd, self.integer(), self.text(), self.key()))
+
+    def of_type(self, kind):
+        if kind == 'key':
+            return self.key()
+        if self.chance.random() < 0.1:
+            return self.nasty()
+        if kind in ('integer', 'unix-time', 'double'):
+            return self.chance.choice((self.integer(), self.integer(), self.chance.choice(ODD)))
+        if kind == 'pattern':
+            return self.chance.choice(PATTERNS)
+        return self.chance.choice((self.text(), self.integer(), b'value', self.chance.choice(ODD)))
+
+    def cased(self, word):
+        return self.chance.choice((word, word.lower(), word.title()))
+
+
+class Command:
+    """One of the commands, from its entry in COMMAND DOCS."""
+
+    def __init__(self, name, docs):
+        self.name = name
+        self.words = name.encode().split(b'|')
+        self.arguments = docs.get(b'arguments', [])
+
+    def make(self, source):
+        words = [source.cased(word) for word in self.words]
+        for argument in self.arguments:
+            words += make_argument(argument, source)
+        return words
+
+
+def make_argument(argument, source):
+    flags = argument.get(b'flags', [])
+    if b'optional' in flags and source.chance.random() < 0.6:
+        return []
+    token = [source.cased(argument[b'token'])] if b'token' in argument else []
+    words = []
+    for i in range(source.chance.choice((1, 1, 2, 3, 5)) if b'multiple' in flags else 1):
+        if i == 0 or b'multiple_token' in flags:
+            words += token
+        kind = argument[b'type'].decode()
+        if kind == 'oneof':
+            words += make_argument(source.chance.choice(argument[b'arguments']), source)
+        elif kind == 'block':
+            for part in argument[b'arguments']:
+                words += make_argument(part, source)
+        elif kind != 'pure-token':
+            words.append(source.of_type(kind))
+    return words
+
+
+def spoil(words, source, tokens):
+    """Somewhere in it, something is wrong, or twice, or of another command."""
+    chance = source.chance
+    place = chance.randrange(len(words) + 1)
+    other = chance.choice((source.nasty(), chance.choice(tokens), source.key()))
+    how = chance.randrange(4)
+    if how == 0 or place == len(words):
+        words.insert(place, other)
+    elif how == 1:
+        del words[place]
+    elif how == 2:
+        words[place] = other
+    else:
+        words.insert(place, words[place])
+    return words or [b'']
+
+
+def is_number(word, low, high):
+    try:
+        return low <= int(word) <= high
+    except ValueError:
+        return False
+
+
+def tame(words, source):
+    """Nothing expires within the round, none of two times is the other's, no string is huge."""
+    name = words[0].lower().decode('latin-1')
+    if name in ECHOING:
+        words = words[:2] + [word[:ECHOED_MAX] for word in words[2:]]
+    if name in EXPIRING:
+        return [b'%d' % source.chance.randint(10**5, 10**10)
+                if i > 1 and is_number(word, 1, 2**53) else word for i, word in enumerate(words)]
+    if name == 'hello':  # one that fails leaves no name behind in 7.2, in 7.0 it does
+        return [word for word in words if word.lower() != b'setname']
+    if name == 'setrange':
+        return [b'%d' % source.chance.choice((source.chance.randint(0, 40000), LARGE - 100000))
+                if i == 2 and is_number(word, 40000, 2**29) else word
+                for i, word in enumerate(words)]
+    return words
+
+
+def commands_of(client, names):
+    found = []
+    for name, docs in client.call('COMMAND', 'DOCS').items():
+        found += [Command(full.decode(), its_docs)
+                  for full, its_docs in ((name, docs), *docs.get(b'subcommands', {}).items())]
+    return [command for command in found if not SKIPPED.fullmatch(command.name) and
+            (not names or any(name in command.name for name in names))]
+
+
+def tokens_of(commands):
+    found = set()
+
+    def look(argument):
+        if b'token' in argument:
+            found.add(argument[b'token'])
+        for part in argument.get(b'arguments', []):
+            look(part)
+    for command in commands:
+        for argument in command.arguments:
+            look(argument)
+    return sorted(found) or [b'NX']
+
+
+def quoted(words):
+    """As redis-cli and a conversation would have it; long words are cut."""
+    return ' '.join(run.show(('$', word[:SHOWN_MAX]))[1:] + '...' * (len(word) > SHOWN_MAX)
+                    for word in words)
+
+
+def plainly(words):
+    """For the patterns of known_differences."""
+    return ' '.join(re.sub(r'\s', '_', word.decode('latin-1')) for word in words)
+
+
+def are_near(replies):
+    try:
+        low, high = sorted(int(reply.removeprefix(':')) for reply in replies)
+    except ValueError:
+        return False
+    return low > 0 and high - low <= FROM_NOW_MS
+
+
+class Round:
+    def __init__(self, sides, commands, foreign, seed, differences):
+        self.sides = sides
+        self.foreign = foreign
+        self.commands = commands
+        self.tokens = tokens_of(commands)
+        self.seed = seed
+        self.source = Source(random.Random(seed))
+        self.differences = differences
+        self.history = []
+        self.compared = 0
+
+    def make(self):
+        chance = self.source.chance
+        kind = chance.random()
+        command = chance.choice(self.commands)
+        if kind < 0.8:
+            words = command.make(self.source)
+        else:
+            words = list(command.words) + [
+                chance.choice((self.source.nasty(), chance.choice(self.tokens), self.source.key()))
+                for _ in range(chance.randrange(7))]
+        if kind > 0.65:
+            words = spoil(words, self.source, self.tokens)
+        # What was spoilt may have become, or speak of, a command that only one of the two has.
+        full = [b'|'.join(words[:count]).lower().decode('latin-1') for count in (1, 2)]
+        named = words[2].lower().decode('latin-1') if full[0] == 'command' and words[2:] else ''
+        if full[0] in self.foreign or SKIPPED.fullmatch(full[1]) or named in self.foreign:
+            return [b'PING']
+        return tame(words, self.source)
+
+    def render(self, words, reply):
+        name = words[0].lower().decode('latin-1')
+        if name in ERRORS_ONLY and reply[0] != '-':
+            return '(no error)'
+        if name in UNORDERED and isinstance(reply[1], list):
+            reply = (reply[0], sorted(reply[1]))
+        return run.show(reply)
+
+    def same(self, words, replies):
+        self.compared += 1
+        if replies[0] == replies[1]:
+            return True
+        if words[0].lower().decode('latin-1') in FROM_NOW and are_near(replies):
+            return True
+        text = plainly(words)
+        for difference in self.differences:
+            if difference.command.match(text):
+                replies = [difference.apply(side.name, reply)
+                           for side, reply in zip(self.sides, replies)]
+        return replies[0] == replies[1] or all(r.startswith('(as exp') for r in replies)
+
+    def batch(self, client_name, batch):
+        """False: the servers differ, and it was told."""
+        sent = b''.join(shoal.encode(*words) for words in batch)
+        for side in self.sides:
+            side.client(client_name).socket.sendall(sent)
+        for words in batch:
+            replies = [self.render(words, side.client(client_name).read()) for side in self.sides]
+            if not self.same(words, replies):
+                self.tell(words, replies)
+                return False
+            self.history.append(words)
+        return True
+
+    def tell(self, words, replies):
+        print(f'round {self.seed} differs: {quoted(words)}')
+        for side, reply in zip(self.sides, replies):
+            print(f'    {side.name}: {run.cut(reply, replies)}')
+        print('  before:')
+        for old in [old for old in self.history if set(old[1:2]) & set(words[1:])][-5:]:
+            print(f'    {quoted(old)}')
+        print(f'  again: tests/conversation/fuzz.py --seed {self.seed} --rounds 1', flush=True)
+
+    def state(self):
+        """Every key that there may be, and what is said of it."""
+        batch = []
+        for db in DATABASES:
+            batch += [[b'SELECT', b'%d' % db], [b'KEYS', b'*']]
+            for key in KEYS:
+                batch += [[b'TYPE', key], [b'GET', key], [b'STRLEN', key], [b'PTTL', key]]
+        return self.batch('state', [[b'RESET'], *batch])
+
+    def play(self):
+        for side in self.sides:
+            for name in list(side.clients):
+                side.drop(name)
+            side.client('state').call('FLUSHALL')
+            for protocol in (2, 3):
+                side.protocol = protocol
+                side.client(f'resp{protocol}')
+        done = 0
+        while done < STEPS:
+            size = self.source.chance.randint(1, PIPELINE_MAX)
+            name = self.source.chance.choice(('resp2', 'resp3'))
+            if not self.batch(name, [self.make() for _ in range(size)]):
+                return False
+            done += size
+        return self.state()
+
+
+def option(words, name, default):
+    if name not in words:
+        return default
+    at = words.index(name)
+    value = int(words[at + 1])
+    del words[at:at + 2]
+    return value
+
+
+def main():
+    words = sys.argv[1:]
+    seed, rounds = option(words, '--seed', 1), option(words, '--rounds', 100)
+    programs = [('redis', shoal.redis_server()), ('shoal', shoal.SHOAL)]
+    if '--self' in words:
+        words.remove('--self')
+        programs[1] = ('shoal', programs[0][1])
+    sides = []
+    failed = compared = 0
+    with shoal.Server() as server, server.client() as client:
+        client.call('HELLO', 3)
+        commands = commands_of(client, words)
+    try:
+        for name, program in programs:
+            sides.append(run.Side(name, program, 3, ['--databases', '2']))
+        known = {command.name.split('|')[0] for command in commands}
+        foreign = {name.decode() for name in sides[0].client('asks').call('COMMAND', 'LIST')}
+        foreign -= known
+        differences = run.load_differences()
+        for number in range(seed, seed + rounds):
+            round_ = Round(sides, commands, foreign, number, differences)
+            try:
+                failed += not round_.play()
+            except (OSError, AssertionError) as error:
+                failed += 1
+                print(f'round {number}: {error!r}, after:')
+                for old in round_.history[-3:]:
+                    print(f'    {quoted(old)}')
+            compared += round_.compared
+    finally:
+        for side in sides:
+            side.close()
+    print('not ok' if failed else 'ok',
+          f'commands at random: {rounds} rounds from seed {seed} on, {len(commands)} commands, '
+          f'{compared} replies, {failed} rounds differ')
+    sys.exit(failed > 0)
+
+
+if __name__ == '__main__':
+    main()
