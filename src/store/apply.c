@@ -248,6 +248,8 @@ void apply_cleared(struct store *store, uint16_t slot_number, uint8_t db)
         slot->cleared = cleared;
     }
     store->purge.pending += cleared->purged;
+    if (store->purge.slot == slot_number) /* what it has walked through is to be seen again */
+        store->purge.hash = 0;
     cleared->purged = false;
     cleared->generation = store->current.number;
     cleared->flushes = store->flushes;

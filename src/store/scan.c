@@ -44,7 +44,7 @@ static void read_table(struct txn *txn, struct slot *slot, uint8_t db, uint64_t 
     out->end = UINT64_MAX;
     for (size_t bucket = table_bucket(slot, hash); bucket < buckets; bucket++) {
         if (out->count >= limit) {
-            out->end = (uint64_t)bucket << (48 - slot->bits);
+            out->end = table_bucket_hash(slot, bucket);
             break;
         }
         for (struct entry *entry = slot->buckets[bucket], *next; entry; entry = next) {

@@ -56,7 +56,8 @@ struct store {
     bool active_expiry;
     struct expiry_job *expiry; /* the search of the tier's index */
     struct {
-        unsigned slot;    /* the purge of flushed rows goes on here */
+        unsigned slot;    /* the purge of flushed rows goes on here, */
+        uint64_t hash;    /* at the bucket of this hash */
         unsigned pending; /* (slot, db)s with something to purge */
     } purge;
     bool evict_nothing_left; /* the policy found no key to evict: writes are refused */

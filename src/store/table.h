@@ -121,4 +121,13 @@ static inline size_t table_buckets(const struct slot *slot)
     return slot->buckets ? (size_t)1 << slot->bits : 0;
 }
 
+/* The least hash that the bucket holds. */
+static inline uint64_t table_bucket_hash(const struct slot *slot, size_t bucket)
+{
+    return (uint64_t)bucket << (48 - slot->bits);
+}
+
+/* Frees the buckets of a slot without entries. Nobody walks through them. */
+void table_give_back(struct table *table, struct slot *slot);
+
 #endif
