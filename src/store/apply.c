@@ -11,8 +11,24 @@ enum { DETACHED_ROOM_MIN = 1024 };
 
 /* ---- entries --------------------------------------------------------------------------------- */
 
+static void doom(struct store *store, struct entry *entry)
+{
+    if (entry->flags & ENTRY_DOOMED)
+        return;
+    entry->flags |= ENTRY_DOOMED;
+    store->doomed_bytes += entry_bytes(entry);
+}
+
+void apply_free(struct store *store, struct entry *entry)
+{
+    if (entry->flags & ENTRY_DOOMED)
+        store->doomed_bytes -= entry_bytes(entry);
+    table_free(&store->table, entry);
+}
+
 static void detach(struct store *store, struct entry *entry)
 {
+    doom(store, entry);
     if (store->detached_count == store->detached_room) {
         store->detached_room = store->detached_room ? store->detached_room * 2 : DETACHED_ROOM_MIN;
         store->detached =
@@ -56,7 +72,7 @@ void apply_retire(struct store *store, struct slot *slot, struct entry *entry)
 {
     table_unlink(&store->table, slot, entry);
     if (leave_list(store, entry))
-        table_free(&store->table, entry);
+        apply_free(store, entry);
 }
 
 static struct entry *put_new(struct store *store, struct slot *slot, struct bytes name,
@@ -107,7 +123,7 @@ static struct entry *put_over(struct store *store, struct slot *slot, struct ent
     entry->flags = flags;
     make_dirty(store, entry);
     if (leave_list(store, old))
-        table_free(&store->table, old);
+        apply_free(store, old);
     return entry;
 }
 
@@ -195,6 +211,7 @@ void apply_collect(struct store *store, struct slot *slot, struct entry *entry)
     if (is_below(store, entry)) {
         entry = put_over(store, slot, entry, bytes_of("", 0));
         entry->collected = 1;
+        doom(store, entry);
     } else {
         if (entry->is_head) {
             struct slot_facts *facts =

@@ -13,7 +13,8 @@
 
 enum {
     RETRY_MS = 1000,
-    LOG_PER_SEAL = 4, /* a generation ends when its log is so many times its limit of rows */
+    LOG_PER_SEAL = 4,      /* a generation ends when its log is so many times its limit of rows, */
+    DOOMED_ROWS_PART = 16, /* or when this part of the budget for rows waits to be freed by it */
 };
 
 struct facts_row {
@@ -232,8 +233,9 @@ static void seal_run(struct job *base)
         if (job->status != STATUS_OK)
             return;
     }
-    qsort(job->generation->flushed, job->generation->flushed_count, sizeof(struct flushed),
-          by_flushed);
+    if (job->generation->flushed_count > 0)
+        qsort(job->generation->flushed, job->generation->flushed_count, sizeof(struct flushed),
+              by_flushed);
     job->status = tier->ops->table_begin(tier, &table);
     if (job->status != STATUS_OK)
         return;
@@ -362,7 +364,11 @@ void seal_retry(struct store *store, uint64_t now_ms)
 static bool is_due(const struct store *store, uint64_t weight)
 {
     uint64_t log_bytes = log_position(store->log) - store->current.log_begin;
-    return generation_weight(&store->current) >= weight || log_bytes >= LOG_PER_SEAL * weight;
+    bool doomed = store->garbage_count == 0 &&
+                  store->doomed_bytes >= store->options.rows_bytes / DOOMED_ROWS_PART &&
+                  store->table.bytes > store->options.rows_bytes;
+    return generation_weight(&store->current) >= weight || log_bytes >= LOG_PER_SEAL * weight ||
+           doomed;
 }
 
 enum status seal_begin(struct store *store, uint64_t weight, bool now)
@@ -414,6 +420,6 @@ void seal_collect_garbage(struct store *store, unsigned most)
             table_unlink(&store->table, slot, entry);
         }
         cache_remove(store, entry);
-        table_free(&store->table, entry);
+        apply_free(store, entry);
     }
 }
