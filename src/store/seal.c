@@ -9,6 +9,7 @@
 #include "store/apply.h"
 #include "store/cache.h"
 #include "store/derive.h"
+#include "store/expiry.h"
 #include "store/meta.h"
 
 enum {
@@ -287,14 +288,6 @@ static void end_flushes(struct store *store, const struct generation *generation
     }
 }
 
-/* What came due while nobody looked: the tier's index is only searched for what lies ahead. */
-static void keep_due(struct store *store, const struct generation *generation)
-{
-    for (size_t i = 0; i < generation->due.count; i++)
-        if (generation->due.items[i].at_ms < store->tick_ms)
-            due_push(&store->current.due, generation->due.items[i]);
-}
-
 static void seal_succeeded(struct store *store, struct seal_job *job)
 {
     struct generation *generation = &store->sealing;
@@ -307,7 +300,7 @@ static void seal_succeeded(struct store *store, struct seal_job *job)
     store->detached_count = 0;
     cache_append_all(store, &generation->rows);
     end_flushes(store, generation);
-    keep_due(store, generation);
+    expiry_keep_due(store, &generation->due);
     store->seal.state = SEAL_IDLE;
     store->seal.failure = STATUS_OK;
     store->tier_version++;
