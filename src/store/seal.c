@@ -349,7 +349,9 @@ static void submit(struct store *store)
 
 void seal_retry(struct store *store, uint64_t now_ms)
 {
-    if (store->seal.state != SEAL_FAILED || now_ms < store->seal.retry_ms)
+    uint64_t retry_ms = store->seal.retry_ms;
+    bool clock_went_back = now_ms + RETRY_MS < retry_ms;
+    if (store->seal.state != SEAL_FAILED || (now_ms < retry_ms && !clock_went_back))
         return;
     submit(store);
 }

@@ -263,7 +263,9 @@ static enum status refusal(const struct txn *txn)
         return STATUS_DISK_FULL;
     if (store->evict_nothing_left && takes_room(txn))
         return STATUS_OUT_OF_MEMORY;
-    return store_has_room(store) ? STATUS_OK : STATUS_THROTTLED;
+    if (store_has_room(store))
+        return STATUS_OK;
+    return store->seal.state == SEAL_FAILED ? store->seal.failure : STATUS_THROTTLED;
 }
 
 enum status txn_commit(struct txn *txn)
