@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/pack.h"
 #include "store/cache.h"
 #include "store/derive.h"
 #include "store/meta.h"
@@ -151,8 +152,11 @@ static void drop_chunks(struct store *store, struct slot *slot, struct bytes nam
 {
     struct arena *arena = &store->scratch;
     generation_note(&store->current.dead_prefixes, row_key_chunk_prefix(arena, name, dead->base));
-    for (uint32_t i = 0; i < dead->chunks; i++) {
-        struct entry *chunk = table_find(slot, row_key_chunk(arena, name, dead->base, i));
+    struct bytes chunk_name = row_key_chunk(arena, name, dead->base, 0);
+    char *index = (char *)(uintptr_t)chunk_name.data + chunk_name.size - sizeof(uint32_t);
+    for (uint32_t i = 0; i < dead->chunks; i++) { /* one name for all: the key may be long */
+        pack_be(index, i, sizeof(uint32_t));
+        struct entry *chunk = table_find(slot, chunk_name);
         if (chunk)
             apply_retire(store, slot, chunk);
     }
@@ -308,6 +312,9 @@ enum status apply_replayed(struct store *store, struct bytes name, struct bytes 
     if (!entry && !apply_is_tier_flushed(slot, row_key_db(name))) {
         struct tier *tier = store->options.tier;
         status = tier->ops->get(tier, name, &held);
+        struct row checked;
+        if (status == STATUS_OK)
+            status = row_decode(buffer_bytes(&held), &store->scratch, &checked);
         if (status == STATUS_OK)
             entry = apply_load(store, slot, name, buffer_bytes(&held));
         else if (status == STATUS_ABSENT)

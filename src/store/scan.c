@@ -121,6 +121,10 @@ enum status txn_scan(struct txn *txn, uint16_t slot_number, uint8_t db, uint64_t
     struct side tier = {.end = UINT64_MAX};
     if (facts->stored != facts->resident && !apply_is_tier_flushed(slot, db)) {
         const struct fetched_page *page = fetch_page(txn, slot_number, db, hash, limit);
+        if (!page && txn->run >= TXN_RUNS_MAX) {
+            store->stats.blocking_reads++;
+            page = fetch_page_now(txn, slot_number, db, hash, limit);
+        }
         if (!page) {
             txn->cold = true;
             fetch_want_page(txn, slot_number, db, hash, limit);
