@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/pack.h"
 #include "store/cache.h"
 #include "store/derive.h"
 #include "store/meta.h"
@@ -11,8 +12,24 @@ enum { DETACHED_ROOM_MIN = 1024 };
 
 /* ---- entries --------------------------------------------------------------------------------- */
 
+static void doom(struct store *store, struct entry *entry)
+{
+    if (entry->flags & ENTRY_DOOMED)
+        return;
+    entry->flags |= ENTRY_DOOMED;
+    store->doomed_bytes += entry_bytes(entry);
+}
+
+void apply_free(struct store *store, struct entry *entry)
+{
+    if (entry->flags & ENTRY_DOOMED)
+        store->doomed_bytes -= entry_bytes(entry);
+    table_free(&store->table, entry);
+}
+
 static void detach(struct store *store, struct entry *entry)
 {
+    doom(store, entry);
     if (store->detached_count == store->detached_room) {
         store->detached_room = store->detached_room ? store->detached_room * 2 : DETACHED_ROOM_MIN;
         store->detached =
@@ -56,7 +73,7 @@ void apply_retire(struct store *store, struct slot *slot, struct entry *entry)
 {
     table_unlink(&store->table, slot, entry);
     if (leave_list(store, entry))
-        table_free(&store->table, entry);
+        apply_free(store, entry);
 }
 
 static struct entry *put_new(struct store *store, struct slot *slot, struct bytes name,
@@ -107,7 +124,7 @@ static struct entry *put_over(struct store *store, struct slot *slot, struct ent
     entry->flags = flags;
     make_dirty(store, entry);
     if (leave_list(store, old))
-        table_free(&store->table, old);
+        apply_free(store, old);
     return entry;
 }
 
@@ -135,8 +152,11 @@ static void drop_chunks(struct store *store, struct slot *slot, struct bytes nam
 {
     struct arena *arena = &store->scratch;
     generation_note(&store->current.dead_prefixes, row_key_chunk_prefix(arena, name, dead->base));
-    for (uint32_t i = 0; i < dead->chunks; i++) {
-        struct entry *chunk = table_find(slot, row_key_chunk(arena, name, dead->base, i));
+    struct bytes chunk_name = row_key_chunk(arena, name, dead->base, 0);
+    char *index = (char *)(uintptr_t)chunk_name.data + chunk_name.size - sizeof(uint32_t);
+    for (uint32_t i = 0; i < dead->chunks; i++) { /* one name for all: the key may be long */
+        pack_be(index, i, sizeof(uint32_t));
+        struct entry *chunk = table_find(slot, chunk_name);
         if (chunk)
             apply_retire(store, slot, chunk);
     }
@@ -195,6 +215,7 @@ void apply_collect(struct store *store, struct slot *slot, struct entry *entry)
     if (is_below(store, entry)) {
         entry = put_over(store, slot, entry, bytes_of("", 0));
         entry->collected = 1;
+        doom(store, entry);
     } else {
         if (entry->is_head) {
             struct slot_facts *facts =
@@ -248,6 +269,8 @@ void apply_cleared(struct store *store, uint16_t slot_number, uint8_t db)
         slot->cleared = cleared;
     }
     store->purge.pending += cleared->purged;
+    if (store->purge.slot == slot_number) /* what it has walked through is to be seen again */
+        store->purge.hash = 0;
     cleared->purged = false;
     cleared->generation = store->current.number;
     cleared->flushes = store->flushes;
@@ -289,6 +312,9 @@ enum status apply_replayed(struct store *store, struct bytes name, struct bytes 
     if (!entry && !apply_is_tier_flushed(slot, row_key_db(name))) {
         struct tier *tier = store->options.tier;
         status = tier->ops->get(tier, name, &held);
+        struct row checked;
+        if (status == STATUS_OK)
+            status = row_decode(buffer_bytes(&held), &store->scratch, &checked);
         if (status == STATUS_OK)
             entry = apply_load(store, slot, name, buffer_bytes(&held));
         else if (status == STATUS_ABSENT)

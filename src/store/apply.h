@@ -37,6 +37,9 @@ struct entry *apply_load(struct store *store, struct slot *slot, struct bytes na
  * counts. */
 void apply_retire(struct store *store, struct slot *slot, struct entry *entry);
 
+/* Frees what is neither in the table nor on a list. */
+void apply_free(struct store *store, struct entry *entry);
+
 /* Whether a flush has made an entry dead; apply_drop_if_flushed then also retires it. */
 bool apply_is_flushed(const struct slot *slot, const struct entry *entry);
 bool apply_drop_if_flushed(struct store *store, struct slot *slot, struct entry *entry);

@@ -29,8 +29,8 @@ void cache_append_all(struct store *store, struct list *entries)
     list_splice(&store->cache, entries);
 }
 
-/* The next entry that was not visited; the hand moves past it. NULL after `*most` looks. */
-static struct entry *sieve_next(struct store *store, unsigned *most)
+/* The next entry; the hand moves past it. NULL after `*most` looks. */
+static struct entry *look(struct store *store, unsigned *most)
 {
     while (*most > 0 && !list_is_empty(&store->cache)) {
         if (store->hand == &store->cache)
@@ -38,13 +38,17 @@ static struct entry *sieve_next(struct store *store, unsigned *most)
         struct entry *entry = list_entry(store->hand, struct entry, link);
         store->hand = store->hand->next;
         --*most;
-        if (entry->flags & ENTRY_DETACHED || entry->collected) /* store.garbage has it */
-            continue;
-        if (!entry->visited)
+        if (!(entry->flags & ENTRY_DETACHED) && !entry->collected) /* store.garbage has those */
             return entry;
-        entry->visited = 0;
     }
     return NULL;
+}
+
+static bool was_visited(struct entry *entry)
+{
+    bool visited = entry->visited;
+    entry->visited = 0;
+    return visited;
 }
 
 static void drop(struct store *store, struct entry *entry)
@@ -62,25 +66,37 @@ static void drop(struct store *store, struct entry *entry)
 void cache_trim(struct store *store, unsigned most)
 {
     while (store->table.bytes > store->options.rows_bytes) {
-        struct entry *entry = sieve_next(store, &most);
+        struct entry *entry = look(store, &most);
         if (!entry)
             break;
-        drop(store, entry);
+        if (!was_visited(entry))
+            drop(store, entry);
     }
 }
 
 struct entry *cache_victim(struct store *store, bool only_expiring, unsigned most)
 {
-    for (;;) {
-        struct entry *entry = sieve_next(store, &most);
-        if (!entry)
-            return NULL;
+    struct entry *first = NULL;
+    struct entry *entry;
+    while ((entry = look(store, &most))) {
         struct slot *slot = table_slot(&store->table, entry_name(entry));
+        if (entry == first) /* all the way round */
+            break;
         if (apply_drop_if_flushed(store, slot, entry))
             continue;
+        if (!entry_has_row(entry)) {
+            drop(store, entry);
+            continue;
+        }
         struct row_facts facts = derive_facts(entry_row(entry), &store->scratch);
         arena_clear(&store->scratch);
-        if (entry->is_head && facts.live && (!only_expiring || facts.at_ms != EXPIRY_NEVER))
+        bool visited = was_visited(entry);
+        if (!entry->is_head || !facts.live || (only_expiring && facts.at_ms == EXPIRY_NEVER))
+            continue;
+        if (!visited)
             return entry;
+        if (!first)
+            first = entry;
     }
+    return first;
 }

@@ -22,8 +22,11 @@ void cache_append_all(struct store *store, struct list *entries);
 /* Drops clean entries until the rows in memory fit their budget, at most `most` looks. */
 void cache_trim(struct store *store, unsigned most);
 
-/* The next victim for an eviction for good: a clean, live head that SIEVE would drop; NULL if
- * `most` looks found none. */
+/*
+ * The next victim for an eviction for good: a clean, live head that SIEVE would drop or, if `most`
+ * looks found none, the first that was visited; NULL if there was neither. What says that a row
+ * does not exist is dropped on the way.
+ */
 struct entry *cache_victim(struct store *store, bool only_expiring, unsigned most);
 
 #endif

@@ -5,9 +5,11 @@
 #include "store/apply.h"
 #include "store/cache.h"
 #include "store/derive.h"
+#include "store/purge.h"
 
 enum {
     LOOKS = 256,        /* for one victim */
+    PURGE = 4096,       /* flushed rows, per call */
     RANDOM_SLOTS = 512, /* looked into for one */
 };
 
@@ -121,12 +123,14 @@ static enum status delete_key(struct store *store, struct entry *entry, uint64_t
     return status;
 }
 
-void evict_tick(struct store *store, uint64_t now_ms, unsigned most)
+void evict_tick(struct store *store, uint64_t now_ms, uint64_t most)
 {
     store->evict_nothing_left = false;
     if (store->options.eviction == EVICT_NOTHING)
         return;
-    while (store->table.bytes > store->options.rows_bytes && most-- > 0) {
+    if (purge_tick(store, PURGE)) /* what is dead anyway goes first */
+        return;
+    while (store->table.bytes - store->doomed_bytes > store->options.rows_bytes && most-- > 0) {
         struct entry *entry = victim(store);
         if (!entry) {
             store->evict_nothing_left = true;

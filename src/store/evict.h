@@ -9,6 +9,6 @@
 #include "store/state.h"
 
 /* Deletes keys until the rows in memory fit their budget, at most `most`. Before log_write. */
-void evict_tick(struct store *store, uint64_t now_ms, unsigned most);
+void evict_tick(struct store *store, uint64_t now_ms, uint64_t most);
 
 #endif

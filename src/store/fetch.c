@@ -20,8 +20,9 @@ struct fetch {
     void *context;
     bool running;
     uint64_t version;        /* store.tier_version when it was submitted */
-    struct wanted_row *rows; /* to be read; after a reading, those that failed */
+    struct wanted_row *rows; /* to be read, after those that failed when they were */
     size_t row_count, row_room;
+    size_t failed_count;
     struct fetched_page *pages;
     size_t page_count, page_room;
     size_t pages_read; /* the first so many have been */
@@ -44,7 +45,7 @@ static void clear_rows(struct fetch *fetch)
         buffer_deinit(&fetch->rows[i].name);
         buffer_deinit(&fetch->rows[i].row);
     }
-    fetch->row_count = 0;
+    fetch->row_count = fetch->failed_count = 0;
 }
 
 static void clear_pages(struct fetch *fetch)
@@ -92,9 +93,8 @@ void fetch_want_page(struct txn *txn, uint16_t slot, uint8_t db, uint64_t hash, 
 enum status fetch_error(const struct txn *txn, struct bytes name)
 {
     const struct fetch *fetch = txn->fetch;
-    for (size_t i = 0; fetch && i < fetch->row_count; i++)
-        if (fetch->rows[i].status != STATUS_COLD &&
-            bytes_equal(buffer_bytes(&fetch->rows[i].name), name))
+    for (size_t i = 0; fetch && i < fetch->failed_count; i++)
+        if (bytes_equal(buffer_bytes(&fetch->rows[i].name), name))
             return fetch->rows[i].status;
     return STATUS_OK;
 }
@@ -175,7 +175,7 @@ static void fetch_run(struct job *job)
 {
     struct fetch *fetch = list_entry(job, struct fetch, job);
     struct tier *tier = fetch->store->options.tier;
-    for (size_t i = 0; i < fetch->row_count; i++) {
+    for (size_t i = fetch->failed_count; i < fetch->row_count; i++) {
         struct wanted_row *row = &fetch->rows[i];
         row->status = tier->ops->get(tier, buffer_bytes(&row->name), &row->row);
     }
@@ -215,8 +215,8 @@ static void fetch_done(struct job *job)
 {
     struct fetch *fetch = list_entry(job, struct fetch, job);
     fetch->running = false;
-    size_t kept = 0;
-    for (size_t i = 0; i < fetch->row_count; i++) {
+    size_t kept = fetch->failed_count;
+    for (size_t i = kept; i < fetch->row_count; i++) {
         struct wanted_row *row = &fetch->rows[i];
         if (fetch->txn && !take_row(fetch, row)) {
             fetch->rows[kept++] = *row;
@@ -225,7 +225,7 @@ static void fetch_done(struct job *job)
         buffer_deinit(&row->name);
         buffer_deinit(&row->row);
     }
-    fetch->row_count = kept;
+    fetch->row_count = fetch->failed_count = kept;
     arena_clear(&fetch->store->scratch);
     for (size_t i = fetch->pages_read; i < fetch->page_count; i++)
         fetch->pages[i].version = fetch->version;
@@ -236,6 +236,33 @@ static void fetch_done(struct job *job)
         fetch->ready(fetch->context);
 }
 
+const struct fetched_page *fetch_page_now(struct txn *txn, uint16_t slot, uint8_t db, uint64_t hash,
+                                          uint64_t limit)
+{
+    fetch_want_page(txn, slot, db, hash, limit);
+    struct fetch *fetch = txn->fetch;
+    struct fetched_page *page = &fetch->pages[fetch->page_count - 1];
+    check(fetch->pages_read == fetch->page_count - 1);
+    read_page(fetch->store->options.tier, page);
+    page->version = fetch->store->tier_version;
+    fetch->pages_read = fetch->page_count;
+    return page;
+}
+
+/* Those that a seal has overtaken are asked for again. */
+static void drop_stale_pages(struct fetch *fetch)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < fetch->page_count; i++) {
+        if (i < fetch->pages_read && fetch->pages[i].version != fetch->version)
+            buffer_deinit(&fetch->pages[i].rows);
+        else
+            fetch->pages[kept++] = fetch->pages[i];
+    }
+    fetch->pages_read -= fetch->page_count - kept;
+    fetch->page_count = kept;
+}
+
 void txn_fetch(struct txn *txn, void (*ready)(void *context), void *context)
 {
     struct fetch *fetch = fetch_of(txn);
@@ -244,6 +271,7 @@ void txn_fetch(struct txn *txn, void (*ready)(void *context), void *context)
     fetch->ready = ready;
     fetch->context = context;
     fetch->version = txn->store->tier_version;
+    drop_stale_pages(fetch);
     fetch->job = (struct job){.run = fetch_run, .done = fetch_done};
     workers->ops->submit(workers, JOB_READ, &fetch->job);
 }

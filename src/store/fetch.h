@@ -33,6 +33,10 @@ enum status fetch_error(const struct txn *txn, struct bytes name);
 const struct fetched_page *fetch_page(const struct txn *txn, uint16_t slot, uint8_t db,
                                       uint64_t hash, uint64_t limit);
 
+/* The same, read now, blocking: for when a command has run too often. */
+const struct fetched_page *fetch_page_now(struct txn *txn, uint16_t slot, uint8_t db, uint64_t hash,
+                                          uint64_t limit);
+
 /* Forgets the pages: the command goes on elsewhere. */
 void fetch_forget(struct txn *txn);
 

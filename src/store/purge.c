@@ -28,25 +28,36 @@ static void slot_purged(struct store *store, struct slot *slot)
     }
 }
 
+/* Goes through the slot's buckets from where the last call ended; true when it has seen the last. */
+static bool purge_slot(struct store *store, struct slot *slot, unsigned *most)
+{
+    size_t bucket = table_bucket(slot, store->purge.hash);
+    for (; bucket < table_buckets(slot) && *most > 0; bucket++) {
+        *most -= 1;
+        for (struct entry *entry = slot->buckets[bucket], *next; entry; entry = next) {
+            next = entry->next;
+            *most -= *most > 0;
+            apply_drop_if_flushed(store, slot, entry);
+        }
+    }
+    bool done = bucket == table_buckets(slot);
+    store->purge.hash = done ? 0 : table_bucket_hash(slot, bucket);
+    return done;
+}
+
 bool purge_tick(struct store *store, unsigned most)
 {
     unsigned slots = SLOT_COUNT;
     while (store->purge.pending > 0 && most > 0 && slots-- > 0) {
         struct slot *slot = &store->table.slots[store->purge.slot];
-        if (!is_pending(slot)) {
-            store->purge.slot = (store->purge.slot + 1) % SLOT_COUNT;
-            continue;
+        if (is_pending(slot)) {
+            if (!purge_slot(store, slot, &most))
+                break;
+            slot_purged(store, slot);
+            table_give_back(&store->table, slot);
+            most -= most > 0;
         }
-        for (size_t bucket = 0; bucket < table_buckets(slot); bucket++) {
-            for (struct entry *entry = slot->buckets[bucket], *next; entry; entry = next) {
-                next = entry->next;
-                most -= most > 0;
-                apply_drop_if_flushed(store, slot, entry);
-            }
-        }
-        most -= most > 0;
-        slot_purged(store, slot);
-        arena_clear(&store->scratch);
+        store->purge.slot = (store->purge.slot + 1) % SLOT_COUNT;
     }
     return store->purge.pending > 0;
 }

@@ -44,7 +44,7 @@ static void read_table(struct txn *txn, struct slot *slot, uint8_t db, uint64_t 
     out->end = UINT64_MAX;
     for (size_t bucket = table_bucket(slot, hash); bucket < buckets; bucket++) {
         if (out->count >= limit) {
-            out->end = (uint64_t)bucket << (48 - slot->bits);
+            out->end = table_bucket_hash(slot, bucket);
             break;
         }
         for (struct entry *entry = slot->buckets[bucket], *next; entry; entry = next) {
@@ -121,6 +121,10 @@ enum status txn_scan(struct txn *txn, uint16_t slot_number, uint8_t db, uint64_t
     struct side tier = {.end = UINT64_MAX};
     if (facts->stored != facts->resident && !apply_is_tier_flushed(slot, db)) {
         const struct fetched_page *page = fetch_page(txn, slot_number, db, hash, limit);
+        if (!page && txn->run >= TXN_RUNS_MAX) {
+            store->stats.blocking_reads++;
+            page = fetch_page_now(txn, slot_number, db, hash, limit);
+        }
         if (!page) {
             txn->cold = true;
             fetch_want_page(txn, slot_number, db, hash, limit);

@@ -9,11 +9,13 @@
 #include "store/apply.h"
 #include "store/cache.h"
 #include "store/derive.h"
+#include "store/expiry.h"
 #include "store/meta.h"
 
 enum {
     RETRY_MS = 1000,
-    LOG_PER_SEAL = 4, /* a generation ends when its log is so many times its limit of rows */
+    LOG_PER_SEAL = 4,      /* a generation ends when its log is so many times its limit of rows, */
+    DOOMED_ROWS_PART = 16, /* or when this part of the budget for rows waits to be freed by it */
 };
 
 struct facts_row {
@@ -286,14 +288,6 @@ static void end_flushes(struct store *store, const struct generation *generation
     }
 }
 
-/* What came due while nobody looked: the tier's index is only searched for what lies ahead. */
-static void keep_due(struct store *store, const struct generation *generation)
-{
-    for (size_t i = 0; i < generation->due.count; i++)
-        if (generation->due.items[i].at_ms < store->tick_ms)
-            due_push(&store->current.due, generation->due.items[i]);
-}
-
 static void seal_succeeded(struct store *store, struct seal_job *job)
 {
     struct generation *generation = &store->sealing;
@@ -306,7 +300,7 @@ static void seal_succeeded(struct store *store, struct seal_job *job)
     store->detached_count = 0;
     cache_append_all(store, &generation->rows);
     end_flushes(store, generation);
-    keep_due(store, generation);
+    expiry_keep_due(store, &generation->due);
     store->seal.state = SEAL_IDLE;
     store->seal.failure = STATUS_OK;
     store->tier_version++;
@@ -355,7 +349,9 @@ static void submit(struct store *store)
 
 void seal_retry(struct store *store, uint64_t now_ms)
 {
-    if (store->seal.state != SEAL_FAILED || now_ms < store->seal.retry_ms)
+    uint64_t retry_ms = store->seal.retry_ms;
+    bool clock_went_back = now_ms + RETRY_MS < retry_ms;
+    if (store->seal.state != SEAL_FAILED || (now_ms < retry_ms && !clock_went_back))
         return;
     submit(store);
 }
@@ -363,7 +359,11 @@ void seal_retry(struct store *store, uint64_t now_ms)
 static bool is_due(const struct store *store, uint64_t weight)
 {
     uint64_t log_bytes = log_position(store->log) - store->current.log_begin;
-    return generation_weight(&store->current) >= weight || log_bytes >= LOG_PER_SEAL * weight;
+    bool doomed = store->garbage_count == 0 &&
+                  store->doomed_bytes >= store->options.rows_bytes / DOOMED_ROWS_PART &&
+                  store->table.bytes > store->options.rows_bytes;
+    return generation_weight(&store->current) >= weight || log_bytes >= LOG_PER_SEAL * weight ||
+           doomed;
 }
 
 enum status seal_begin(struct store *store, uint64_t weight, bool now)
@@ -415,6 +415,6 @@ void seal_collect_garbage(struct store *store, unsigned most)
             table_unlink(&store->table, slot, entry);
         }
         cache_remove(store, entry);
-        table_free(&store->table, entry);
+        apply_free(store, entry);
     }
 }

@@ -48,6 +48,9 @@ struct store {
         garbage; /* detached and collected ones of a generation that was sealed: freed bit by bit */
     size_t garbage_count, garbage_room;
 
+    uint64_t doomed_bytes; /* of collected and detached entries: free when their seal has ended */
+    uint64_t turn_rows;    /* committed in this turn */
+
     struct list cache; /* clean entries: SIEVE's queue, the newest at the end */
     struct list
         *hand; /* of SIEVE: the next to look at; the queue's head when it is to start anew */
@@ -56,7 +59,8 @@ struct store {
     bool active_expiry;
     struct expiry_job *expiry; /* the search of the tier's index */
     struct {
-        unsigned slot;    /* the purge of flushed rows goes on here */
+        unsigned slot;    /* the purge of flushed rows goes on here, */
+        uint64_t hash;    /* at the bucket of this hash */
         unsigned pending; /* (slot, db)s with something to purge */
     } purge;
     bool evict_nothing_left; /* the policy found no key to evict: writes are refused */

@@ -16,7 +16,7 @@ enum {
     TICK_MS = 100,
     REPLAY_TRIM = 16,     /* looks for clean rows to drop, per row replayed */
     TURN_TRIM = 8192,     /* looks for cold rows to drop, per turn */
-    TURN_EVICT = 128,     /* keys evicted for good, per turn */
+    TURN_EVICT = 128,     /* keys evicted for good, per turn; two more for each row written in it */
     TICK_PURGE = 20000,   /* flushed rows taken out, per tick */
     TICK_GARBAGE = 20000, /* entries freed after their seal, per tick */
     SEAL_ROWS_PART = 8,   /* a generation has at most this part of the budget for rows */
@@ -263,8 +263,9 @@ enum status store_turn_end(struct store *store, uint64_t now_ms)
         if (store->options.eviction == EVICT_NOTHING)
             cache_trim(store, TURN_TRIM);
         else
-            evict_tick(store, now_ms, TURN_EVICT);
+            evict_tick(store, now_ms, TURN_EVICT + 2 * store->turn_rows);
     }
+    store->turn_rows = 0;
     enum status status = log_write(store->log);
     if (status == STATUS_OK)
         status = seal_begin(store, seal_weight(store), false);

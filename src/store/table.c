@@ -153,6 +153,16 @@ void table_unlink(struct table *table, struct slot *slot, struct entry *entry)
     table->entries--;
 }
 
+void table_give_back(struct table *table, struct slot *slot)
+{
+    if (slot->entries > 0)
+        return;
+    table->bytes -= buckets_bytes(slot);
+    memory_free(slot->buckets);
+    slot->buckets = NULL;
+    slot->bits = 0;
+}
+
 void table_free(struct table *table, struct entry *entry)
 {
     table->bytes -= entry_bytes(entry);

@@ -23,6 +23,7 @@ enum { TABLE_EXPECTED_MAX = 16 };
 enum entry_flag {
     ENTRY_BELOW = 1,    /* the tier, or a generation being sealed, has an older row of that name */
     ENTRY_DETACHED = 2, /* no longer in the table; freed when its generation has been sealed */
+    ENTRY_DOOMED = 4,   /* counted in store.doomed_bytes */
 };
 
 struct entry {
@@ -126,5 +127,14 @@ static inline size_t table_buckets(const struct slot *slot)
 {
     return slot->buckets ? (size_t)1 << slot->bits : 0;
 }
+
+/* The least hash that the bucket holds. */
+static inline uint64_t table_bucket_hash(const struct slot *slot, size_t bucket)
+{
+    return (uint64_t)bucket << (48 - slot->bits);
+}
+
+/* Frees the buckets of a slot without entries. Nobody walks through them. */
+void table_give_back(struct table *table, struct slot *slot);
 
 #endif

@@ -247,13 +247,25 @@ static enum status commit_flush(struct txn *txn)
     return STATUS_OK;
 }
 
-static enum status refusal(const struct store *store)
+/* Deleting and flushing make room. */
+static bool takes_room(const struct txn *txn)
 {
+    for (uint32_t i = 0; i < txn->staged_count; i++)
+        if (derive_facts(txn->staged[i].row, txn->arena).live)
+            return true;
+    return false;
+}
+
+static enum status refusal(const struct txn *txn)
+{
+    const struct store *store = txn->store;
     if (store_disk_full(store))
         return STATUS_DISK_FULL;
-    if (store->evict_nothing_left)
+    if (store->evict_nothing_left && takes_room(txn))
         return STATUS_OUT_OF_MEMORY;
-    return store_has_room(store) ? STATUS_OK : STATUS_THROTTLED;
+    if (store_has_room(store))
+        return STATUS_OK;
+    return store->seal.state == SEAL_FAILED ? store->seal.failure : STATUS_THROTTLED;
 }
 
 enum status txn_commit(struct txn *txn)
@@ -261,7 +273,7 @@ enum status txn_commit(struct txn *txn)
     struct store *store = txn->store;
     if (txn->staged_count == 0 && !txn->flush)
         return STATUS_OK;
-    enum status status = refusal(store);
+    enum status status = refusal(txn);
     if (status != STATUS_OK)
         return status;
     if (txn->flush) {
@@ -283,6 +295,7 @@ enum status txn_commit(struct txn *txn)
         log_append(store->log, staged->name, staged->row);
         apply_row(store, slot, table_find(slot, staged->name), staged->name, staged->row);
     }
+    store->turn_rows += txn->staged_count;
     txn->gate = log_position(store->log);
     return STATUS_OK;
 }

@@ -405,7 +405,8 @@ static bool is_expected_refusal(struct world *world, enum status status)
     case STATUS_THROTTLED:
         return !store_has_room(world->store);
     case STATUS_IO:
-        return sim_files_halted(world->disk) || sim_tier_is_crashed(world->tier_disk);
+        return sim_files_halted(world->disk) || sim_tier_is_crashed(world->tier_disk) ||
+               !store_has_room(world->store);
     default:
         return false;
     }

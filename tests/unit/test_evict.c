@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* Evicting for good: which keys go, how many, and that memory stays within its budget. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "store/evict.h"
+#include "store/state.h"
+#include "support/small_store.h"
+
+enum { KEYS = 2000 };
+
+/* Keys, half of them expiring, all clean; then the budget is a little too small. */
+static void fill(struct small_store *small, enum eviction_policy policy)
+{
+    char key[32];
+    for (unsigned i = 0; i < KEYS; i++) {
+        snprintf(key, sizeof(key), "%s%u", i % 2 ? "expiring" : "staying", i);
+        small_set_until(small, key, "value", i % 2 ? small->now_ms + 1000000 + i : EXPIRY_NEVER);
+    }
+    small_seal(small);
+    store_set_eviction(small->store, policy);
+}
+
+static unsigned count(struct small_store *small, const char *prefix, unsigned from, unsigned to)
+{
+    char key[32];
+    unsigned there = 0;
+    for (unsigned i = from; i < to; i++) {
+        snprintf(key, sizeof(key), "%s%u", prefix, i);
+        there += small_exists(small, key);
+    }
+    return there;
+}
+
+/* So many bytes over. */
+static void squeeze(struct small_store *small, uint64_t bytes)
+{
+    store_set_rows_bytes(small->store, small->store->table.bytes - bytes);
+    small_turn(small);
+}
+
+static void test_nothing_is_evicted_under_noeviction(void **state)
+{
+    struct small_store *small = *state;
+    fill(small, EVICT_NOTHING);
+    store_set_rows_bytes(small->store, 1);
+    small_turn(small);
+    small_expect_keys(small, KEYS);
+    assert_int_equal(count(small, "staying", 0, KEYS) + count(small, "expiring", 0, KEYS), KEYS);
+}
+
+static void test_volatile_policies_spare_what_stays(void **state)
+{
+    static const enum eviction_policy policies[] = {EVICT_VOLATILE_LRU, EVICT_VOLATILE_LFU,
+                                                    EVICT_VOLATILE_RANDOM, EVICT_VOLATILE_TTL};
+    struct small_store *small = *state;
+    for (unsigned i = 0; i < 4; i++) {
+        fill(small, policies[i]);
+        squeeze(small, 3000);
+        assert_true(store_keys(small->store, 0) < KEYS);
+        assert_int_equal(count(small, "staying", 0, KEYS), KEYS / 2);
+        small_audit(small);
+        store_set_eviction(small->store, EVICT_NOTHING);
+        store_set_rows_bytes(small->store, 1 << 30);
+    }
+}
+
+static void test_what_is_used_stays(void **state)
+{
+    struct small_store *small = *state;
+    fill(small, EVICT_ALLKEYS_LRU);
+    assert_int_equal(count(small, "staying", 0, 200), 100);
+    squeeze(small, 2000);
+    assert_true(small->store->stats.evicted_keys > 0);
+    assert_int_equal(count(small, "staying", 0, 200), 100);
+}
+
+/* Though all old keys were read, and a new one never: it was just written. */
+static void test_the_newest_key_is_not_the_victim(void **state)
+{
+    struct small_store *small = *state;
+    fill(small, EVICT_ALLKEYS_LRU);
+    count(small, "staying", 0, KEYS);
+    count(small, "expiring", 0, KEYS);
+    small_set(small, "new", "value");
+    squeeze(small, 100);
+    assert_true(small->store->stats.evicted_keys > 0);
+    small_expect(small, "new", "value");
+}
+
+static void test_random_policies_evict(void **state)
+{
+    struct small_store *small = *state;
+    fill(small, EVICT_ALLKEYS_RANDOM);
+    squeeze(small, 3000);
+    assert_true(small->store->stats.evicted_keys > 0);
+    small_audit(small);
+}
+
+/* Of those that changed lately. */
+static void test_the_shortest_time_to_live_goes_first(void **state)
+{
+    struct small_store *small = *state;
+    store_set_eviction(small->store, EVICT_VOLATILE_TTL);
+    small_set_until(small, "later", "value", small->now_ms + 5000);
+    small_set_until(small, "soon", "value", small->now_ms + 1000);
+    small_set_until(small, "latest", "value", small->now_ms + 9000);
+    squeeze(small, 1);
+    small_expect(small, "soon", NULL);
+    small_expect(small, "later", "value");
+    small_expect(small, "latest", "value");
+}
+
+/* However much a turn writes: what it adds, it evicts. */
+static void test_memory_stays_bounded_under_a_flood(void **state)
+{
+    struct small_store *small = *state;
+    const uint64_t budget = 4 << 20;
+    store_set_eviction(small->store, EVICT_ALLKEYS_LRU);
+    store_set_rows_bytes(small->store, budget);
+    small->store->options.seal_bytes = 256 * 1024;
+    uint64_t most = 0;
+    for (unsigned turn = 0; turn < 100; turn++) {
+        char key[32];
+        for (unsigned i = 0; i < 1000; i++) {
+            snprintf(key, sizeof(key), "key%u", turn * 1000 + i);
+            while (small_try_set(small, key, "value") == STATUS_THROTTLED) {
+                small_run_jobs(small);
+                small_turn(small);
+            }
+        }
+        small_turn(small);
+        small_tick_for(small, 100);
+        if (small->store->table.bytes > most)
+            most = small->store->table.bytes;
+    }
+    assert_in_range(most, budget / 2, budget + budget / 4);
+    assert_true(store_keys(small->store, 0) > 10000);
+    small_audit(small);
+}
+
+/* What only remembers that a key does not exist is dropped before any key is. */
+static void test_proofs_of_absence_do_not_fill_memory(void **state)
+{
+    struct small_store *small = *state;
+    char key[32];
+    small_set_many(small, "key", 0, 100);
+    small_seal(small);
+    small_forget(small);
+    sim_tier_set_cold(small->tier_disk, SIM_TIER_ALWAYS_COLD);
+    store_set_eviction(small->store, EVICT_ALLKEYS_LRU);
+    store_set_rows_bytes(small->store, 1 << 20);
+    for (unsigned i = 0; i < 100; i++) {
+        snprintf(key, sizeof(key), "key%u", i);
+        assert_true(i % 2 || small_exists(small, key));
+    }
+    for (unsigned i = 0; i < 20000; i++) {
+        snprintf(key, sizeof(key), "absent%u", i);
+        assert_false(small_exists(small, key));
+        if (i % 10 == 0)
+            small_turn(small);
+    }
+    small_tick_for(small, 500);
+    assert_true(small->store->table.bytes <= 1 << 20);
+    assert_true(small->store->stats.evicted_keys < 5);
+    assert_false(small->store->evict_nothing_left);
+}
+
+/* What is deleted is freed only when its seal has ended: till then it must not cost other keys. */
+static void test_what_waits_for_its_seal_costs_no_more_keys(void **state)
+{
+    struct small_store *small = *state;
+    fill(small, EVICT_ALLKEYS_LRU);
+    uint64_t least = small->store->table.bytes - 20000;
+    store_set_rows_bytes(small->store, least);
+    for (unsigned i = 0; i < 50; i++)
+        small_turn(small);
+    small_seal(small);
+    small_tick_for(small, 200);
+    assert_true(small->store->table.bytes <= least);
+    assert_in_range(store_keys(small->store, 0), KEYS - 300, KEYS - 100);
+}
+
+static void test_the_keys_evicted_stay_away_after_a_crash(void **state)
+{
+    struct small_store *small = *state;
+    fill(small, EVICT_ALLKEYS_LRU);
+    squeeze(small, 3000);
+    uint64_t keys = store_keys(small->store, 0);
+    small_crash(small);
+    small_start(small);
+    small_expect_keys(small, keys);
+    assert_int_equal(count(small, "staying", 0, KEYS) + count(small, "expiring", 0, KEYS), keys);
+    small_audit(small);
+}
+
+/* Nothing may be evicted: what makes room is not refused, what takes some is. */
+static void test_deleting_is_possible_when_nothing_can_be_evicted(void **state)
+{
+    struct small_store *small = *state;
+    store_set_eviction(small->store, EVICT_VOLATILE_LRU);
+    small_set_many(small, "key", 0, 100);
+    small_seal(small);
+    squeeze(small, 100);
+    assert_int_equal(small_try_set(small, "new", "value"), STATUS_OUT_OF_MEMORY);
+    small_delete(small, "key1");
+    small_flush(small);
+    small_expect_keys(small, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SMALL_STORE_TEST(test_nothing_is_evicted_under_noeviction),
+        SMALL_STORE_TEST(test_volatile_policies_spare_what_stays),
+        SMALL_STORE_TEST(test_what_is_used_stays),
+        SMALL_STORE_TEST(test_the_newest_key_is_not_the_victim),
+        SMALL_STORE_TEST(test_random_policies_evict),
+        SMALL_STORE_TEST(test_the_shortest_time_to_live_goes_first),
+        SMALL_STORE_TEST(test_memory_stays_bounded_under_a_flood),
+        SMALL_STORE_TEST(test_proofs_of_absence_do_not_fill_memory),
+        SMALL_STORE_TEST(test_what_waits_for_its_seal_costs_no_more_keys),
+        SMALL_STORE_TEST(test_the_keys_evicted_stay_away_after_a_crash),
+        SMALL_STORE_TEST(test_deleting_is_possible_when_nothing_can_be_evicted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* What has expired is collected, wherever it stands, whatever the clock does. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "store/meta.h"
+#include "store/state.h"
+#include "support/small_store.h"
+
+static void test_collected_in_memory(void **state)
+{
+    struct small_store *small = *state;
+    small_set_until(small, "a", "1", small->now_ms + 1000);
+    small_set_until(small, "b", "1", small->now_ms + 3000);
+    small_set(small, "c", "1");
+    small_tick_for(small, 1000);
+    small_expect_keys(small, 3); /* it lives through its last millisecond */
+    small_tick_for(small, 100);
+    small_expect_keys(small, 2);
+    assert_null(small_entry(small, "a"));
+    small_tick_for(small, 3000);
+    small_expect_keys(small, 1);
+    assert_int_equal(store_keys_with_expiry(small->store, 0), 0);
+    assert_int_equal(small->store->stats.expired_keys, 2);
+    small_audit(small);
+}
+
+static void test_what_was_changed_is_judged_anew(void **state)
+{
+    struct small_store *small = *state;
+    small_set_until(small, "longer", "1", small->now_ms + 1000);
+    small_set_until(small, "longer", "1", small->now_ms + 5000);
+    small_set_until(small, "shorter", "1", small->now_ms + 5000);
+    small_set_until(small, "shorter", "1", small->now_ms + 1000);
+    small_set_until(small, "forever", "1", small->now_ms + 1000);
+    small_set(small, "forever", "1");
+    small_tick_for(small, 2000);
+    small_expect(small, "longer", "1");
+    small_expect(small, "forever", "1");
+    small_expect_keys(small, 2);
+    small_audit(small);
+}
+
+/* By the index: nothing of it is in memory. */
+static void test_collected_after_a_restart(void **state)
+{
+    struct small_store *small = *state;
+    char key[32];
+    for (unsigned i = 0; i < 3000; i++) {
+        snprintf(key, sizeof(key), "key%u", i);
+        small_set_until(small, key, "1", small->now_ms + 1000 + i % 7);
+    }
+    small_set_until(small, "later", "1", small->now_ms + 60000);
+    small_seal(small);
+    assert_int_equal(small_index_rows(small), 3001);
+    small_stop(small);
+    small->now_ms += 5000;
+    small_start(small);
+    small_expect_keys(small, 3001);
+    small_tick_for(small, 1000);
+    small_expect_keys(small, 1);
+    small_seal(small);
+    small_tick_for(small, 200);
+    assert_int_equal(small_index_rows(small), 1);
+    small_audit(small);
+}
+
+/* Its generation was sealed, and the row forgotten, before it came due. */
+static void test_collected_from_the_tier(void **state)
+{
+    struct small_store *small = *state;
+    small_set_until(small, "a", "1", small->now_ms + 1000);
+    small_seal(small);
+    small_forget(small);
+    small_tick_for(small, 1300);
+    small_expect_keys(small, 0);
+    small_seal(small);
+    assert_int_equal(small_index_rows(small), 0);
+    small_audit(small);
+}
+
+/* More came due than one tick collects; then their seal ended, and memory was short. */
+static void test_collected_though_forgotten_when_due(void **state)
+{
+    struct small_store *small = *state;
+    char key[32];
+    for (unsigned i = 0; i < 6000; i++) {
+        snprintf(key, sizeof(key), "key%u", i);
+        small_set_until(small, key, "1", small->now_ms + 150);
+    }
+    small_tick_for(small, 100);
+    small_begin_seal(small);
+    small->now_ms += 100;
+    store_tick(small->store, small->now_ms);
+    assert_in_range(store_keys(small->store, 0), 1, 5999);
+    small_run_jobs(small);
+    small_forget(small);
+    small_tick_for(small, 2000);
+    small_expect_keys(small, 0);
+    small_audit(small);
+}
+
+/* Nobody looked for a while, the seal went on, and the row is not in memory any more. */
+static void test_what_nobody_looked_for_is_found_later(void **state)
+{
+    struct small_store *small = *state;
+    small_set_until(small, "early", "1", small->now_ms + 100);
+    small_tick_for(small, 500); /* the index has been searched up to here */
+    small_set_until(small, "a", "1", small->now_ms + 100);
+    store_set_active_expiry(small->store, false);
+    uint64_t searched = small->now_ms;
+    small_tick_for(small, 500);
+    small_seal(small);
+    small_forget(small);
+    assert_null(small_entry(small, "a"));
+    store_set_active_expiry(small->store, true);
+    small_tick_for(small, 1000);
+    small_expect_keys(small, 0);
+    assert_true(searched < small->now_ms);
+}
+
+static void test_the_clock_goes_back(void **state)
+{
+    struct small_store *small = *state;
+    small_tick_for(small, 10000);
+    small->now_ms -= 9000;
+    small_set_until(small, "a", "1", small->now_ms + 1000);
+    small_set_until(small, "b", "1", small->now_ms + 1000);
+    small_seal(small);
+    small_forget(small);
+    small_expect(small, "a", "1");
+    small_tick_for(small, 500);
+    small_expect_keys(small, 2);
+    small_tick_for(small, 1500);
+    small_expect_keys(small, 0);
+}
+
+/* It goes back for the moment in which a seal ends, then on as if nothing had been. */
+static void test_the_clock_goes_back_for_a_moment(void **state)
+{
+    struct small_store *small = *state;
+    small_set(small, "x", "1");
+    small_tick_for(small, 1000);
+    small_set_until(small, "a", "1", small->now_ms - 150);
+    small_begin_seal(small);
+    store_set_active_expiry(small->store, false); /* as when there is no room for a search */
+    small->now_ms -= 200;
+    store_tick(small->store, small->now_ms);
+    small_run_jobs(small);
+    small_forget(small);
+    store_set_active_expiry(small->store, true);
+    small->now_ms += 200;
+    small_tick_for(small, 1000);
+    small_expect_keys(small, 1);
+}
+
+/* A disk that fails to read once does not leave keys behind for ever. */
+static void test_a_failed_search_is_repeated(void **state)
+{
+    struct small_store *small = *state;
+    struct buffer index_name = {0};
+    small_set_until(small, "a", "1", small->now_ms + 1000);
+    small_set_until(small, "b", "1", small->now_ms + 1001);
+    small_seal(small);
+    small_forget(small);
+    meta_expiry_name(&index_name, small->now_ms + 1000, small_name(small, "a"));
+    sim_tier_fail_read(small->tier_disk, buffer_bytes(&index_name), STATUS_IO);
+    small_tick_for(small, 1500);
+    small_expect_keys(small, 2);
+    sim_tier_fail_read(small->tier_disk, buffer_bytes(&index_name), STATUS_OK);
+    small_tick_for(small, 500);
+    small_expect_keys(small, 0);
+    buffer_deinit(&index_name);
+}
+
+static void test_collected_while_sealed(void **state)
+{
+    struct small_store *small = *state;
+    small_set_until(small, "a", "1", small->now_ms + 100);
+    small_begin_seal(small);
+    small->now_ms += 200;
+    store_tick(small->store, small->now_ms);
+    small_expect_keys(small, 0);
+    small_expect(small, "a", NULL);
+    small_set(small, "a", "2");
+    small_run_jobs(small);
+    small_audit(small);
+    small_seal(small);
+    small_tick_for(small, 200);
+    small_forget(small);
+    small_expect(small, "a", "2");
+    assert_int_equal(small_index_rows(small), 0);
+    small_audit(small);
+}
+
+/* The same time again must not lose its index row, a changed one not keep the old. */
+static void test_the_index_follows_changes(void **state)
+{
+    struct small_store *small = *state;
+    uint64_t at_ms = small->now_ms + 100000;
+    small_set_until(small, "same", "1", at_ms);
+    small_set_until(small, "moved", "1", at_ms);
+    small_set_until(small, "back", "1", at_ms);
+    small_set_until(small, "gone", "1", at_ms);
+    small_seal(small);
+    assert_int_equal(small_index_rows(small), 4);
+    small_set_until(small, "same", "2", at_ms);
+    small_set_until(small, "moved", "2", at_ms + 1);
+    small_set_until(small, "back", "2", at_ms + 1);
+    small_set_until(small, "back", "3", at_ms);
+    small_delete(small, "gone");
+    small_seal(small);
+    assert_int_equal(small_index_rows(small), 3);
+    small_audit(small);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SMALL_STORE_TEST(test_collected_in_memory),
+        SMALL_STORE_TEST(test_what_was_changed_is_judged_anew),
+        SMALL_STORE_TEST(test_collected_after_a_restart),
+        SMALL_STORE_TEST(test_collected_from_the_tier),
+        SMALL_STORE_TEST(test_collected_though_forgotten_when_due),
+        SMALL_STORE_TEST(test_what_nobody_looked_for_is_found_later),
+        SMALL_STORE_TEST(test_the_clock_goes_back),
+        SMALL_STORE_TEST(test_the_clock_goes_back_for_a_moment),
+        SMALL_STORE_TEST(test_a_failed_search_is_repeated),
+        SMALL_STORE_TEST(test_collected_while_sealed),
+        SMALL_STORE_TEST(test_the_index_follows_changes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
