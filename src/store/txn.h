@@ -63,7 +63,8 @@ void txn_end(struct txn *txn);
 /*
  * Stores what is staged, as one: into the log's batch of this turn and into memory. On an error
  * nothing is changed: STATUS_DISK_FULL, STATUS_OUT_OF_MEMORY, STATUS_THROTTLED (run again when
- * store_has_room); what keeps the tier from taking rows, STATUS_IO or STATUS_CORRUPT. Nothing staged: STATUS_OK.
+ * store_has_room); what keeps the tier from taking rows, STATUS_IO or STATUS_CORRUPT. Nothing
+ * staged: STATUS_OK.
  */
 MUST_CHECK enum status txn_commit(struct txn *txn);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sealing: what the tier holds afterwards is the whole state, and what changes meanwhile is kept. */
+/* Sealing: the tier holds the whole state afterwards, and what changes meanwhile is kept. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
