@@ -23,6 +23,7 @@ LIBS_release := -ljemalloc
 CFLAGS := -std=c11 -D_GNU_SOURCE -Isrc -DSHOAL_VERSION='"$(VERSION)"' -MMD -MP \
 	-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wcast-align -Wwrite-strings -Wvla -Wno-missing-field-initializers $(FLAGS_$(KIND))
+export TSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/tsan.supp
 LDFLAGS := $(filter -fsanitize%,$(FLAGS_$(KIND))) -pthread
 LDLIBS := -lrocksdb -levent_core -lcrypto -lxxhash -lm $(LIBS_$(KIND))
 

@@ -28,7 +28,7 @@ static void slot_purged(struct store *store, struct slot *slot)
     }
 }
 
-/* Goes through the slot's buckets from where the last call ended; true if it has seen the last. */
+/* Goes through the slot's buckets from where the last call ended; true at their end. */
 static bool purge_slot(struct store *store, struct slot *slot, unsigned *most)
 {
     size_t bucket = table_bucket(slot, store->purge.hash);

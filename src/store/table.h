@@ -82,7 +82,7 @@ static inline bool entry_has_row(const struct entry *entry)
     return entry->row_size > 0;
 }
 
-/* Whether facts count it, if it is a head: all but the clean ones that say that there is none. */
+/* Whether facts count it, if it is a head: not what only says that the tier has none. */
 static inline bool entry_is_counted(const struct entry *entry)
 {
     return entry->row_size > 0 || entry->collected;

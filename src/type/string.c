@@ -116,9 +116,15 @@ static enum status write_chunked(struct cell *head, struct dot dot, struct chunk
     return cell_write(head, dot, VALUE_CHUNKED, packed, at_ms, keep_expiry);
 }
 
+/* Each chunk row has the key in its name: a long value under a long key would take far more. */
+static bool do_names_fit(const struct cell *head, struct bytes value)
+{
+    return (value.size / CHUNK_SIZE + 1) * head->name.size <= STRING_NAMES_MAX;
+}
+
 enum status string_set(struct cell *head, struct bytes value, uint64_t at_ms, bool keep_expiry)
 {
-    if (value.size > STRING_SIZE_MAX)
+    if (value.size > STRING_SIZE_MAX || !do_names_fit(head, value))
         return STATUS_TOO_BIG;
     struct dot dot = cell_dot(head);
     if (value.size <= STRING_INLINE_MAX)
@@ -166,7 +172,8 @@ enum status string_overwrite(struct cell *head, uint64_t offset, struct bytes va
     enum status status = look(head, &is_chunked, &chunked, &text);
     if (status != STATUS_OK)
         return status;
-    if (offset > STRING_SIZE_MAX || value.size > STRING_SIZE_MAX - offset)
+    if (offset > STRING_SIZE_MAX || value.size > STRING_SIZE_MAX - offset ||
+        !do_names_fit(head, value))
         return STATUS_TOO_BIG;
     uint64_t length = is_chunked ? chunked.length : text.size;
     if (length < offset + value.size)

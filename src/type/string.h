@@ -23,6 +23,7 @@
 enum {
     STRING_INLINE_MAX = 16 * 1024,
     STRING_SIZE_MAX = CHUNKED_LENGTH_MAX,
+    STRING_NAMES_MAX = 1 << 30, /* of the names of the chunks that one write touches */
 };
 
 /* ---- reading: of an absent key, the empty string -------------------------------------------- */
