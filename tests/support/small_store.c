@@ -286,9 +286,10 @@ struct entry *small_entry(struct small_store *small, const char *key)
 
 void small_forget(struct small_store *small)
 {
-    uint64_t budget = small->store->options.rows_bytes;
-    small->store->options.rows_bytes = 0;
-    cache_trim(small->store, UINT32_MAX);
+    struct store *store = small->store;
+    uint64_t budget = store->options.rows_bytes;
+    store->options.rows_bytes = 0;
+    cache_trim(store, 3 * (unsigned)(store->table.entries + store->garbage_count));
     small->store->options.rows_bytes = budget;
 }
 
