@@ -201,12 +201,15 @@ static enum status run_operation(struct client *client)
 
 /* ---- the way of an operation ----------------------------------------------------------------- */
 
+/* What has expired on a clock that went back was perhaps collected, which the log does not tell: it
+ * may come back with a restart. */
 static void flush_model(struct world *world, struct model_state *state, unsigned db)
 {
     for (unsigned key = 0; key < MODEL_KEYS; key++) {
         struct model_value *value = &state->values[db][key];
-        if (model_is_visible(value, world->now_ms) && !world_excused_by_clock(world, value) &&
-            !world_excused_by_eviction(world, value))
+        if (!value->exists || world_excused_by_clock(world, value))
+            continue;
+        if (!world_excused_by_eviction(world, value))
             world->changed_at[db][key] = world->turn + 1;
         value->exists = false;
     }
@@ -293,9 +296,9 @@ bool world_expects(struct world *world, enum status status)
     case STATUS_OUT_OF_MEMORY:
         return world->options.eviction != EVICT_NOTHING;
     case STATUS_CORRUPT:
-        return world->read_error == status;
+        return world->read_errors;
     case STATUS_IO:
-        return world->read_error == status || sim_files_halted(world->disk) ||
+        return world->read_errors || sim_files_halted(world->disk) ||
                sim_tier_is_crashed(world->tier_disk);
     default:
         return false;

@@ -56,7 +56,8 @@ struct world {
     size_t reply_count, reply_room;
     size_t synced; /* operations of the model below the log's synced position */
     bool disk_full;
-    enum status read_error; /* what some reading of the tier meets */
+    bool fails_read;  /* of some row of the tier */
+    bool read_errors; /* in this life: a client may still be told */
     struct operation_mix mix;
     uint64_t latest_ms;       /* the clock at most, so far */
     uint64_t clock_back_odds; /* 0: it never goes back */
@@ -65,9 +66,9 @@ struct world {
                        [MODEL_KEYS];          /* a reply that tells of it waits for so much */
     enum eviction_policy eviction;            /* by which keys may be missing */
     uint64_t evictions_seen, evictions_known; /* in the last life: by clients, by the store */
-    bool closed;                              /* the last life ended by a clean stop */
-    struct dot last_dot;                      /* of it */
-    uint64_t hash;                            /* of all that was told */
+    bool closed;         /* the last life ended by a clean stop, or in the midst of one */
+    struct dot last_dot; /* of it */
+    uint64_t hash;       /* of all that was told */
 };
 
 /* Tells what happens: in the world's hash, and with a trace on stdout. */

@@ -67,9 +67,13 @@ static bool life_begin(struct world *world)
         world_fail(world, "opening: %s: %.*s", status_text(status), (int)buffer_size(&error),
                    error.block + error.start);
     else
-        world_tell(world, "opened: %llu records, %llu bytes lost, epoch %u",
+        world_tell(world,
+                   "opened: %llu records, %llu bytes lost, epoch %u; sync %d, seals of %llu, "
+                   "budget %llu, policy %d",
                    (unsigned long long)recovery.log.records,
-                   (unsigned long long)recovery.log.lost_bytes, store_epoch(world->store));
+                   (unsigned long long)recovery.log.lost_bytes, store_epoch(world->store),
+                   world->options.sync, (unsigned long long)world->options.seal_bytes,
+                   (unsigned long long)world->options.rows_bytes, world->options.eviction);
     buffer_deinit(&error);
     for (unsigned i = 0; i < CLIENTS; i++) {
         struct client *client = &world->clients[i];
@@ -171,11 +175,11 @@ static void tell_differences(struct world *world, const struct model_state *expe
 static void check_recovered(struct world *world, size_t least)
 {
     struct model_state *state = memory_zeroed(sizeof(*state));
-    uint64_t evicted, evictions = world->evictions_known - world->evictions_seen;
+    uint64_t evicted;
     read_state(world, state);
     size_t count = world->model.count;
     while (!world->failed && (!is_state(world, &world->model.states[count], state, &evicted) ||
-                              evicted > evictions)) {
+                              evicted > world->evictions_known)) {
         if (count == least) {
             tell_differences(world, &world->model.states[count], state);
             world_fail(world, "what came back is no state of the history from operation %zu to %zu",
@@ -194,6 +198,7 @@ static void check_recovered(struct world *world, size_t least)
     world->acknowledged = world->synced = world->model.count;
     world->reply_count = 0;
     world->evictions_seen = 0;
+    world->read_errors = false;
     memset(world->changed_at, 0, sizeof(world->changed_at));
     turn_begin(world);
 }
@@ -215,7 +220,7 @@ static void heal(struct world *world)
     world->disk_full = false;
     sim_files_set_capacity(world->disk, SIM_FILES_UNLIMITED);
     sim_tier_set_full(world->tier_disk, false);
-    world->read_error = STATUS_OK;
+    world->fails_read = false;
     sim_tier_fail_read(world->tier_disk, BYTES(""), STATUS_OK);
 }
 
@@ -236,8 +241,8 @@ static size_t life_end(struct world *world, enum end end)
         clients_stop(world);
         size_t all = world->model.count;
         enum status status = store_close(world->store);
-        world->closed = status == STATUS_OK;
-        if (world->closed)
+        world->closed = true; /* perhaps without knowing it */
+        if (status == STATUS_OK)
             least = all;
         else if (status != STATUS_DISK_FULL && !sim_files_halted(world->disk) &&
                  !sim_tier_is_crashed(world->tier_disk))
@@ -287,8 +292,9 @@ static void fault(struct world *world)
         sim_tier_set_full(world->tier_disk, true);
         break;
     case 4:
-        world->read_error = random_once_in(random, 2) ? STATUS_IO : STATUS_CORRUPT;
-        sim_tier_fail_some_read(world->tier_disk, random_next(random), world->read_error);
+        world->read_errors = world->fails_read = true;
+        sim_tier_fail_some_read(world->tier_disk, random_next(random),
+                                random_once_in(random, 2) ? STATUS_IO : STATUS_CORRUPT);
         break;
     default:
         heal(world);
@@ -380,7 +386,7 @@ static void settle(struct world *world)
         world->options.workers->ops->drain(world->options.workers);
         if (is_dead(world))
             return;
-        left = NULL;
+        left = round == 0 ? "a search that was under way" : NULL;
         store_stats(world->store, &stats);
         if (stats.sealing || stats.seals != seals)
             left = "a seal";
@@ -412,7 +418,7 @@ static void live(struct world *world)
         turn_begin(world);
         take_replies(world);
     }
-    if (!is_dead(world) && world->read_error == STATUS_OK) {
+    if (!is_dead(world) && !world->fails_read) {
         const char *wrong = store_audit(world->store, settled ? world->now_ms : 0);
         if (wrong)
             world_fail(world, "%s", wrong);
