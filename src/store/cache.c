@@ -71,7 +71,7 @@ void cache_trim(struct store *store, unsigned most)
 
 struct entry *cache_victim(struct store *store, bool only_expiring, unsigned most)
 {
-    for (;;) {
+    while (store->table.bytes > store->options.rows_bytes) {
         struct entry *entry = sieve_next(store, &most);
         if (!entry)
             return NULL;
@@ -82,5 +82,7 @@ struct entry *cache_victim(struct store *store, bool only_expiring, unsigned mos
         arena_clear(&store->scratch);
         if (entry->is_head && facts.live && (!only_expiring || facts.at_ms != EXPIRY_NEVER))
             return entry;
+        drop(store, entry); /* it stays in the tier */
     }
+    return NULL;
 }

@@ -86,6 +86,12 @@ static struct entry *soonest_victim(struct store *store)
     return NULL;
 }
 
+static bool is_over(const struct store *store)
+{
+    return store->table.bytes > store->options.rows_bytes;
+}
+
+/* NULL: none was found, or dropping clean rows that are not to be evicted was enough. */
 static struct entry *victim(struct store *store)
 {
     enum eviction_policy policy = store->options.eviction;
@@ -97,7 +103,9 @@ static struct entry *victim(struct store *store)
         entry = random_victim(store, only_expiring);
     if (!entry)
         entry = cache_victim(store, only_expiring, LOOKS);
-    return entry ? entry : dirty_victim(store, only_expiring);
+    if (!entry && is_over(store))
+        entry = dirty_victim(store, only_expiring);
+    return entry;
 }
 
 static enum status delete_key(struct store *store, struct entry *entry, uint64_t now_ms)
@@ -126,10 +134,10 @@ void evict_tick(struct store *store, uint64_t now_ms, unsigned most)
     store->evict_nothing_left = false;
     if (store->options.eviction == EVICT_NOTHING)
         return;
-    while (store->table.bytes > store->options.rows_bytes && most-- > 0) {
+    while (is_over(store) && most-- > 0) {
         struct entry *entry = victim(store);
         if (!entry) {
-            store->evict_nothing_left = true;
+            store->evict_nothing_left = is_over(store);
             return;
         }
         if (delete_key(store, entry, now_ms) != STATUS_OK)
