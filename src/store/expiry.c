@@ -11,6 +11,7 @@ enum {
     DUE_PER_TICK = 4000,
     FOUND_MAX = 1000,
     SEARCH_INTERVAL_MS = 100,
+    SEARCH_RETRY_MS = 10000, /* after an error of reading */
     NOTES_KEEP = 64 * 1024,
 };
 
@@ -114,6 +115,8 @@ static void read_heads(struct expiry_job *search)
         if (status == STATUS_OK || status == STATUS_ABSENT) {
             generation_note(&search->found, index_name);
             generation_note(&search->found, buffer_bytes(&row));
+        } else {
+            search->status = status;
         }
         buffer_deinit(&row);
     }
@@ -131,7 +134,7 @@ static void search_run(struct job *job)
     meta_expiry_name(&to, search->searched_ms, bytes_of("", 0));
     search->status = tier->ops->scan(tier, buffer_bytes(&from), buffer_bytes(&to), false,
                                      note_index_row, search);
-    if (search->count < FOUND_MAX) { /* all up to the end has been seen */
+    if (search->status == STATUS_OK && search->count < FOUND_MAX) { /* seen all up to the end */
         buffer_clear(&search->from, SIZE_MAX);
         buffer_append_bytes(&search->from, buffer_bytes(&to));
     }
@@ -181,6 +184,10 @@ static void search_done(struct job *job)
             search->next_ms = 0;
     } else {
         buffer_clear(&search->from, SIZE_MAX); /* what was found may have changed: from the start */
+    }
+    if (search->status != STATUS_OK) { /* what could not be read is to be seen later */
+        buffer_clear(&search->from, SIZE_MAX);
+        search->next_ms = search->searched_ms + SEARCH_RETRY_MS;
     }
     buffer_clear(&search->found, NOTES_KEEP);
 }
