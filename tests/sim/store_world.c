@@ -55,6 +55,7 @@ static bool life_begin(struct world *world)
     struct store_recovery recovery;
     struct buffer error = {0};
     world->workers = sim_workers_new(random_next(&world->random));
+    sim_workers_set_late(world->workers, random_once_in(&world->random, 2) ? 2 : 0);
     world->tier = sim_tier_open(world->tier_disk);
     world->options.files = sim_files_interface(world->disk);
     world->options.tier = world->tier;
