@@ -210,6 +210,13 @@ static void search_begin(struct store *store, uint64_t now_ms)
     store->options.workers->ops->submit(store->options.workers, JOB_READ, &search->job);
 }
 
+void expiry_sealed(struct store *store, uint64_t at_ms)
+{
+    struct expiry_job *search = store->expiry;
+    if (!search->running && at_ms < search->searched_ms) /* a running one starts anew by itself */
+        buffer_clear(&search->from, SIZE_MAX);
+}
+
 bool expiry_tick(struct store *store, uint64_t now_ms)
 {
     unsigned most = DUE_PER_TICK;

@@ -9,6 +9,7 @@
 #include "store/apply.h"
 #include "store/cache.h"
 #include "store/derive.h"
+#include "store/expiry.h"
 #include "store/meta.h"
 
 enum {
@@ -32,6 +33,7 @@ struct seal_job {
     struct entry **collected;
     size_t collected_count;
     uint64_t rows, bytes;
+    uint64_t expires_ms; /* the first of them to do so */
 };
 
 /* ---- on a storage thread --------------------------------------------------------------------- */
@@ -169,6 +171,8 @@ static enum status write_row(struct seal_job *job, struct tier_table *table, str
     job->bytes += name.size + row.size;
     if (entry->is_head) {
         struct row_facts facts = derive_facts(row, arena);
+        if (facts.at_ms < job->expires_ms)
+            job->expires_ms = facts.at_ms;
         if (facts.at_ms != EXPIRY_NEVER) {
             meta_expiry_name(&changes->names, facts.at_ms, name);
             index_add(changes, META_EXPIRY_PREFIX_SIZE + name.size, true);
@@ -192,6 +196,7 @@ static enum status write_rows(struct seal_job *job, struct tier_table *table,
     job->collected = memory_resize(job->collected, count * sizeof(*entries));
     job->collected_count = 0;
     job->rows = job->bytes = 0;
+    job->expires_ms = EXPIRY_NEVER;
     arena_init(&arena);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         status = write_row(job, table, entries[i], changes, &arena);
@@ -286,14 +291,6 @@ static void end_flushes(struct store *store, const struct generation *generation
     }
 }
 
-/* What came due while nobody looked: the tier's index is only searched for what lies ahead. */
-static void keep_due(struct store *store, const struct generation *generation)
-{
-    for (size_t i = 0; i < generation->due.count; i++)
-        if (generation->due.items[i].at_ms < store->tick_ms)
-            due_push(&store->current.due, generation->due.items[i]);
-}
-
 static void seal_succeeded(struct store *store, struct seal_job *job)
 {
     struct generation *generation = &store->sealing;
@@ -306,7 +303,7 @@ static void seal_succeeded(struct store *store, struct seal_job *job)
     store->detached_count = 0;
     cache_append_all(store, &generation->rows);
     end_flushes(store, generation);
-    keep_due(store, generation);
+    expiry_sealed(store, job->expires_ms);
     store->seal.state = SEAL_IDLE;
     store->seal.failure = STATUS_OK;
     store->tier_version++;
