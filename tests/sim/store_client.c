@@ -282,6 +282,7 @@ void client_stop(struct client *client)
     txn_end(&client->txn);
     arena_clear(&client->arena);
     client->busy = client->fetching = false;
+    client->cold_runs = 0;
 }
 
 bool world_expects(struct world *world, enum status status)
@@ -317,6 +318,10 @@ void client_run(struct client *client)
                operation_name(&client->operation), client->operation.db, client->operation.keys[0],
                (int)client->operation.by, client->txn.run, status_text(status));
     if (status == STATUS_COLD) {
+        if (++client->cold_runs > TXN_RUNS_MAX && client->operation.kind != SCAN)
+            world_fail(world, "%s of key %u is cold in its run %u",
+                       operation_name(&client->operation), client->operation.keys[0],
+                       client->cold_runs);
         client_fetch(client);
         return;
     }

@@ -28,6 +28,7 @@ struct client {
     struct txn txn;
     struct arena arena;
     bool busy, fetching;
+    unsigned cold_runs; /* of this operation */
     struct operation operation;
     enum fate fates[MODEL_KEYS]; /* of this run, in the operation's database */
 };
