@@ -23,8 +23,8 @@ void cache_append_all(struct store *store, struct list *entries);
 void cache_trim(struct store *store, unsigned most);
 
 /* The next victim for an eviction for good: a clean, live head that SIEVE would drop. What it meets
- * on its way and is not to be evicted leaves memory only. NULL if the rows fit their budget then, or
- * `most` looks found none. */
+ * on its way and is not to be evicted leaves memory only. NULL if the rows fit their budget then,
+ * or `most` looks found none. */
 struct entry *cache_victim(struct store *store, bool only_expiring, unsigned most);
 
 #endif

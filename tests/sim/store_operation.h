@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the clients of a simulated store do: drawn by chance, done to the model and to the store. All
- * keys of one operation are of one database.
+ * What the clients of a simulated store do: drawn by chance, done to the model and to the store.
+ * All keys of one operation are of one database.
  */
 #ifndef SIM_STORE_OPERATION_H
 #define SIM_STORE_OPERATION_H
