@@ -103,7 +103,7 @@ $(OUT)/shoal-sim: $(OUT)/tests.a $(OUT)/shoal.a
 
 SEEDS ?= 300
 sim: $(OUT)/shoal-sim # simulated disks that crash, tear and flip bits: make sim SEEDS=100000
-	$< --seeds $(SEEDS)
+	$< --first tests/sim/seeds.txt --seeds $(SEEDS)
 
 conversation: all # the same conversations with redis-server and with Shoal
 	@tests/conversation/run.py $(ONLY)

@@ -78,7 +78,7 @@ struct entry *cache_victim(struct store *store, bool only_expiring, unsigned mos
 {
     struct entry *first = NULL;
     struct entry *entry;
-    while ((entry = look(store, &most))) {
+    while (store_is_over(store) && (entry = look(store, &most))) {
         struct slot *slot = table_slot(&store->table, entry_name(entry));
         if (entry == first) /* all the way round */
             break;
@@ -91,12 +91,15 @@ struct entry *cache_victim(struct store *store, bool only_expiring, unsigned mos
         struct row_facts facts = derive_facts(entry_row(entry), &store->scratch);
         arena_clear(&store->scratch);
         bool visited = was_visited(entry);
-        if (!entry->is_head || !facts.live || (only_expiring && facts.at_ms == EXPIRY_NEVER))
+        if (!entry->is_head || !facts.live || (only_expiring && facts.at_ms == EXPIRY_NEVER)) {
+            if (!visited)
+                drop(store, entry); /* it stays in the tier */
             continue;
+        }
         if (!visited)
             return entry;
         if (!first)
             first = entry;
     }
-    return first;
+    return store_is_over(store) ? first : NULL;
 }

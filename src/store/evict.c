@@ -88,6 +88,7 @@ static struct entry *soonest_victim(struct store *store)
     return NULL;
 }
 
+/* NULL: none was found, or dropping clean rows that are not to be evicted was enough. */
 static struct entry *victim(struct store *store)
 {
     enum eviction_policy policy = store->options.eviction;
@@ -99,7 +100,9 @@ static struct entry *victim(struct store *store)
         entry = random_victim(store, only_expiring);
     if (!entry)
         entry = cache_victim(store, only_expiring, LOOKS);
-    return entry ? entry : dirty_victim(store, only_expiring);
+    if (!entry && store_is_over(store))
+        entry = dirty_victim(store, only_expiring);
+    return entry;
 }
 
 static enum status delete_key(struct store *store, struct entry *entry, uint64_t now_ms)
@@ -130,10 +133,10 @@ void evict_tick(struct store *store, uint64_t now_ms, uint64_t most)
         return;
     if (purge_tick(store, PURGE)) /* what is dead anyway goes first */
         return;
-    while (store->table.bytes - store->doomed_bytes > store->options.rows_bytes && most-- > 0) {
+    while (store_is_over(store) && most-- > 0) {
         struct entry *entry = victim(store);
         if (!entry) {
-            store->evict_nothing_left = true;
+            store->evict_nothing_left = store_is_over(store);
             return;
         }
         if (delete_key(store, entry, now_ms) != STATUS_OK)

@@ -73,6 +73,12 @@ static inline const struct vector *store_stable(const struct store *store)
     return &store->identity.former;
 }
 
+/* Whether an eviction policy has work; what only waits for its seal to go does not count. */
+static inline bool store_is_over(const struct store *store)
+{
+    return store->table.bytes - store->doomed_bytes > store->options.rows_bytes;
+}
+
 /* An entry that the generation being sealed owns: nothing that the seal reads may change. */
 static inline bool store_is_frozen(const struct store *store, const struct entry *entry)
 {

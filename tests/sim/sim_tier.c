@@ -466,6 +466,12 @@ void sim_tier_fail_read(struct sim_tier *disk, struct bytes name, enum status st
     disk->fail_read = status;
 }
 
+void sim_tier_fail_some_read(struct sim_tier *disk, uint64_t draw, enum status status)
+{
+    if (disk->rows.count > 0)
+        sim_tier_fail_read(disk, row_name(disk->rows.items[draw % disk->rows.count]), status);
+}
+
 void sim_tier_crash_in_ingest(struct sim_tier *disk, enum sim_tier_crash what,
                               void (*crashed)(void *context), void *context)
 {

@@ -58,6 +58,9 @@ void sim_tier_set_full(struct sim_tier *disk, bool full);
  * STATUS_IO or STATUS_CORRUPT. One name at a time; STATUS_OK heals it. */
 void sim_tier_fail_read(struct sim_tier *disk, struct bytes name, enum status status);
 
+/* The same for the name of one of its rows, whichever `draw` chooses. */
+void sim_tier_fail_some_read(struct sim_tier *disk, uint64_t draw, enum status status);
+
 /* ---- crashes --------------------------------------------------------------------------------- */
 
 enum sim_tier_crash {

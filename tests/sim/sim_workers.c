@@ -9,6 +9,7 @@ struct sim_workers {
     struct random random;
     struct list waiting[JOB_CLASSES];
     struct list ran;
+    unsigned late_odds;
 };
 
 static struct sim_workers *self_of(struct workers *workers)
@@ -32,13 +33,18 @@ static void sim_submit(struct workers *workers, enum job_class class, struct job
 /* Those that have run by now; what their `done` submits has not. */
 static unsigned sim_poll(struct workers *workers)
 {
+    struct sim_workers *self = self_of(workers);
     struct list batch;
     list_init(&batch);
-    list_splice(&batch, &self_of(workers)->ran);
+    list_splice(&batch, &self->ran);
     unsigned count = 0;
     while (!list_is_empty(&batch)) {
         struct job *job = list_entry(batch.next, struct job, link);
         list_remove(&job->link);
+        if (self->late_odds && random_once_in(&self->random, self->late_odds)) {
+            list_append(&self->ran, &job->link);
+            continue;
+        }
         job->done(job);
         count++;
     }
@@ -47,7 +53,8 @@ static unsigned sim_poll(struct workers *workers)
 
 static void sim_drain(struct workers *workers)
 {
-    while (sim_workers_step(self_of(workers)) || sim_poll(workers) > 0)
+    struct sim_workers *self = self_of(workers);
+    while (sim_workers_step(self) || sim_poll(workers) > 0 || !list_is_empty(&self->ran))
         continue;
 }
 
@@ -103,6 +110,11 @@ bool sim_workers_step(struct sim_workers *workers)
         return true;
     }
     return false;
+}
+
+void sim_workers_set_late(struct sim_workers *workers, unsigned odds)
+{
+    workers->late_odds = odds;
 }
 
 unsigned sim_workers_waiting(const struct sim_workers *workers)

@@ -24,6 +24,10 @@ void sim_workers_free(struct sim_workers *workers);
  */
 bool sim_workers_step(struct sim_workers *workers);
 
+/* From now on the news of a job that has run comes late: each poll misses it once in `odds` (0:
+ * never), as where a thread is held up between the two. */
+void sim_workers_set_late(struct sim_workers *workers, unsigned odds);
+
 /* Jobs that wait to run, and jobs that have run and wait for `done`. */
 unsigned sim_workers_waiting(const struct sim_workers *workers);
 unsigned sim_workers_ran(const struct sim_workers *workers);

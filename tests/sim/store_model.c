@@ -7,7 +7,7 @@
 void model_init(struct model *model)
 {
     model->room = 64;
-    model->count = 0;
+    model->count = model->values = 0;
     model->states = memory_alloc(model->room * sizeof(*model->states));
     memset(&model->states[0], 0, sizeof(model->states[0]));
     arena_init(&model->arena);

@@ -33,6 +33,7 @@ struct model {
     size_t count;               /* operations */
     size_t room;
     struct arena arena; /* of the values */
+    unsigned values;    /* drawn so far, each unlike the others */
 };
 
 void model_init(struct model *model);

@@ -1,440 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "sim/store_world.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "base/check.h"
 #include "base/memory.h"
-#include "base/number.h"
-#include "base/random.h"
-#include "row/slot.h"
-#include "sim/sim_files.h"
-#include "sim/sim_tier.h"
-#include "sim/sim_workers.h"
 #include "sim/store_audit.h"
-#include "sim/store_model.h"
-#include "store/store.h"
-#include "store/txn.h"
-#include "type/string.h"
+#include "sim/store_client.h"
 
 enum {
     LIVES_MAX = 6,
     STEPS_MAX = 160,
-    CLIENTS = 3,
-    KEYS_PER_OPERATION = 3,
     START_MS = 1000000,
-    WAIT_STEPS = 10000, /* for a fetch to end */
+    SETTLE_ROUNDS = 30,
+    SETTLE_MS = 1100,
+    CLOCK_BACK_MS = 5000,
 };
-
-enum kind { SET, SET_MANY, APPEND, OVERWRITE, INCREMENT, DELETE, EXPIRE, GET, SCAN, FLUSH, KINDS };
-
-static const char *const kind_names[] = {"set",    "set many", "append", "overwrite", "increment",
-                                         "delete", "expire",   "get",    "scan",      "flush"};
-
-struct operation {
-    enum kind kind;
-    uint8_t db;
-    unsigned keys[KEYS_PER_OPERATION];
-    unsigned key_count;
-    struct bytes value;
-    uint64_t at_ms;
-    uint64_t offset;
-    int64_t by;
-    bool keep_expiry;
-};
-
-/* One client with at most one operation under way. */
-struct client {
-    struct world *world;
-    struct txn txn;
-    struct arena arena;
-    bool busy, fetching;
-    struct operation operation;
-};
-
-/* An operation whose reply waits. */
-struct reply {
-    size_t operation; /* of the model */
-    uint64_t gate;
-};
-
-struct world {
-    uint64_t seed;
-    bool trace, failed;
-    struct random random;
-    uint64_t now_ms;
-    struct sim_files *disk;
-    struct sim_tier *tier_disk;
-    struct sim_workers *workers;
-    struct tier *tier;
-    struct store *store;
-    struct store_options options;
-    struct client clients[CLIENTS];
-    struct model model;
-    size_t acknowledged; /* operations of the model that have been */
-    struct reply *replies;
-    size_t reply_count, reply_room;
-    size_t synced; /* operations of the model below the log's synced position */
-    bool disk_full;
-    unsigned values;
-};
-
-__attribute__((format(printf, 2, 3))) static void tell(struct world *world, const char *format, ...)
-{
-    if (!world->trace)
-        return;
-    va_list arguments;
-    va_start(arguments, format);
-    printf("%8llu  ", (unsigned long long)world->now_ms);
-    vprintf(format, arguments);
-    printf("\n");
-    va_end(arguments);
-}
-
-__attribute__((format(printf, 2, 3))) static void fail(struct world *world, const char *format, ...)
-{
-    va_list arguments;
-    if (world->failed)
-        return;
-    world->failed = true;
-    fprintf(stderr, "seed %llu at %llu: ", (unsigned long long)world->seed,
-            (unsigned long long)world->now_ms);
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fprintf(stderr, "\n");
-}
-
-static struct bytes key_text(unsigned key, char *out)
-{
-    /* Some share a slot by their hash tag, one is empty, one is long. */
-    if (key == 0)
-        return bytes_of("", 0);
-    int size =
-        key % 3 == 0 ? snprintf(out, 64, "{tag}key-%u", key) : snprintf(out, 64, "key:%u", key);
-    return bytes_of(out, (size_t)size);
-}
-
-/* ---- operations ------------------------------------------------------------------------------ */
-
-/* Unlike any other value of this world, so that nothing can be taken for something else. */
-static struct bytes fresh_value(struct world *world)
-{
-    static const size_t sizes[] = {0, 12, 40, 100, 700, 5000, 16384, 16385, 21000, 40000};
-    unsigned which = (unsigned)random_below(&world->random, 20);
-    size_t size = sizes[which < 10 ? which % 5 : which - 10];
-    char *data = arena_alloc(&world->model.arena, size + 32);
-    unsigned mark = ++world->values;
-    for (size_t i = 0; i + 8 <= size + 8; i += 8)
-        snprintf(data + i, 9, "%04x%04zx", mark & 0xffff, i / 8 & 0xffff);
-    return bytes_of(data, size);
-}
-
-static struct bytes fresh_number(struct world *world)
-{
-    char *text = arena_alloc(&world->model.arena, NUMBER_TEXT_MAX);
-    int64_t value = (int64_t)random_below(&world->random, 1000) - 500;
-    return bytes_of(text, number_format_i64(value, text));
-}
-
-static struct operation draw_operation(struct world *world)
-{
-    static const uint8_t weights[KINDS] = {
-        [SET] = 30,    [SET_MANY] = 8, [APPEND] = 8, [OVERWRITE] = 8, [INCREMENT] = 12,
-        [DELETE] = 10, [EXPIRE] = 10,  [GET] = 20,   [SCAN] = 4,      [FLUSH] = 1};
-    struct random *random = &world->random;
-    struct operation operation = {.db = (uint8_t)random_below(random, MODEL_DATABASES),
-                                  .key_count = 1};
-    unsigned total = 0;
-    for (unsigned i = 0; i < KINDS; i++)
-        total += weights[i];
-    unsigned draw = (unsigned)random_below(random, total);
-    while (draw >= weights[operation.kind])
-        draw -= weights[operation.kind++];
-    if (operation.kind == SET_MANY)
-        operation.key_count = KEYS_PER_OPERATION;
-    for (unsigned i = 0; i < operation.key_count; i++)
-        operation.keys[i] = (unsigned)random_below(random, MODEL_KEYS);
-    bool number = operation.kind == SET && random_once_in(random, 3);
-    operation.value = number ? fresh_number(world) : fresh_value(world);
-    bool forever =
-        operation.kind == EXPIRE ? random_once_in(random, 4) : !random_once_in(random, 3);
-    operation.at_ms = forever ? EXPIRY_NEVER : world->now_ms + 1 + random_below(random, 3000);
-    operation.keep_expiry = random_once_in(random, 6);
-    operation.offset = random_below(random, random_once_in(random, 3) ? 30000 : 100);
-    operation.by = (int64_t)random_below(random, 200) - 100;
-    return operation;
-}
-
-/* What the operation does to one key in the model. False: it is to be refused. */
-static bool model_apply(struct world *world, const struct operation *operation,
-                        struct model_value *value)
-{
-    struct arena *arena = &world->model.arena;
-    bool visible = model_is_visible(value, world->now_ms);
-    struct bytes old = visible ? value->value : bytes_of("", 0);
-    uint64_t at_ms = visible ? value->at_ms : EXPIRY_NEVER;
-    int64_t number = 0;
-    switch (operation->kind) {
-    case SET:
-    case SET_MANY:
-        *value = (struct model_value){true, operation->value, operation->at_ms};
-        if (operation->keep_expiry && visible)
-            value->at_ms = at_ms;
-        return true;
-    case APPEND:
-    case OVERWRITE: {
-        if (operation->kind == OVERWRITE && operation->value.size == 0)
-            return true;
-        size_t offset = operation->kind == APPEND ? old.size : operation->offset;
-        size_t end = offset + operation->value.size;
-        size_t size = end > old.size ? end : old.size;
-        char *data = arena_alloc(arena, size);
-        memset(data, 0, size);
-        memcpy(data, old.data, old.size);
-        memcpy(data + offset, operation->value.data, operation->value.size);
-        *value = (struct model_value){true, bytes_of(data, size), at_ms};
-        return true;
-    }
-    case INCREMENT: {
-        if (visible && !number_parse_i64(old, &number))
-            return false;
-        char *text = arena_alloc(arena, NUMBER_TEXT_MAX);
-        *value = (struct model_value){
-            true, bytes_of(text, number_format_i64(number + operation->by, text)), at_ms};
-        return true;
-    }
-    case DELETE:
-        value->exists = false;
-        return true;
-    case EXPIRE:
-        if (visible)
-            value->at_ms = operation->at_ms;
-        return true;
-    default:
-        return true;
-    }
-}
-
-static enum status apply_one(struct client *client, const struct operation *operation,
-                             struct cell *cell)
-{
-    int64_t number;
-    uint64_t length;
-    switch (operation->kind) {
-    case SET:
-    case SET_MANY:
-        return string_set(cell, operation->value, operation->at_ms, operation->keep_expiry);
-    case APPEND:
-        return string_append(cell, operation->value, &length);
-    case OVERWRITE:
-        return operation->value.size == 0
-                   ? string_length(cell, &length)
-                   : string_overwrite(cell, operation->offset, operation->value, &length);
-    case INCREMENT:
-        return string_increment(cell, operation->by, &number);
-    case DELETE:
-        return cell->exists ? cell_delete(cell) : STATUS_OK;
-    case EXPIRE:
-        return cell->exists ? cell_expire(cell, operation->at_ms) : STATUS_OK;
-    default:
-        (void)client;
-        return STATUS_OK;
-    }
-}
-
-static void compare(struct world *world, unsigned db, unsigned key, const struct model_value *seen)
-{
-    const struct model_value *expected = &model_now(&world->model)->values[db][key];
-    if (!model_looks_same(expected, seen, world->now_ms))
-        fail(world,
-             "database %u key %u: %s of %zu bytes until %llu, expected %s of %zu bytes until %llu",
-             db, key, seen->exists ? "a value" : "nothing", seen->value.size,
-             (unsigned long long)seen->at_ms, expected->exists ? "a value" : "nothing",
-             expected->value.size, (unsigned long long)expected->at_ms);
-}
-
-static enum status read_key(struct client *client, uint8_t db, unsigned key,
-                            struct model_value *out)
-{
-    char text[64];
-    struct cell cell;
-    enum status status = cell_find_head(&client->txn, db, key_text(key, text), &cell);
-    *out = (struct model_value){.at_ms = EXPIRY_NEVER, .value = bytes_of("", 0)};
-    if (status != STATUS_OK || !cell.exists)
-        return status;
-    status = string_value(&cell, &out->value);
-    out->exists = true;
-    out->at_ms = cell.at_ms;
-    return status;
-}
-
-/* All live keys of a database, each once. */
-static enum status scan_all(struct client *client, uint8_t db, unsigned counts[MODEL_KEYS])
-{
-    struct world *world = client->world;
-    memset(counts, 0, MODEL_KEYS * sizeof(*counts));
-    for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
-        struct scan_page page = {.done = store_slot_keys(world->store, (uint16_t)slot, db) == 0};
-        for (uint64_t hash = 0; !page.done; hash = page.next_hash) {
-            enum status status = txn_scan(&client->txn, (uint16_t)slot, db, hash, 2, &page);
-            if (status != STATUS_OK)
-                return status;
-            for (size_t i = 0; i < page.count; i++) {
-                char text[64];
-                unsigned key = 0;
-                while (key < MODEL_KEYS && !bytes_equal(key_text(key, text), page.rows[i].key))
-                    key++;
-                if (key == MODEL_KEYS)
-                    fail(world, "a scan returned a key that was never written");
-                else
-                    counts[key]++;
-            }
-        }
-    }
-    return STATUS_OK;
-}
-
-static enum status run_scan(struct client *client, const struct operation *operation)
-{
-    struct world *world = client->world;
-    unsigned counts[MODEL_KEYS];
-    enum status status = scan_all(client, operation->db, counts);
-    uint64_t visible = 0;
-    for (unsigned key = 0; status == STATUS_OK && key < MODEL_KEYS; key++) {
-        bool expected =
-            model_is_visible(&model_now(&world->model)->values[operation->db][key], world->now_ms);
-        visible += expected;
-        if (counts[key] != expected)
-            fail(world, "a scan of database %u returned key %u %u times, expected %u",
-                 operation->db, key, counts[key], expected);
-    }
-    if (status == STATUS_OK && store_keys(world->store, operation->db) < visible)
-        fail(world, "database %u counts %llu keys, %llu can be seen", operation->db,
-             (unsigned long long)store_keys(world->store, operation->db),
-             (unsigned long long)visible);
-    return status;
-}
-
-static enum status run_operation(struct client *client)
-{
-    struct world *world = client->world;
-    const struct operation *operation = &client->operation;
-    if (operation->kind == SCAN)
-        return run_scan(client, operation);
-    if (operation->kind == FLUSH) {
-        txn_flush(&client->txn, operation->keep_expiry ? -1 : operation->db);
-        return STATUS_OK;
-    }
-    for (unsigned i = 0; i < operation->key_count; i++) {
-        char text[64];
-        struct cell cell;
-        struct model_value seen;
-        enum status status;
-        if (operation->kind == GET) {
-            status = read_key(client, operation->db, operation->keys[i], &seen);
-            if (status == STATUS_OK)
-                compare(world, operation->db, operation->keys[i], &seen);
-        } else {
-            struct bytes key = key_text(operation->keys[i], text);
-            status =
-                cell_find_head(&client->txn, operation->db, arena_copy(&client->arena, key), &cell);
-            if (status == STATUS_OK)
-                status = apply_one(client, operation, &cell);
-        }
-        if (status != STATUS_OK)
-            return status;
-    }
-    return STATUS_OK;
-}
-
-/* ---- the way of an operation ----------------------------------------------------------------- */
-
-static void flush_model(struct model_state *state, const struct operation *operation)
-{
-    for (unsigned db = 0; db < MODEL_DATABASES; db++)
-        for (unsigned key = 0; key < MODEL_KEYS; key++)
-            if (operation->keep_expiry || db == operation->db)
-                state->values[db][key].exists = false;
-}
-
-static void committed(struct client *client)
-{
-    struct world *world = client->world;
-    const struct operation *operation = &client->operation;
-    if (operation->kind == GET || operation->kind == SCAN)
-        return;
-    struct model_state *state = model_step(&world->model);
-    if (operation->kind == FLUSH)
-        flush_model(state, operation);
-    for (unsigned i = 0; operation->kind != FLUSH && i < operation->key_count; i++)
-        if (!model_apply(world, operation, &state->values[operation->db][operation->keys[i]]))
-            fail(world, "%s of key %u was done, and should have been refused",
-                 kind_names[operation->kind], operation->keys[i]);
-    if (client->txn.staged_count == 0 && operation->kind != FLUSH)
-        return; /* its reply says nothing of the operations before it */
-    if (world->reply_count == world->reply_room) {
-        world->reply_room = world->reply_room ? world->reply_room * 2 : 16;
-        world->replies = memory_resize(world->replies, world->reply_room * sizeof(*world->replies));
-    }
-    world->replies[world->reply_count++] = (struct reply){world->model.count, client->txn.gate};
-}
-
-static void fetched(void *context)
-{
-    struct client *client = context;
-    client->fetching = false;
-}
-
-static void client_stop(struct client *client)
-{
-    txn_end(&client->txn);
-    arena_clear(&client->arena);
-    client->busy = client->fetching = false;
-}
-
-static bool is_expected_refusal(struct world *world, enum status status)
-{
-    switch (status) {
-    case STATUS_NOT_INTEGER:
-        return true;
-    case STATUS_DISK_FULL:
-        return world->disk_full || store_disk_full(world->store);
-    case STATUS_THROTTLED:
-        return !store_has_room(world->store);
-    case STATUS_IO:
-        return sim_files_halted(world->disk) || sim_tier_is_crashed(world->tier_disk) ||
-               !store_has_room(world->store);
-    default:
-        return false;
-    }
-}
-
-static void client_run(struct client *client)
-{
-    struct world *world = client->world;
-    arena_clear(&client->arena);
-    txn_begin(&client->txn, world->now_ms);
-    enum status status = run_operation(client);
-    if (status == STATUS_OK)
-        status = txn_commit(&client->txn);
-    tell(world, "client %td: %s db %u key %u by %d, run %u: %s", client - world->clients,
-         kind_names[client->operation.kind], client->operation.db, client->operation.keys[0],
-         (int)client->operation.by, client->txn.run, status_text(status));
-    if (status == STATUS_COLD) {
-        client->fetching = true;
-        txn_fetch(&client->txn, fetched, client);
-        return;
-    }
-    if (status == STATUS_OK)
-        committed(client);
-    else if (!is_expected_refusal(world, status))
-        fail(world, "%s of key %u: %s", kind_names[client->operation.kind],
-             client->operation.keys[0], status_text(status));
-    client_stop(client);
-}
 
 /* ---- the node's life ------------------------------------------------------------------------- */
 
@@ -455,13 +33,21 @@ static void take_replies(struct world *world)
     world->reply_count = kept;
 }
 
+static void turn_begin(struct world *world)
+{
+    struct store_stats stats;
+    store_stats(world->store, &stats);
+    world->turn = stats.log_position;
+}
+
 static void turn_end(struct world *world)
 {
     enum status status = store_turn_end(world->store, world->now_ms);
+    turn_begin(world);
     if (status == STATUS_OK)
         take_replies(world);
-    else if (!is_expected_refusal(world, status))
-        fail(world, "the turn's end: %s", status_text(status));
+    else if (!world_expects(world, status))
+        world_fail(world, "the turn's end: %s", status_text(status));
 }
 
 static bool life_begin(struct world *world)
@@ -469,6 +55,7 @@ static bool life_begin(struct world *world)
     struct store_recovery recovery;
     struct buffer error = {0};
     world->workers = sim_workers_new(random_next(&world->random));
+    sim_workers_set_late(world->workers, random_once_in(&world->random, 2) ? 2 : 0);
     world->tier = sim_tier_open(world->tier_disk);
     world->options.files = sim_files_interface(world->disk);
     world->options.tier = world->tier;
@@ -478,12 +65,16 @@ static bool life_begin(struct world *world)
     world->options.now_ms = world->now_ms;
     enum status status = store_open(&world->options, &world->store, &recovery, &error);
     if (status != STATUS_OK)
-        fail(world, "opening: %s: %.*s", status_text(status), (int)buffer_size(&error),
-             error.block + error.start);
+        world_fail(world, "opening: %s: %.*s", status_text(status), (int)buffer_size(&error),
+                   error.block + error.start);
     else
-        tell(world, "opened: %llu records, %llu bytes lost, epoch %u",
-             (unsigned long long)recovery.log.records, (unsigned long long)recovery.log.lost_bytes,
-             store_epoch(world->store));
+        world_tell(world,
+                   "opened: %llu records, %llu bytes lost, epoch %u; sync %d, seals of %llu, "
+                   "budget %llu, policy %d",
+                   (unsigned long long)recovery.log.records,
+                   (unsigned long long)recovery.log.lost_bytes, store_epoch(world->store),
+                   world->options.sync, (unsigned long long)world->options.seal_bytes,
+                   (unsigned long long)world->options.rows_bytes, world->options.eviction);
     buffer_deinit(&error);
     for (unsigned i = 0; i < CLIENTS; i++) {
         struct client *client = &world->clients[i];
@@ -514,28 +105,50 @@ static void read_state(struct world *world, struct model_state *out)
             enum status status;
             do {
                 txn_begin(&client->txn, world->now_ms);
-                status = read_key(client, (uint8_t)db, key, value);
+                status = client_read(client, (uint8_t)db, key, value);
                 if (status == STATUS_COLD) {
-                    client->fetching = true;
-                    txn_fetch(&client->txn, fetched, client);
+                    client_fetch(client);
                     world->options.workers->ops->drain(world->options.workers);
                 }
             } while (status == STATUS_COLD);
             if (status != STATUS_OK)
-                fail(world, "database %u key %u after a restart: %s", db, key, status_text(status));
+                world_fail(world, "database %u key %u after a restart: %s", db, key,
+                           status_text(status));
             value->value = arena_copy(&world->model.arena, value->value);
         }
     }
     client_stop(client);
 }
 
-static bool is_same_state(const struct model_state *a, const struct model_state *b, uint64_t now_ms)
+/* Whether that is what came back of it; out_evicted of its keys may have been evicted. */
+static bool is_state(const struct world *world, const struct model_state *expected,
+                     const struct model_state *actual, uint64_t *out_evicted)
 {
+    *out_evicted = 0;
+    for (unsigned db = 0; db < MODEL_DATABASES; db++) {
+        for (unsigned key = 0; key < MODEL_KEYS; key++) {
+            const struct model_value *a = &expected->values[db][key];
+            const struct model_value *b = &actual->values[db][key];
+            if (model_looks_same(a, b, world->now_ms) ||
+                (!b->exists && world_excused_by_clock(world, a)))
+                continue;
+            if (b->exists || !world_excused_by_eviction(world, a))
+                return false;
+            ++*out_evicted;
+        }
+    }
+    return true;
+}
+
+/* Those that were evicted are gone for good. */
+static void take_state(struct world *world, const struct model_state *actual)
+{
+    struct model_state *state = &world->model.states[world->model.count];
     for (unsigned db = 0; db < MODEL_DATABASES; db++)
         for (unsigned key = 0; key < MODEL_KEYS; key++)
-            if (!model_looks_same(&a->values[db][key], &b->values[db][key], now_ms))
-                return false;
-    return true;
+            if (!actual->values[db][key].exists &&
+                !world_excused_by_clock(world, &state->values[db][key]))
+                state->values[db][key].exists = false;
 }
 
 static void tell_differences(struct world *world, const struct model_state *expected,
@@ -547,14 +160,14 @@ static void tell_differences(struct world *world, const struct model_state *expe
             const struct model_value *b = &actual->values[db][key];
             if (model_looks_same(a, b, world->now_ms))
                 continue;
-            tell(world,
-                 "db %u key %u: %s '%.*s' of %zu bytes until %llu; expected %s '%.*s' of %zu until "
-                 "%llu",
-                 db, key, b->exists ? "there" : "gone",
-                 b->value.size < 24 ? (int)b->value.size : 24, b->value.data, b->value.size,
-                 (unsigned long long)b->at_ms, a->exists ? "there" : "gone",
-                 a->value.size < 24 ? (int)a->value.size : 24, a->value.data, a->value.size,
-                 (unsigned long long)a->at_ms);
+            world_tell(
+                world,
+                "db %u key %u: %s '%.*s' of %zu bytes until %llu; expected %s '%.*s' of %zu until "
+                "%llu",
+                db, key, b->exists ? "there" : "gone", b->value.size < 24 ? (int)b->value.size : 24,
+                b->value.data, b->value.size, (unsigned long long)b->at_ms,
+                a->exists ? "there" : "gone", a->value.size < 24 ? (int)a->value.size : 24,
+                a->value.data, a->value.size, (unsigned long long)a->at_ms);
         }
     }
 }
@@ -563,24 +176,53 @@ static void tell_differences(struct world *world, const struct model_state *expe
 static void check_recovered(struct world *world, size_t least)
 {
     struct model_state *state = memory_zeroed(sizeof(*state));
+    uint64_t evicted;
     read_state(world, state);
     size_t count = world->model.count;
-    while (!world->failed && !is_same_state(&world->model.states[count], state, world->now_ms)) {
+    while (!world->failed && (!is_state(world, &world->model.states[count], state, &evicted) ||
+                              evicted > world->evictions_known)) {
         if (count == least) {
             tell_differences(world, &world->model.states[count], state);
-            fail(world, "what came back is no state of the history from operation %zu to %zu",
-                 least, world->model.count);
+            world_fail(world, "what came back is no state of the history from operation %zu to %zu",
+                       least, world->model.count);
             break;
         }
         count--;
     }
-    tell(world, "the history goes on from operation %zu of %zu (at least %zu)", count,
-         world->model.count, least);
-    if (!world->failed)
+    world_tell(world, "the history goes on from operation %zu of %zu (at least %zu)", count,
+               world->model.count, least);
+    if (!world->failed) {
         model_truncate(&world->model, count);
+        take_state(world, state);
+    }
     memory_free(state);
     world->acknowledged = world->synced = world->model.count;
     world->reply_count = 0;
+    world->evictions_seen = 0;
+    world->read_errors = false;
+    memset(world->changed_at, 0, sizeof(world->changed_at));
+    turn_begin(world);
+}
+
+/* An actor never contradicts itself (rule 1): a dot is new, and after an unclean end its actor too.
+ */
+static void check_actor(struct world *world)
+{
+    struct dot dot = txn_dot(&world->clients[0].txn, 0);
+    struct dot last = world->last_dot;
+    if (dot.actor == last.actor && (!world->closed || dot.time <= last.time))
+        world_fail(world, "actor %llx goes on after %s", (unsigned long long)dot.actor,
+                   world->closed ? "a clean stop, with its clock behind" : "an unclean end");
+    world->closed = false;
+}
+
+static void heal(struct world *world)
+{
+    world->disk_full = false;
+    sim_files_set_capacity(world->disk, SIM_FILES_UNLIMITED);
+    sim_tier_set_full(world->tier_disk, false);
+    world->fails_read = false;
+    sim_tier_fail_read(world->tier_disk, BYTES(""), STATUS_OK);
 }
 
 enum end { END_CLEAN, END_CRASH, END_POWER_CUT, ENDS };
@@ -589,24 +231,29 @@ enum end { END_CLEAN, END_CRASH, END_POWER_CUT, ENDS };
 static size_t life_end(struct world *world, enum end end)
 {
     size_t least = end == END_POWER_CUT ? world->synced : world->acknowledged;
+    struct store_stats stats;
+    store_stats(world->store, &stats);
+    world->evictions_known = stats.evicted_keys;
+    world->last_dot = txn_dot(&world->clients[0].txn, 0);
     if (world->options.sync == LOG_SYNC_ALWAYS && least < world->acknowledged)
-        fail(world, "acknowledged %zu, synced only %zu", world->acknowledged, world->synced);
+        world_fail(world, "acknowledged %zu, synced only %zu", world->acknowledged, world->synced);
     if (end == END_CLEAN && !sim_files_halted(world->disk) &&
         !sim_tier_is_crashed(world->tier_disk)) {
         clients_stop(world);
         size_t all = world->model.count;
         enum status status = store_close(world->store);
+        world->closed = true; /* perhaps without knowing it */
         if (status == STATUS_OK)
             least = all;
         else if (status != STATUS_DISK_FULL && !sim_files_halted(world->disk) &&
                  !sim_tier_is_crashed(world->tier_disk))
-            fail(world, "a clean stop: %s", status_text(status));
-        tell(world, "a clean stop");
+            world_fail(world, "a clean stop: %s", status_text(status));
+        world_tell(world, "a clean stop");
     } else {
         sim_workers_crash(world->workers);
         clients_stop(world);
         store_abandon(world->store);
-        tell(world, end == END_POWER_CUT ? "a power cut" : "a crash");
+        world_tell(world, end == END_POWER_CUT ? "a power cut" : "a crash");
     }
     sim_workers_free(world->workers);
     world->tier->ops->free(world->tier);
@@ -614,9 +261,7 @@ static size_t life_end(struct world *world, enum end end)
         sim_files_power_cut(world->disk);
     else
         sim_files_crash(world->disk);
-    sim_files_set_capacity(world->disk, SIM_FILES_UNLIMITED);
-    sim_tier_set_full(world->tier_disk, false);
-    world->disk_full = false;
+    heal(world);
     world->store = NULL;
     return least;
 }
@@ -630,7 +275,7 @@ static void crashed_in_ingest(void *context)
 static void fault(struct world *world)
 {
     struct random *random = &world->random;
-    switch (random_below(random, 5)) {
+    switch (random_below(random, 6)) {
     case 0:
         sim_files_halt_after(world->disk, random_below(random, 40));
         break;
@@ -647,10 +292,13 @@ static void fault(struct world *world)
         sim_files_set_capacity(world->disk, sim_files_used(world->disk));
         sim_tier_set_full(world->tier_disk, true);
         break;
+    case 4:
+        world->read_errors = world->fails_read = true;
+        sim_tier_fail_some_read(world->tier_disk, random_next(random),
+                                random_once_in(random, 2) ? STATUS_IO : STATUS_CORRUPT);
+        break;
     default:
-        world->disk_full = false;
-        sim_files_set_capacity(world->disk, SIM_FILES_UNLIMITED);
-        sim_tier_set_full(world->tier_disk, false);
+        heal(world);
         break;
     }
 }
@@ -661,6 +309,17 @@ static bool is_dead(const struct world *world)
            sim_tier_is_crashed(world->tier_disk) || store_failure(world->store) != STATUS_OK;
 }
 
+static void pass_time(struct world *world, uint64_t most_ms)
+{
+    struct random *random = &world->random;
+    if (world->clock_back_odds && random_once_in(random, world->clock_back_odds))
+        world->now_ms -= random_below(random, CLOCK_BACK_MS);
+    else
+        world->now_ms += random_below(random, most_ms);
+    if (world->now_ms > world->latest_ms)
+        world->latest_ms = world->now_ms;
+}
+
 static void step(struct world *world)
 {
     struct random *random = &world->random;
@@ -668,7 +327,7 @@ static void step(struct world *world)
     struct client *client = &world->clients[random_below(random, CLIENTS)];
     switch (random_below(random, 10)) {
     case 0:
-        world->now_ms += random_below(random, 200);
+        pass_time(world, 200);
         store_tick(world->store, world->now_ms);
         break;
     case 1:
@@ -681,12 +340,13 @@ static void step(struct world *world)
         break;
     case 5:
         workers->ops->poll(workers);
+        take_replies(world);
         break;
     default:
         if (client->fetching)
             break;
         if (!client->busy)
-            client->operation = draw_operation(world);
+            client->operation = operation_draw(random, &world->mix, &world->model, world->now_ms);
         client->busy = true;
         client_run(client);
         break;
@@ -695,20 +355,74 @@ static void step(struct world *world)
         fault(world);
 }
 
+static uint64_t count_visible(const struct world *world, unsigned db, uint64_t *out_uncertain)
+{
+    uint64_t visible = 0;
+    *out_uncertain = 0;
+    for (unsigned key = 0; key < MODEL_KEYS; key++) {
+        const struct model_value *value = &model_now(&world->model)->values[db][key];
+        if (!model_is_visible(value, world->now_ms))
+            continue;
+        visible++;
+        *out_uncertain +=
+            world_excused_by_clock(world, value) || world_excused_by_eviction(world, value);
+    }
+    return visible;
+}
+
+/* Nothing goes wrong any more and nobody writes: all work that was left is done after a while, and
+ * counts are exact. */
+static void settle(struct world *world)
+{
+    const char *left = "something";
+    struct store_stats stats;
+    heal(world);
+    for (unsigned round = 0; left && round < SETTLE_ROUNDS; round++) {
+        world->now_ms += SETTLE_MS;
+        world->latest_ms = world->now_ms > world->latest_ms ? world->now_ms : world->latest_ms;
+        store_stats(world->store, &stats);
+        uint64_t seals = stats.seals;
+        store_tick(world->store, world->now_ms);
+        turn_end(world);
+        world->options.workers->ops->drain(world->options.workers);
+        if (is_dead(world))
+            return;
+        left = round == 0 ? "a search that was under way" : NULL;
+        store_stats(world->store, &stats);
+        if (stats.sealing || stats.seals != seals)
+            left = "a seal";
+        else if (stats.rows_bytes > world->options.rows_bytes && stats.rows > stats.dirty_rows)
+            left = "clean rows beyond the budget";
+        for (unsigned db = 0; db < MODEL_DATABASES; db++) {
+            uint64_t uncertain, visible = count_visible(world, db, &uncertain);
+            uint64_t keys = store_keys(world->store, (uint8_t)db);
+            if (keys > visible || keys < visible - uncertain)
+                left = "keys that have expired";
+        }
+    }
+    if (left)
+        world_fail(world, "after %d quiet rounds there is still %s", SETTLE_ROUNDS, left);
+    world_tell(world, "settled");
+}
+
 static void live(struct world *world)
 {
     unsigned steps = (unsigned)random_below(&world->random, STEPS_MAX) * 4;
     for (unsigned i = 0; i < steps && !is_dead(world); i++)
         step(world);
+    bool settled = random_once_in(&world->random, 3);
+    if (!is_dead(world) && settled)
+        settle(world);
     if (!is_dead(world) && !world->disk_full && random_once_in(&world->random, 3)) {
         enum status status = store_seal_now(world->store);
-        tell(world, "sealed: %s", status_text(status));
+        world_tell(world, "sealed: %s", status_text(status));
+        turn_begin(world);
         take_replies(world);
     }
-    if (!is_dead(world)) {
-        const char *wrong = store_audit(world->store);
+    if (!is_dead(world) && !world->fails_read) {
+        const char *wrong = store_audit(world->store, settled ? world->now_ms : 0);
         if (wrong)
-            fail(world, "%s", wrong);
+            world_fail(world, "%s", wrong);
     }
 }
 
@@ -721,20 +435,24 @@ static void draw_options(struct world *world)
     world->options.seal_bytes = seals[random_below(random, 4)];
     world->options.rows_bytes = budgets[random_below(random, 4)];
     world->options.databases = MODEL_DATABASES;
-    world->options.eviction = EVICT_NOTHING;
+    world->options.eviction =
+        random_once_in(random, 4) ? 1 + random_below(random, EVICT_VOLATILE_TTL) : EVICT_NOTHING;
+    world->mix = operation_mix_draw(random);
     sim_tier_set_cold(world->tier_disk, (unsigned)random_below(random, 4));
 }
 
-bool store_world_run(uint64_t seed, bool trace)
+bool store_world_run(uint64_t seed, bool trace, uint64_t *out_hash)
 {
     struct world *world = memory_zeroed(sizeof(*world));
     world->seed = seed;
     world->trace = trace;
     world->random.state = seed;
-    world->now_ms = START_MS;
+    world->now_ms = world->latest_ms = START_MS;
     world->disk = sim_files_new(random_next(&world->random), SIM_FILES_UNLIMITED);
     world->tier_disk = sim_tier_new(random_next(&world->random));
     model_init(&world->model);
+    if (random_once_in(&world->random, 4))
+        world->clock_back_odds = 20;
     unsigned lives = 1 + (unsigned)random_below(&world->random, LIVES_MAX);
     size_t least = 0;
     for (unsigned life = 0; life < lives && !world->failed; life++) {
@@ -742,11 +460,14 @@ bool store_world_run(uint64_t seed, bool trace)
         if (!life_begin(world))
             break;
         check_recovered(world, least);
+        check_actor(world);
+        world->eviction = world->options.eviction;
         live(world);
         least = life_end(world, (enum end)random_below(&world->random, ENDS));
-        world->now_ms += random_below(&world->random, 1000);
+        pass_time(world, 1000);
     }
     bool passed = !world->failed;
+    *out_hash = world->hash + sim_files_digest(world->disk);
     model_deinit(&world->model);
     memory_free(world->replies);
     if (passed) { /* after a failure the store may still use them */

@@ -12,6 +12,11 @@
  * (A1, A11): after the death of the process what was written, after a power cut what was synced;
  *   - operations on several keys are there whole or not at all;
  *   - scans return each key that is there throughout, DBSIZE counts what is there;
+ *   - keys may be missing only while a policy evicts, and only so many as it evicted; or where the
+ * clock went back after their time;
+ *   - a reply waits until what it tells of is durable;
+ *   - no actor contradicts itself (rule 1);
+ *   - when nothing goes wrong any more, all work that is left gets done, and counts are exact;
  *   - the tables, lists, counts and bytes in memory equal their recomputation, and the tier's facts
  * what it holds.
  */
@@ -22,7 +27,8 @@
 #include <stdint.h>
 
 /* Runs the world of that seed; false if a check failed, which has been said on stderr. With `trace`
- * every step is told. */
-bool store_world_run(uint64_t seed, bool trace);
+ * every step is told. The hash is of the trace, told or not, and of what the disk then holds: the
+ * same for the same seed. */
+bool store_world_run(uint64_t seed, bool trace, uint64_t *out_hash);
 
 #endif

@@ -266,7 +266,7 @@ void small_tick_for(struct small_store *small, uint64_t ms)
 
 void small_audit(struct small_store *small)
 {
-    const char *wrong = store_audit(small->store);
+    const char *wrong = store_audit(small->store, 0);
     if (wrong)
         fail_msg("%s", wrong);
 }

@@ -232,7 +232,7 @@ static void salvage(struct world *world)
     assert_int_equal(node_start(world, world->saved, true), STATUS_OK);
     assert_int_equal(store_salvage(world->store, damaged, &world->report), STATUS_OK);
     assert_int_equal(sim_files_digest(world->disk), before);
-    assert_null(store_audit(world->store));
+    assert_null(store_audit(world->store, 0));
 }
 
 /* Once more, as a node that starts on what was saved. */
@@ -525,7 +525,7 @@ static void test_any_flipped_bits(void **state)
         assert_int_equal(store_keys(world->store, 0), keys);
         restart_saved(world);
         assert_int_equal(store_keys(world->store, 0), keys);
-        assert_null(store_audit(world->store));
+        assert_null(store_audit(world->store, 0));
     }
 }
 

@@ -197,7 +197,7 @@ static void test_core_and_threads(void **state)
                   (unsigned long long)stats.expired_keys, (unsigned long long)world->reads);
     assert_true(stats.seals > 5 && stats.cold_reads > 10 && stats.expired_keys > 10);
     assert_int_equal(store_seal_now(world->store), STATUS_OK);
-    assert_null(store_audit(world->store));
+    assert_null(store_audit(world->store, 0));
     close_store(world);
     snprintf(command, sizeof(command), "rm -rf '%s'", world->path);
     assert_int_equal(system(command), 0);
