@@ -47,17 +47,24 @@ void expiry_deinit(struct store *store)
 
 /* ---- in memory ------------------------------------------------------------------------------- */
 
-static void collect_if_expired(struct store *store, struct slot *slot, struct entry *entry,
+/* True if it was collected: other entries of its bucket may be gone with it, its chunks. */
+static bool collect_if_expired(struct store *store, struct slot *slot, struct entry *entry,
                                uint64_t now_ms)
 {
     if (!entry_has_row(entry))
-        return;
+        return false;
     struct row_facts facts = derive_facts(entry_row(entry), &store->scratch);
     arena_clear(&store->scratch);
     if (facts.at_ms >= now_ms) /* it lives through its last millisecond */
-        return;
+        return false;
     apply_collect(store, slot, entry);
     store->stats.expired_keys++;
+    return true;
+}
+
+static struct entry *first_at(const struct slot *slot, uint64_t hash)
+{
+    return slot->buckets ? slot->buckets[table_bucket(slot, hash)] : NULL;
 }
 
 /* False if nothing of that hash is in memory. */
@@ -66,16 +73,15 @@ static bool collect_at(struct store *store, uint64_t place, uint64_t now_ms)
     bool found = false;
     struct slot *slot = &store->table.slots[place >> 48];
     uint64_t hash = place & 0xffffffffffff;
-    if (!slot->buckets)
-        return false;
     struct entry *next;
-    for (struct entry *entry = slot->buckets[table_bucket(slot, hash)]; entry; entry = next) {
+    for (struct entry *entry = first_at(slot, hash); entry; entry = next) {
         next = entry->next;
         if (!entry->is_head || row_key_hash_of(entry_name(entry)) != hash)
             continue;
         found = true;
-        if (!apply_drop_if_flushed(store, slot, entry))
-            collect_if_expired(store, slot, entry, now_ms);
+        if (!apply_drop_if_flushed(store, slot, entry) &&
+            collect_if_expired(store, slot, entry, now_ms))
+            next = first_at(slot, hash); /* it may have taken its chunks along */
     }
     return found;
 }

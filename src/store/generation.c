@@ -71,7 +71,9 @@ void generation_add_flushed(struct generation *generation, uint16_t slot, uint8_
 void generation_note(struct buffer *notes, struct bytes name)
 {
     char *room = buffer_reserve(notes, sizeof(uint32_t) + name.size);
-    memcpy(pack_u32(room, (uint32_t)name.size), name.data, name.size);
+    char *place = pack_u32(room, (uint32_t)name.size);
+    if (name.size > 0)
+        memcpy(place, name.data, name.size);
     buffer_commit(notes, sizeof(uint32_t) + name.size);
 }
 

@@ -420,7 +420,8 @@ static void live(struct world *world)
         take_replies(world);
     }
     if (!is_dead(world) && !world->fails_read) {
-        const char *wrong = store_audit(world->store, settled ? world->now_ms : 0);
+        bool purged = settled && !world->read_errors; /* a search is not tried again at once */
+        const char *wrong = store_audit(world->store, purged ? world->now_ms : 0);
         if (wrong)
             world_fail(world, "%s", wrong);
     }
