@@ -11,6 +11,7 @@ enum {
     DUE_PER_TICK = 4000,
     FOUND_MAX = 1000,
     SEARCH_INTERVAL_MS = 100,
+    SEARCH_RETRY_MS = 1000, /* after an error of reading */
     NOTES_KEEP = 64 * 1024,
 };
 
@@ -22,7 +23,6 @@ struct expiry_job {
     uint64_t version;     /* store.tier_version when it was submitted */
     uint64_t searched_ms; /* the clock then */
     uint64_t next_ms;     /* when to search again */
-    uint64_t again_ms;    /* what came due from here on is to be searched again */
     struct buffer from;   /* the search goes on here */
     struct buffer names;  /* notes: what was found in the index */
     struct buffer found;  /* notes: each of these, then its head row, empty if there is none */
@@ -34,7 +34,6 @@ void expiry_init(struct store *store)
 {
     store->expiry = memory_zeroed(sizeof(*store->expiry));
     store->expiry->store = store;
-    store->expiry->again_ms = UINT64_MAX;
 }
 
 void expiry_deinit(struct store *store)
@@ -67,23 +66,18 @@ static struct entry *first_at(const struct slot *slot, uint64_t hash)
     return slot->buckets ? slot->buckets[table_bucket(slot, hash)] : NULL;
 }
 
-/* False if nothing of that hash is in memory. */
-static bool collect_at(struct store *store, uint64_t place, uint64_t now_ms)
+static void collect_at(struct store *store, uint64_t place, uint64_t now_ms)
 {
-    bool found = false;
     struct slot *slot = &store->table.slots[place >> 48];
     uint64_t hash = place & 0xffffffffffff;
     struct entry *next;
     for (struct entry *entry = first_at(slot, hash); entry; entry = next) {
         next = entry->next;
-        if (!entry->is_head || row_key_hash_of(entry_name(entry)) != hash)
-            continue;
-        found = true;
-        if (!apply_drop_if_flushed(store, slot, entry) &&
+        if (entry->is_head && row_key_hash_of(entry_name(entry)) == hash &&
+            !apply_drop_if_flushed(store, slot, entry) &&
             collect_if_expired(store, slot, entry, now_ms))
-            next = first_at(slot, hash); /* it may have taken its chunks along */
+            next = first_at(slot, hash);
     }
-    return found;
 }
 
 static bool tick_heap(struct store *store, struct due_heap *heap, uint64_t now_ms, unsigned *most)
@@ -91,20 +85,9 @@ static bool tick_heap(struct store *store, struct due_heap *heap, uint64_t now_m
     while (heap->count > 0 && heap->items[0].at_ms < now_ms) {
         if ((*most)-- == 0)
             return true;
-        struct due due = due_pop(heap);
-        if (!collect_at(store, due.place, now_ms) && due.at_ms < store->expiry->again_ms)
-            store->expiry->again_ms = due.at_ms; /* sealed and dropped: only the index knows it */
+        collect_at(store, due_pop(heap).place, now_ms);
     }
     return false;
-}
-
-void expiry_keep_due(struct store *store, const struct due_heap *due)
-{
-    uint64_t searched_ms = store->expiry->searched_ms;
-    uint64_t past_ms = searched_ms > store->tick_ms ? searched_ms : store->tick_ms;
-    for (size_t i = 0; i < due->count; i++)
-        if (due->items[i].at_ms < past_ms)
-            due_push(&store->current.due, due->items[i]);
 }
 
 /* ---- in the tier ----------------------------------------------------------------------------- */
@@ -138,6 +121,8 @@ static void read_heads(struct expiry_job *search)
         if (status == STATUS_OK || status == STATUS_ABSENT) {
             generation_note(&search->found, index_name);
             generation_note(&search->found, buffer_bytes(&row));
+        } else {
+            search->status = status;
         }
         buffer_deinit(&row);
     }
@@ -155,8 +140,7 @@ static void search_run(struct job *job)
     meta_expiry_name(&to, search->searched_ms, bytes_of("", 0));
     search->status = tier->ops->scan(tier, buffer_bytes(&from), buffer_bytes(&to), false,
                                      note_index_row, search);
-    if (search->status == STATUS_OK &&
-        search->count < FOUND_MAX) { /* all up to the end has been seen */
+    if (search->status == STATUS_OK && search->count < FOUND_MAX) { /* seen all up to the end */
         buffer_clear(&search->from, SIZE_MAX);
         buffer_append_bytes(&search->from, buffer_bytes(&to));
     }
@@ -207,6 +191,10 @@ static void search_done(struct job *job)
     } else {
         buffer_clear(&search->from, SIZE_MAX); /* what was found may have changed: from the start */
     }
+    if (search->status != STATUS_OK) { /* what could not be read is to be seen later */
+        buffer_clear(&search->from, SIZE_MAX);
+        search->next_ms = search->searched_ms + SEARCH_RETRY_MS;
+    }
     buffer_clear(&search->found, NOTES_KEEP);
 }
 
@@ -219,16 +207,6 @@ static void search_begin(struct store *store, uint64_t now_ms)
         buffer_clear(&search->from, SIZE_MAX);
     else if (now_ms < search->next_ms)
         return;
-    if (search->again_ms < search->searched_ms && buffer_size(&search->from) > 0) {
-        struct buffer from = {0};
-        meta_expiry_name(&from, search->again_ms, bytes_of("", 0));
-        if (bytes_compare(buffer_bytes(&from), buffer_bytes(&search->from)) < 0) {
-            buffer_clear(&search->from, SIZE_MAX);
-            buffer_append_bytes(&search->from, buffer_bytes(&from));
-        }
-        buffer_deinit(&from);
-    }
-    search->again_ms = UINT64_MAX;
     search->running = true;
     search->searched_ms = now_ms;
     search->next_ms = now_ms + SEARCH_INTERVAL_MS;
@@ -236,6 +214,13 @@ static void search_begin(struct store *store, uint64_t now_ms)
     search->count = 0;
     search->job = (struct job){.run = search_run, .done = search_done};
     store->options.workers->ops->submit(store->options.workers, JOB_READ, &search->job);
+}
+
+void expiry_sealed(struct store *store, uint64_t at_ms)
+{
+    struct expiry_job *search = store->expiry;
+    if (!search->running && at_ms < search->searched_ms) /* a running one starts anew by itself */
+        buffer_clear(&search->from, SIZE_MAX);
 }
 
 bool expiry_tick(struct store *store, uint64_t now_ms)

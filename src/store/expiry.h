@@ -15,8 +15,7 @@ void expiry_deinit(struct store *store);
 /* Collects what is due, at most so much per call. True if more is due already. */
 bool expiry_tick(struct store *store, uint64_t now_ms);
 
-/* A generation has been sealed: the index has what it set, but what the search is already past
- * comes due from the current generation's heap. */
-void expiry_keep_due(struct store *store, const struct due_heap *due);
+/* A seal has put rows into the tier's index, the first of which expires then. */
+void expiry_sealed(struct store *store, uint64_t at_ms);
 
 #endif

@@ -34,6 +34,7 @@ struct seal_job {
     struct entry **collected;
     size_t collected_count;
     uint64_t rows, bytes;
+    uint64_t expires_ms; /* the first of them to do so */
 };
 
 /* ---- on a storage thread --------------------------------------------------------------------- */
@@ -171,6 +172,8 @@ static enum status write_row(struct seal_job *job, struct tier_table *table, str
     job->bytes += name.size + row.size;
     if (entry->is_head) {
         struct row_facts facts = derive_facts(row, arena);
+        if (facts.at_ms < job->expires_ms)
+            job->expires_ms = facts.at_ms;
         if (facts.at_ms != EXPIRY_NEVER) {
             meta_expiry_name(&changes->names, facts.at_ms, name);
             index_add(changes, META_EXPIRY_PREFIX_SIZE + name.size, true);
@@ -194,6 +197,7 @@ static enum status write_rows(struct seal_job *job, struct tier_table *table,
     job->collected = memory_resize(job->collected, count * sizeof(*entries));
     job->collected_count = 0;
     job->rows = job->bytes = 0;
+    job->expires_ms = EXPIRY_NEVER;
     arena_init(&arena);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         status = write_row(job, table, entries[i], changes, &arena);
@@ -300,7 +304,7 @@ static void seal_succeeded(struct store *store, struct seal_job *job)
     store->detached_count = 0;
     cache_append_all(store, &generation->rows);
     end_flushes(store, generation);
-    expiry_keep_due(store, &generation->due);
+    expiry_sealed(store, job->expires_ms);
     store->seal.state = SEAL_IDLE;
     store->seal.failure = STATUS_OK;
     store->tier_version++;

@@ -130,7 +130,8 @@ static bool is_state(const struct world *world, const struct model_state *expect
             const struct model_value *a = &expected->values[db][key];
             const struct model_value *b = &actual->values[db][key];
             if (model_looks_same(a, b, world->now_ms) ||
-                (!b->exists && world_excused_by_clock(world, a)))
+                (world_excused_by_clock(world, a) &&
+                 (!b->exists || world_excused_by_clock(world, b))))
                 continue;
             if (b->exists || !world_excused_by_eviction(world, a))
                 return false;
@@ -140,15 +141,22 @@ static bool is_state(const struct world *world, const struct model_state *expect
     return true;
 }
 
-/* Those that were evicted are gone for good. */
+/*
+ * Those that were evicted are gone for good. What an earlier restart could not see, its time being over
+ * then, is what it is now that the clock has gone back.
+ */
 static void take_state(struct world *world, const struct model_state *actual)
 {
     struct model_state *state = &world->model.states[world->model.count];
-    for (unsigned db = 0; db < MODEL_DATABASES; db++)
-        for (unsigned key = 0; key < MODEL_KEYS; key++)
-            if (!actual->values[db][key].exists &&
-                !world_excused_by_clock(world, &state->values[db][key]))
-                state->values[db][key].exists = false;
+    for (unsigned db = 0; db < MODEL_DATABASES; db++) {
+        for (unsigned key = 0; key < MODEL_KEYS; key++) {
+            struct model_value *value = &state->values[db][key];
+            if (actual->values[db][key].exists)
+                *value = actual->values[db][key];
+            else if (!world_excused_by_clock(world, value))
+                value->exists = false;
+        }
+    }
 }
 
 static void tell_differences(struct world *world, const struct model_state *expected,

@@ -172,7 +172,7 @@ static void test_a_failed_search_is_repeated(void **state)
     small_tick_for(small, 1500);
     small_expect_keys(small, 2);
     sim_tier_fail_read(small->tier_disk, buffer_bytes(&index_name), STATUS_OK);
-    small_tick_for(small, 500);
+    small_tick_for(small, 1500); /* it waits a while before it does */
     small_expect_keys(small, 0);
     buffer_deinit(&index_name);
 }
