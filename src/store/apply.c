@@ -162,13 +162,13 @@ static void drop_chunks(struct store *store, struct slot *slot, struct bytes nam
     }
 }
 
+/* `after` is what derive_facts says of the row. */
 static void derive_head(struct store *store, struct slot *slot, struct entry *entry,
-                        struct bytes name, struct bytes row)
+                        struct bytes name, struct bytes row, struct row_facts after)
 {
     struct arena *arena = &store->scratch;
     struct bytes old = entry && entry_has_row(entry) ? entry_row(entry) : bytes_of("", 0);
     struct row_facts before = derive_facts(old, arena);
-    struct row_facts after = derive_facts(row, arena);
     bool expired_before = before.at_ms != EXPIRY_NEVER;
     bool expires_after = after.at_ms != EXPIRY_NEVER;
 
@@ -185,7 +185,7 @@ static void derive_head(struct store *store, struct slot *slot, struct entry *en
         buffer_deinit(&index_name);
     }
     struct chunked_base *dead;
-    unsigned count = derive_dead_bases(old, row, arena, &dead);
+    unsigned count = before.chunked ? derive_dead_bases(old, row, arena, &dead) : 0;
     for (unsigned i = 0; i < count; i++)
         drop_chunks(store, slot, name, &dead[i]);
 }
@@ -211,7 +211,8 @@ void apply_collect(struct store *store, struct slot *slot, struct entry *entry)
 {
     struct bytes name = entry_name(entry);
     if (entry->is_head)
-        derive_head(store, slot, entry, name, bytes_of("", 0));
+        derive_head(store, slot, entry, name, bytes_of("", 0),
+                    (struct row_facts){.at_ms = EXPIRY_NEVER});
     if (is_below(store, entry)) {
         entry = put_over(store, slot, entry, bytes_of("", 0));
         entry->collected = 1;
@@ -240,7 +241,7 @@ void apply_row(struct store *store, struct slot *slot, struct entry *entry, stru
             arena_clear(&store->scratch);
             return;
         }
-        derive_head(store, slot, entry, name, row);
+        derive_head(store, slot, entry, name, row, facts);
     }
     if (entry)
         put_over(store, slot, entry, row);

@@ -11,28 +11,32 @@ static struct row decode(struct bytes bytes, struct arena *arena)
     return row;
 }
 
+static bool names_any(const struct row *row)
+{
+    for (uint32_t i = 0; i < row->sibling_count; i++)
+        if (row->siblings[i].form == VALUE_CHUNKED)
+            return true;
+    return false;
+}
+
 struct row_facts derive_facts(struct bytes bytes, struct arena *arena)
 {
     struct sibling sibling;
-    struct row_facts facts = {true, EXPIRY_NEVER};
+    struct row_facts facts = {.at_ms = EXPIRY_NEVER};
     if (bytes.size == 0)
-        return (struct row_facts){false, EXPIRY_NEVER};
-    if (row_peek(bytes, &sibling, &facts.at_ms))
         return facts;
+    if (row_peek(bytes, &sibling, &facts.at_ms)) {
+        facts.live = true;
+        facts.chunked = sibling.form == VALUE_CHUNKED;
+        return facts;
+    }
     struct row row = decode(bytes, arena);
     struct row_view view;
     row_read(&row, &view);
-    return (struct row_facts){view.exists, view.exists ? view.at_ms : EXPIRY_NEVER};
-}
-
-/* Few rows name any: told from the common form without decoding. */
-static bool may_be_chunked(struct bytes bytes)
-{
-    struct sibling sibling;
-    uint64_t at_ms;
-    if (bytes.size == 0)
-        return false;
-    return !row_peek(bytes, &sibling, &at_ms) || sibling.form == VALUE_CHUNKED;
+    facts.live = view.exists;
+    facts.chunked = names_any(&row);
+    facts.at_ms = view.exists ? view.at_ms : EXPIRY_NEVER;
+    return facts;
 }
 
 static bool names_base(const struct row *row, struct dot base)
@@ -49,7 +53,7 @@ static bool names_base(const struct row *row, struct dot base)
 unsigned derive_dead_bases(struct bytes old, struct bytes new, struct arena *arena,
                            struct chunked_base **out_bases)
 {
-    if (!may_be_chunked(old))
+    if (!derive_facts(old, arena).chunked)
         return 0;
     struct row before = decode(old, arena);
     struct row after = {0};

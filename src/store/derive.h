@@ -10,6 +10,7 @@
 
 struct row_facts {
     bool live;      /* not a tombstone; an expired row is live */
+    bool chunked;   /* it names a long string */
     uint64_t at_ms; /* EXPIRY_NEVER where it does not expire */
 };
 
