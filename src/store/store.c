@@ -398,6 +398,7 @@ void store_stats(const struct store *store, struct store_stats *out)
     *out = store->stats;
     out->rows = store->table.entries;
     out->rows_bytes = store->table.bytes;
+    out->doomed_bytes = store->doomed_bytes;
     out->dirty_rows = store->current.count;
     out->dirty_bytes = generation_weight(&store->current);
     out->sealing = store->seal.state != SEAL_IDLE;

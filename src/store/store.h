@@ -119,8 +119,9 @@ uint64_t store_node(const struct store *store); /* 48 bits */
 uint16_t store_epoch(const struct store *store);
 
 struct store_stats {
-    uint64_t rows;       /* in memory */
-    uint64_t rows_bytes; /* they take, with their overhead */
+    uint64_t rows;         /* in memory */
+    uint64_t rows_bytes;   /* they take, with their overhead */
+    uint64_t doomed_bytes; /* of these: deleted, waiting for their seal */
     uint64_t dirty_rows;
     uint64_t dirty_bytes;
     uint64_t hits, misses;    /* rows asked for: found in memory, or not */

@@ -12,7 +12,6 @@ enum {
     SETTLE_ROUNDS = 30,
     SETTLE_MS = 1100,
     CLOCK_BACK_MS = 5000,
-    WAITING_PART = 8, /* of the budget: rows that are deleted and wait for their seal */
 };
 
 /* ---- the node's life ------------------------------------------------------------------------- */
@@ -400,8 +399,10 @@ static void settle(struct world *world)
         store_stats(world->store, &stats);
         if (stats.sealing || stats.seals != seals)
             left = "a seal";
-        else if (stats.rows_bytes > world->options.rows_bytes / WAITING_PART * (WAITING_PART + 1) &&
-                 stats.rows > stats.dirty_rows)
+        /* A policy need not evict for what is deleted already. */
+        uint64_t waiting = world->eviction == EVICT_NOTHING ? 0 : stats.doomed_bytes;
+        if (!left && stats.rows_bytes - waiting > world->options.rows_bytes &&
+            stats.rows > stats.dirty_rows)
             left = "clean rows beyond the budget";
         for (unsigned db = 0; db < MODEL_DATABASES; db++) {
             uint64_t uncertain, visible = count_visible(world, db, &uncertain);
