@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: MIT
 """run.py [--self] [NAME...]: holds conversations with redis-server and with Shoal, and compares.
 
-Each conversation (*.talk beside this file, or those whose name contains NAME) is held in RESP2 and
-in RESP3; the replies are compared type by type and byte by byte. What may differ stands in the file
+Each file of conversations (*.talk beside this file, or those whose name contains NAME) is held in
+RESP2 and in RESP3; the replies are compared type by type and byte by byte. What may differ stands in the file
 known_differences, with its reason. --self puts a second redis-server in Shoal's place, for trying
 the conversations themselves.
 
-A conversation: one command a line, quoted as for redis-cli; {x*9}, unquoted, is 9 times x. And:
+In a conversation: one command a line, quoted as for redis-cli; {x*9}, unquoted, is 9 times x. And:
 
     # words                     a comment
+    @test WORDS                 what follows is a conversation of its own: new connections, no data
     @fresh [OPTION...]          new servers with these options, empty
     @client NAME                from here on this connection (the first is named "a")
     @resp2, @resp3              from here on this protocol on this connection, in either run
@@ -186,8 +187,30 @@ class Conversation:
             self.lines = list(enumerate(file.read().splitlines(), 1))
         self.sides = []
         self.current = 'a'
+        self.failed = False
+        self.begin_test(self.name)
+
+    def begin_test(self, name):
+        self.test = name
         self.faults = []
         self.compared = 0
+
+    def end_test(self):
+        """What stands before the first @test, if nothing, is no test."""
+        if self.compared or self.faults:
+            self.failed |= bool(self.faults)
+            print('not ok' if self.faults else 'ok', f'{self.test} in RESP{self.protocol}:',
+                  f'{self.compared} replies, {len(self.faults)} differ')
+            print(''.join(self.faults), end='', flush=True)
+
+    def next_test(self, name):
+        self.end_test()
+        self.begin_test(f'{self.name}: {name}')
+        self.current = 'a'
+        for side in self.sides:
+            for client in list(side.clients):
+                side.drop(client)
+            side.client('a').call('FLUSHALL')
 
     def fresh(self, options):
         self.close()
@@ -304,7 +327,9 @@ class Conversation:
 
     def directive(self, number, text):
         word, _, rest = text.partition(' ')
-        if word == '@fresh':
+        if word == '@test':
+            self.next_test(rest)
+        elif word == '@fresh':
             self.fresh([argument.decode() for argument in split(rest)])
         elif word == '@client':
             self.current = rest.strip()
@@ -377,10 +402,8 @@ def main():
                 talk.faults.append(f'{talk.name}.talk: {error}\n')
             finally:
                 talk.close()
-            failed += bool(talk.faults)
-            print('not ok' if talk.faults else 'ok', f'{talk.name} in RESP{protocol}:',
-                  f'{talk.compared} replies, {len(talk.faults)} differ')
-            print(''.join(talk.faults), end='', flush=True)
+            talk.end_test()
+            failed += talk.failed
     sys.exit(failed > 0)
 
 
