@@ -19,7 +19,7 @@ import sys
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../..')
 INPUT_SIZE_MAX = 4096
-INPUT_SECONDS_MAX = 10
+INPUT_SECONDS_MAX = 60
 MEMORY_MAX_MB = 2048
 WORDS_OF = {'node': 'docs/commands.md', 'config': 'conf/shoal.conf'}
 

@@ -1,19 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Programs that others wrote for Redis, used as their users use them: redis-py, redis-cli,
-redis-benchmark."""
-
-import shutil
-import subprocess
+"""redis-py, a client that others wrote for Redis, used as its users use it."""
 
 from run import Skip
-from shoal import Server, check, wait_for
+from shoal import Server, check
 
 try:
     import redis
 except ImportError:
     redis = None
-
-PROGRAM_LIMIT_S = 60
 
 
 def connect(server, **more):
@@ -119,44 +113,3 @@ def test_redis_py_connects_again():
         check(client.get('k') == b'1', 'connected again')
         server.restart()
         check(client.get('k') == b'1', 'after a restart')
-
-
-def program(server, words, text=''):
-    if not shutil.which(words[0]):
-        raise Skip(f'{words[0]} is not installed (redis-tools)')
-    done = subprocess.run([words[0], '-p', str(server.port), *words[1:]], input=text,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=PROGRAM_LIMIT_S, check=False)
-    check(done.returncode == 0, f'{words}: exit status {done.returncode}: {done.stdout[-1000:]}')
-    return done.stdout
-
-
-def test_redis_cli():
-    with Server() as server:
-        lines = ''.join(f'SET key:{i} {"x" * i}\r\n' for i in range(1, 1001))
-        check('errors: 0, replies: 1000' in program(server, ['redis-cli', '--pipe'], lines),
-              '--pipe')
-        check(len(program(server, ['redis-cli', '--scan']).split()) == 1000, '--scan')
-        check(len(program(server, ['redis-cli', '--scan', '--pattern', 'key:?']).split()) == 9,
-              '--scan --pattern')
-        big = program(server, ['redis-cli', '--bigkeys'])
-        check('Biggest string found \'"key:1000"\' has 1000 bytes' in big, '--bigkeys')
-        check('proto 3' in program(server, ['redis-cli', '-3', 'HELLO']), '-3')
-        check(program(server, ['redis-cli', '-n', '2', 'DBSIZE']) == '0\n', '-n')
-        check(program(server, ['redis-cli', '--csv', 'MGET', 'key:1', 'no']) == '"x",NULL\n',
-              '--csv')
-        program(server, ['redis-cli', '-x', 'SET', 'text'], 'from here')
-        talk = program(server, ['redis-cli'], 'GET text\nINCR text\n')
-        check(talk.startswith('from here\nERR value is not an integer'), 'standard input')
-
-
-def test_redis_benchmark():
-    with Server() as server:
-        words = ['redis-benchmark', '-n', '2000', '-q', '-t', 'ping,set,get,incr,mset']
-        for more in ([], ['-P', '16', '-r', '1000'], ['-3', '-c', '5']):
-            said = program(server, words + more)
-            check(said.count('requests per second') == 6 and 'rror' not in said,
-                  f'{more}: {said[-1000:]}')
-        with server.client() as client:
-            wait_for(lambda: b'connected_clients:1\r' in client.call('INFO', 'clients'),
-                     what='all are gone')

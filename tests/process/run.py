@@ -14,7 +14,8 @@ import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FILES = ['life', 'clients', 'clients_real', 'rude', 'memory', 'kill', 'damage', 'salvage',
+FILES = ['life', 'clients', 'clients_real', 'redis_cli', 'redis_benchmark',
+         'monitoring', 'rude', 'memory', 'kill', 'damage', 'salvage',
          'diskfull', 'powercut']
 
 
