@@ -39,9 +39,11 @@ struct admin {
 };
 
 /* The tables of commands, one for each file of handlers. */
+extern const struct command cluster_commands[]; /* cmd_cluster.c: CLUSTER, ASKING, READONLY */
 extern const struct command command_commands[]; /* cmd_command.c: COMMAND */
 extern const struct command config_commands[];  /* cmd_config.c: CONFIG */
 extern const struct command info_commands[];    /* cmd_info.c: INFO */
+extern const struct command module_commands[];  /* cmd_module.c: MODULE */
 extern const struct command server_commands[];  /* cmd_server.c: SHUTDOWN, TIME */
 
 #endif
