@@ -23,6 +23,7 @@ enum {
     START_MS = 1700 * 1000 * 1000,
     SEAL_BYTES = 512, /* so that what is written soon stands on the disk */
     MEMORY = 64 * 1024 * 1024,
+    DATABASES = 4,         /* a node with fewer is opened sooner */
     BULK_MAX = 256 * 1024, /* no input is to fill the memory of the machine */
     DEPTH_MAX = 64,        /* of a reply */
     SETTLE_TURNS = 10 * 1000,
@@ -142,6 +143,7 @@ static void world_open(struct world *world, uint8_t seed)
     config_init(&world->config);
     world->config.seal_bytes = SEAL_BYTES;
     world->config.maxmemory = MEMORY;
+    world->config.databases = DATABASES;
     world->config.proto_max_bulk_len = BULK_MAX;
     struct host host = {
         .files = sim_files_interface(world->disk),
