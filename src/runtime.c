@@ -430,7 +430,12 @@ static enum status open_node(struct runtime *runtime, struct buffer *out_error)
         .process_id = getpid(),
         .executable = runtime->options->executable,
         .memory_total = machine_memory(),
+        .system = machine_system(),
+        .event_method = loop_method(runtime->loop),
         .cpu_time = machine_cpu_time,
+        .thread_cpu_time = machine_thread_cpu_time,
+        .resident = machine_resident,
+        .sleep = machine_sleep,
         .close = close_session,
         .context = runtime,
     };

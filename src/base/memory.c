@@ -55,6 +55,8 @@ struct memory_use memory_use(void)
     size = sizeof(use.allocated);
     if (mallctl("stats.allocated", &use.allocated, &size, NULL, 0) != 0)
         use.allocated = 0;
+    if (mallctl("stats.active", &use.active, &size, NULL, 0) != 0)
+        use.active = 0;
     if (mallctl("stats.resident", &use.resident, &size, NULL, 0) != 0)
         use.resident = 0;
     return use;

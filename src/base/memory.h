@@ -20,6 +20,7 @@ size_t memory_real_size(size_t size);
 
 struct memory_use {
     size_t allocated; /* bytes in live blocks */
+    size_t active;    /* bytes of the pages that they stand in */
     size_t resident;  /* bytes of physical memory held by the allocator */
 };
 
