@@ -55,9 +55,14 @@ struct admin {
 void admin_draw_id(struct random *random, char *out_id);
 
 /* The tables of commands, one for each file of handlers. */
-extern const struct command command_commands[]; /* cmd_command.c: COMMAND */
-extern const struct command config_commands[];  /* cmd_config.c: CONFIG */
-extern const struct command info_commands[];    /* cmd_info.c: INFO */
-extern const struct command server_commands[];  /* cmd_server.c: SHUTDOWN, TIME */
+extern const struct command acl_commands[];
+extern const struct command command_commands[];
+extern const struct command config_commands[];
+extern const struct command debug_commands[];
+extern const struct command info_commands[];
+extern const struct command lolwut_commands[];
+extern const struct command memory_commands[];
+extern const struct command replication_commands[]; /* ROLE, REPLICAOF, WAIT... */
+extern const struct command server_commands[];      /* SHUTDOWN, TIME, SAVE... */
 
 #endif

@@ -67,6 +67,12 @@ const char *memory_allocator(void)
     return "jemalloc-" JEMALLOC_VERSION;
 }
 
+bool memory_report(void (*write)(void *context, const char *text), void *context)
+{
+    malloc_stats_print(write, context, NULL);
+    return true;
+}
+
 void memory_purge(void)
 {
     char name[64];
@@ -89,6 +95,12 @@ struct memory_use memory_use(void)
 const char *memory_allocator(void)
 {
     return "libc";
+}
+
+bool memory_report(void (*write)(void *context, const char *text), void *context)
+{
+    (void)write, (void)context;
+    return false;
 }
 
 void memory_purge(void)

@@ -7,6 +7,7 @@
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Never NULL; of size 0 too. Freed with memory_free. */
@@ -30,6 +31,10 @@ struct memory_use memory_use(void);
 
 /* Its name and version. */
 const char *memory_allocator(void);
+
+/* What the allocator says of itself, as text for its developers, in parts. False: it says nothing.
+ */
+bool memory_report(void (*write)(void *context, const char *text), void *context);
 
 /* Gives free pages back to the system. */
 void memory_purge(void);

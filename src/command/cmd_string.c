@@ -456,7 +456,6 @@ static uint32_t set_key_flags(const struct bytes *argv, uint32_t argc)
     return KEY_OW | KEY_UPDATE;
 }
 
-
 /* clang-format off */
 const struct command string_commands[] = {
     {

@@ -51,8 +51,13 @@ static const char *keys_of(const struct command *command, const char *request)
     struct command_key *keys = NULL;
     size_t count = 0;
     snprintf(words, sizeof words, "%s", request);
-    for (char *word = strtok(words, " "); word != NULL; word = strtok(NULL, " "))
+    for (char *word = words; word != NULL;) {
+        char *end = strchr(word, ' ');
+        if (end != NULL)
+            *end++ = '\0';
         argv[argc++] = bytes_text(word);
+        word = end;
+    }
     arena_init(&arena);
     enum status status = command_keys(command, argv, argc, &arena, &keys, &count);
     size_t used = 0;
