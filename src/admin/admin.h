@@ -37,6 +37,11 @@ struct admin {
      */
     void (*config_changed)(void *context, const char *name);
     /*
+     * Listens where `bind` and `port` of the configuration say now. On a failure clients may come
+     * nowhere until it is called again, with what was before. NULL: these cannot change.
+     */
+    enum status (*listen)(void *context, struct buffer *out_error);
+    /*
      * Asks for a stop: the process ends after this turn. `save` seals first; `now`: does not wait
      * for clients.
      */

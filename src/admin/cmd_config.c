@@ -135,9 +135,55 @@ static void undo(struct config *config, const struct change *changes, uint32_t c
     buffer_deinit(&error);
 }
 
-static enum status config_set_pairs(struct request *request)
+/* Sets what `changes` names. On a failure nothing is changed, and the error is replied. */
+static enum status set_all(struct request *request, const struct change *changes, uint32_t count)
 {
     struct config *config = request->admin->config;
+    struct buffer error = {0};
+    enum status status = STATUS_OK;
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct bytes value = request->argv[2 * i + 3];
+        status = config_set(config, bytes_text(changes[i].name), value, &error);
+        if (status != STATUS_OK) {
+            report_reason(request, changes[i].name, buffer_bytes(&error));
+            undo(config, changes, i);
+        }
+    }
+    buffer_deinit(&error);
+    return status == STATUS_OK ? STATUS_OK : STATUS_REPLIED;
+}
+
+/* The one change that can fail when it takes effect: then all is undone. */
+static enum status listen_if_changed(struct request *request, const struct change *changes,
+                                     uint32_t count)
+{
+    struct admin *admin = request->admin;
+    struct buffer error = {0};
+    const char *name = NULL;
+    for (uint32_t i = 0; i < count && name == NULL; i++) {
+        if (strcmp(changes[i].name, "port") == 0 || strcmp(changes[i].name, "bind") == 0)
+            name = changes[i].name;
+    }
+    if (name == NULL || admin->listen == NULL)
+        return STATUS_OK;
+    enum status status = admin->listen(admin->context, &error);
+    if (status != STATUS_OK) {
+        report_reason(request, name,
+                      strcmp(name, "port") == 0
+                          ? BYTES("Unable to listen on this port. Check server logs.")
+                          : BYTES("Failed to bind to specified addresses."));
+        undo(admin->config, changes, count);
+        if (admin->listen(admin->context, &error) != STATUS_OK)
+            journal_write(admin->journal, JOURNAL_WARNING, "No client can connect any more");
+        status = STATUS_REPLIED;
+    }
+    buffer_deinit(&error);
+    return status;
+}
+
+static enum status config_set_pairs(struct request *request)
+{
+    struct admin *admin = request->admin;
     uint32_t count = (request->argc - 2) / 2;
     if (request->argc % 2 != 0)
         return STATUS_SYNTAX;
@@ -145,21 +191,12 @@ static enum status config_set_pairs(struct request *request)
         return STATUS_SYNTAX; /* some must be there twice */
     struct change changes[2 * CONFIG_OPTIONS_MAX];
     enum status status = find_changes(request, changes);
+    if (status == STATUS_OK)
+        status = set_all(request, changes, count);
+    if (status == STATUS_OK)
+        status = listen_if_changed(request, changes, count);
     if (status != STATUS_OK)
         return status;
-    for (uint32_t i = 0; i < count; i++) {
-        struct buffer error = {0};
-        const char *name = changes[i].name;
-        status = config_set(config, bytes_text(name), request->argv[2 * i + 3], &error);
-        if (status != STATUS_OK) {
-            report_reason(request, name, buffer_bytes(&error));
-            undo(config, changes, i);
-        }
-        buffer_deinit(&error);
-        if (status != STATUS_OK)
-            return STATUS_REPLIED;
-    }
-    struct admin *admin = request->admin;
     for (uint32_t i = 0; i < count && admin->config_changed != NULL; i++)
         admin->config_changed(admin->context, config_name(changes[i].index));
     reply_ok(request->reply);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* LOLWUT: a shoal, drawn anew each time, and the version. */
 #include "admin/admin.h"
-#include "command/arguments.h"
+#include "base/number.h"
 #include "session/session.h"
 
 enum {
@@ -59,11 +59,9 @@ static enum status cmd_lolwut(struct request *request)
     struct sea sea;
     struct buffer text = {0};
     int64_t version; /* of the picture: here there is one */
-    if (request->argc >= 3 && bytes_equal_nocase(request->argv[1], BYTES("version"))) {
-        enum status status = argument_integer(request->argv[2], &version);
-        if (status != STATUS_OK)
-            return status;
-    }
+    if (request->argc >= 3 && bytes_equal_nocase(request->argv[1], BYTES("version")) &&
+        !number_parse_i64(request->argv[2], &version))
+        return STATUS_NOT_INTEGER;
     draw(&sea, request->random);
     for (size_t row = 0; row < HEIGHT; row++) {
         size_t size = WIDTH;

@@ -4,7 +4,7 @@
  * tools ask it at their start. What would need a replica is refused.
  */
 #include "admin/admin.h"
-#include "command/arguments.h"
+#include "base/number.h"
 
 static enum status refuse(struct request *request, struct bytes text)
 {
@@ -29,7 +29,7 @@ static enum status cmd_replicaof(struct request *request)
         reply_ok(request->reply);
         return STATUS_OK;
     }
-    if (argument_integer(request->argv[2], &port) != STATUS_OK || port < 0 || port > 65535)
+    if (!number_parse_i64(request->argv[2], &port) || port < 0 || port > 65535)
         return refuse(request, BYTES("ERR Invalid master port"));
     return refuse(request, BYTES("ERR This server cannot be a replica"));
 }
@@ -38,10 +38,9 @@ static enum status cmd_replicaof(struct request *request)
 static enum status cmd_wait(struct request *request)
 {
     int64_t replicas, timeout;
-    enum status status = argument_integer(request->argv[1], &replicas);
-    if (status != STATUS_OK)
-        return status;
-    if (argument_integer(request->argv[2], &timeout) != STATUS_OK)
+    if (!number_parse_i64(request->argv[1], &replicas))
+        return STATUS_NOT_INTEGER;
+    if (!number_parse_i64(request->argv[2], &timeout))
         return refuse(request, BYTES("ERR timeout is not an integer or out of range"));
     if (timeout < 0)
         return refuse(request, BYTES("ERR timeout is negative"));

@@ -44,7 +44,7 @@ static const struct option options[] = {
      .group = "NETWORK",
      .type = OPTION_STRING,
      FIELD(bind),
-     .flags = OPTION_FIXED | OPTION_WORDS,
+     .flags = OPTION_WORDS,
      .fallback = "127.0.0.1 -::1",
      .text = "The addresses to listen on, separated by blanks. One with a '-' in front may be\n"
              "unavailable; any other that is not ends the start. '*' stands for all IPv4\n"
@@ -53,11 +53,10 @@ static const struct option options[] = {
      .group = "NETWORK",
      .type = OPTION_INTEGER,
      FIELD(port),
-     .flags = OPTION_FIXED,
      .fallback = "6379",
      .min = 0,
      .max = 65535,
-     .text = "The TCP port for clients. 0: does not listen."},
+     .text = "The TCP port for clients. 0: one that is free, which the log names."},
     {.name = "protected-mode",
      .group = "NETWORK",
      .type = OPTION_BOOL,

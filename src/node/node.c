@@ -55,6 +55,12 @@ static void config_changed(void *context, const char *name)
     /* The others are read where they are used. */
 }
 
+static enum status listen_anew(void *context, struct buffer *out_error)
+{
+    struct node *node = context;
+    return node->host.listen(node->host.context, out_error);
+}
+
 /* Replies on their way are sent before the process ends, `now` or not: the turn ends first. */
 static void ask_for_stop(void *context, bool save, bool now)
 {
@@ -147,6 +153,7 @@ static void fill_admin(struct node *node)
         .memory_total = node->host.memory_total,
         .memory_limit = node->budget.limit,
         .config_changed = config_changed,
+        .listen = node->host.listen ? listen_anew : NULL,
         .shutdown = ask_for_stop,
         .memory_start = memory_use().allocated,
         .system = node->host.system,

@@ -164,7 +164,7 @@ static void a_setting_changes_or_says_why_not(void **state)
     expect_set(f, "maxmemory", "x", "argument must be a memory value");
     expect_set(f, "appendfsync", "sometimes",
                "argument(s) must be one of the following: everysec, always, no");
-    expect_set(f, "port", "7000", "can't set immutable config");
+    expect_set(f, "databases", "17", "can't set immutable config");
     expect_set(f, "dir", "/tmp", "can't set protected config");
     expect_set(f, "slowlog-max-len", "7", NULL);
     assert_string_equal(value(f, "slowlog-max-len"), "7");
@@ -211,8 +211,13 @@ static void a_kept_setting_has_redis_s_form(void **state)
         {"hash-max-listpack-entries", "8", "8", NULL},
         {"dbfilename", "other.rdb", NULL, "can't set protected config"},
         {"daemonize", "no", NULL, "can't set immutable config"},
-        {"port", "6379", "6379", NULL}, /* it is that */
-        {"port", "6380", NULL, "can't set immutable config"},
+        {"port", "6379", "6379", NULL},
+        {"port", "6380", "6380", NULL},
+        {"seal-bytes", "1mb", NULL, "can't set immutable config"},
+        {"seal-bytes", "67108864", "67108864", NULL}, /* it is that */
+        {"port", "65536", NULL, "argument must be between 0 and 65535 inclusive"},
+        {"seal-bytes", "64mb", NULL, "can't set immutable config"},
+        {"seal-bytes", "67108864", "67108864", NULL}, /* it is that */
         {"replicaof", "", NULL, "can't set immutable config"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
