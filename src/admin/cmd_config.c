@@ -4,10 +4,11 @@
 #include "base/check.h"
 #include "base/glob.h"
 
-static void report_reason(struct request *request, const char *name, struct bytes reason)
+static void report_reason(struct request *request, struct bytes name, struct bytes reason)
 {
-    reply_errorf(request->reply, "ERR CONFIG SET failed (possibly related to argument '%s') - %.*s",
-                 name, (int)reason.size, reason.data);
+    reply_errorf(request->reply,
+                 "ERR CONFIG SET failed (possibly related to argument '%.*s') - %.*s",
+                 (int)name.size, name.data, (int)reason.size, reason.data);
 }
 
 /* ---- GET ------------------------------------------------------------------------------------- */
@@ -103,7 +104,7 @@ static enum status check_pair(struct request *request, struct bytes *pair,
         status = STATUS_REPLIED;
     }
     if (status != STATUS_OK)
-        report_reason(request, change->name, buffer_bytes(&reason));
+        report_reason(request, pair[0], buffer_bytes(&reason));
     buffer_deinit(&reason);
     return status == STATUS_OK ? STATUS_OK : STATUS_REPLIED;
 }
@@ -145,7 +146,7 @@ static enum status set_all(struct request *request, const struct change *changes
         struct bytes value = request->argv[2 * i + 3];
         status = config_set(config, bytes_text(changes[i].name), value, &error);
         if (status != STATUS_OK) {
-            report_reason(request, changes[i].name, buffer_bytes(&error));
+            report_reason(request, bytes_text(changes[i].name), buffer_bytes(&error));
             undo(config, changes, i);
         }
     }
@@ -168,7 +169,7 @@ static enum status listen_if_changed(struct request *request, const struct chang
         return STATUS_OK;
     enum status status = admin->listen(admin->context, &error);
     if (status != STATUS_OK) {
-        report_reason(request, name,
+        report_reason(request, bytes_text(name),
                       strcmp(name, "port") == 0
                           ? BYTES("Unable to listen on this port. Check server logs.")
                           : BYTES("Failed to bind to specified addresses."));

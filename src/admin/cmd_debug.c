@@ -258,9 +258,9 @@ static enum status parse_positive(struct request *request, uint32_t index, int64
 {
     if (index >= request->argc)
         return STATUS_OK;
-    if (argument_integer(request->argv[index], out) != STATUS_OK)
-        return STATUS_NOT_INTEGER;
-    return *out >= 0 ? STATUS_OK : refuse(request, "ERR value is out of range, must be positive");
+    if (argument_integer(request->argv[index], out) != STATUS_OK || *out < 0)
+        return refuse(request, "ERR value is out of range, must be positive");
+    return STATUS_OK;
 }
 
 /* "value:7", cut off or filled with zeros to `size`; 0: as it is. */
@@ -546,8 +546,7 @@ static const char *const absent[] = {
 static bool is_local(const struct session *session)
 {
     struct bytes address = bytes_text(session->address);
-    return bytes_starts_with(address, BYTES("127.")) ||
-           bytes_starts_with(address, BYTES("[::1]")) || bytes_starts_with(address, BYTES("::1"));
+    return bytes_starts_with(address, BYTES("127.")) || bytes_starts_with(address, BYTES("[::1]"));
 }
 
 static bool is_allowed(const struct request *request)

@@ -34,13 +34,15 @@ static void add_word(struct bytes word, struct buffer *out)
 enum status option_form_save(struct bytes value, struct buffer *out, struct buffer *out_error)
 {
     unsigned count = 0;
+    size_t size = value.size;
     for (struct bytes word; (word = take_word(&value)).size > 0; count++) {
         int64_t number, least = count % 2 == 0;
         if (!number_parse_i64(word, &number) || number < least)
             return refuse("Invalid save parameters", out_error);
         add_word(word, out);
     }
-    return count % 2 == 0 ? STATUS_OK : refuse("Invalid save parameters", out_error);
+    bool valid = count % 2 == 0 && buffer_size(out) == size; /* one blank between words */
+    return valid ? STATUS_OK : refuse("Invalid save parameters", out_error);
 }
 
 enum status option_form_oom_values(struct bytes value, struct buffer *out, struct buffer *out_error)

@@ -99,7 +99,8 @@ static const struct option options[] = {
     {.name = "aof-disable-auto-gc", NO},
     {.name = "rdb-key-save-delay", BETWEEN("0", -COUNT_MAX - 1, COUNT_MAX) | OPTION_HIDDEN},
     {.name = "key-load-delay", BETWEEN("0", -COUNT_MAX - 1, COUNT_MAX) | OPTION_HIDDEN},
-    {.name = "loading-process-events-interval-bytes", SIZE("2mb", KB) | OPTION_HIDDEN},
+    {.name = "loading-process-events-interval-bytes",
+     BETWEEN("2097152", KB, COUNT_MAX) | OPTION_HIDDEN},
 
     /* ---- memory ------------------------------------------------------------------------------ */
     {.name = "maxmemory-samples",

@@ -279,7 +279,7 @@ static void config_set_changes_all_or_nothing(void **state)
     assert_string_equal(say(f, "config set timeout 6 nothing 1"),
                         "-ERR Unknown option or number of arguments for CONFIG SET - 'nothing'");
     assert_string_equal(say(f, "config set timeout 6 Timeout 7"),
-                        CONFIG_FAILED "'timeout') - duplicate parameter");
+                        CONFIG_FAILED "'Timeout') - duplicate parameter");
     assert_string_equal(say(f, "config set timeout 6x databases 1"),
                         CONFIG_FAILED "'databases') - can't set immutable config");
     assert_string_equal(say(f, "config set timeout 6x slave-priority 1 dbfilename x"),

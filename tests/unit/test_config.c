@@ -179,7 +179,9 @@ static void a_kept_setting_has_redis_s_form(void **state)
     static const struct {
         const char *name, *text, *value, *reason;
     } cases[] = {
-        {"save", "900 1  300 10", "900 1 300 10", NULL},
+        {"save", "900 1 300 10", "900 1 300 10", NULL},
+        {"save", "900 1  300 10", NULL, "Invalid save parameters"},
+        {"save", " 900 1", NULL, "Invalid save parameters"},
         {"save", "", "", NULL},
         {"save", "900", NULL, "Invalid save parameters"},
         {"save", "0 1", NULL, "Invalid save parameters"},
