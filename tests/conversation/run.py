@@ -146,6 +146,8 @@ class Side:
         if shoal.is_redis(program):
             options = REDIS_OPTIONS + options
         self.server = shoal.Server(options, program=program)
+        self.password = (options + [None])[options.index('--requirepass') + 1
+                                           if '--requirepass' in options else -1]
         self.clients = {}
 
     def client(self, name):
@@ -159,6 +161,14 @@ class Side:
     def drop(self, name):
         if name in self.clients:
             self.clients.pop(name).close()
+
+    def empty(self):
+        client = self.client('a')
+        if self.password:
+            client.call('AUTH', self.password)
+        client.call('FLUSHALL')
+        if self.password:
+            self.drop('a')
 
     def until_closed(self, name):
         client = self.client(name)
@@ -210,7 +220,7 @@ class Conversation:
         for side in self.sides:
             for client in list(side.clients):
                 side.drop(client)
-            side.client('a').call('FLUSHALL')
+            side.empty()
 
     def fresh(self, options):
         self.close()
