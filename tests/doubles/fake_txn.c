@@ -157,7 +157,9 @@ static struct fake_touch *touch(struct txn *txn, struct bytes name)
     if (row)
         return row;
     row = arena_alloc(txn->arena, sizeof(*row));
-    *row = (struct fake_touch){.name = name, .held = fake_store_row(txn->store, name)};
+    *row =
+        (struct fake_touch){.name = arena_copy(txn->arena, name), /* the caller may make it over */
+                            .held = fake_store_row(txn->store, name)};
     *txn->store->touched_end = row;
     txn->store->touched_end = &row->next;
     return row;
