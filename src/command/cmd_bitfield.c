@@ -348,10 +348,10 @@ const struct command bitfield_commands[] = {
         .since = "3.2.0", .group = "bitmap",
         .complexity = "O(1) for each subcommand specified",
         .summary = "Performs arbitrary bitfield integer operations on strings.",
-        .syntax = "key:key [(operation: (get-block: GET encoding offset:integer)|"
-                  "(write: [(overflow-block: OVERFLOW WRAP|SAT|FAIL)] "
-                  "(write-operation: (set-block: SET encoding offset:integer value:integer)|"
-                  "(increment-block: INCRBY encoding offset:integer increment:integer))))...]",
+        .syntax = "key:key [(operation: GET (get-block: encoding offset:integer)|"
+                  "(write: [OVERFLOW (overflow-block: WRAP|SAT|FAIL)] "
+                  "(write-operation: SET (set-block: encoding offset:integer value:integer)|"
+                  "INCRBY (increment-block: encoding offset:integer increment:integer))))...]",
     },
     {
         .name = "bitfield_ro", .handler = cmd_bitfield_ro, .arity = -2,
