@@ -235,9 +235,9 @@ static void write_bytes(const struct pages *pages, uint64_t offset, size_t size,
     }
 }
 
-/* Each changed page at once; and a string that has become longer gets its length. */
-static enum status write_pages(struct string_pages *string, const struct pages *pages,
-                               uint64_t length)
+/* Of a string in chunks: each changed page at once; and when it has become longer, its length. */
+static enum status write_chunks(struct string_pages *string, const struct pages *pages,
+                                uint64_t length)
 {
     bool cold = false;
     for (size_t i = 0; i < pages->count; i++) {
@@ -255,7 +255,53 @@ static enum status write_pages(struct string_pages *string, const struct pages *
         return STATUS_COLD;
     if (length <= string->length)
         return STATUS_OK;
-    return string_overwrite(string->head, length - 1, bytes_of("", 1), &string->length);
+    return string_overwrite(string->head, length - 1, BYTES("\0"), &string->length);
+}
+
+/*
+ * Of a string in its head row: all of it, whether it stays there or not. It must not be written in
+ * several steps: after the first it might stand in chunks, of a base that is new in each run, and
+ * these would be asked for, and missed, again and again.
+ */
+static enum status write_whole(struct string_pages *string, const struct pages *pages,
+                               uint64_t length)
+{
+    uint64_t held = (string->length + STRING_PAGE_SIZE - 1) / STRING_PAGE_SIZE;
+    struct string_part *parts = arena_alloc(pages->arena, (pages->count + held) * sizeof(*parts));
+    size_t count = 0;
+    size_t next = 0;
+    for (uint64_t index = 0; index < held || next < pages->count; index++) {
+        const struct page *page = next < pages->count ? &pages->items[next] : NULL;
+        if (page && (page->index == index || index >= held)) {
+            index = page->index;
+            next++;
+        } else {
+            page = NULL;
+        }
+        struct string_part part = {.offset = index * STRING_PAGE_SIZE};
+        enum status status = string_page(string, index, &part.value);
+        if (status != STATUS_OK)
+            return status;
+        if (page && page->copy)
+            part.value =
+                bytes_of(page->copy, page->to > page->held.size ? page->to : page->held.size);
+        if (part.value.size > 0)
+            parts[count++] = part;
+    }
+    return string_set_parts(string->head, length, parts, count, EXPIRY_NEVER, true);
+}
+
+static enum status write_pages(struct string_pages *string, const struct pages *pages,
+                               uint64_t length)
+{
+    bool changes = length > string->length;
+    for (size_t i = 0; i < pages->count; i++)
+        changes = changes || pages->items[i].copy;
+    if (!changes)
+        return STATUS_OK;
+    if (string->in_chunks)
+        return write_chunks(string, pages, length);
+    return write_whole(string, pages, length > string->length ? length : string->length);
 }
 
 /* ---- doing ---------------------------------------------------------------------------------- */

@@ -636,7 +636,8 @@ static enum status combine_on(struct request *request, struct cell *destination,
     result = result_whole(&walk, &result);
     status = STATUS_OK;
     if (result.length > 0)
-        status = string_set_parts(destination, result.length, result.parts, result.count);
+        status = string_set_parts(destination, result.length, result.parts, result.count,
+                                  EXPIRY_NEVER, false);
     else if (destination->exists)
         status = cell_delete(destination);
     if (status == STATUS_OK)

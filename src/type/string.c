@@ -176,18 +176,18 @@ static struct bytes assemble(struct arena *arena, uint64_t length, const struct 
 }
 
 enum status string_set_parts(struct cell *head, uint64_t length, const struct string_part *parts,
-                             size_t count)
+                             size_t count, uint64_t at_ms, bool keep_expiry)
 {
     if (length <= STRING_INLINE_MAX) {
         struct bytes whole = assemble(head->txn->arena, length, parts, count);
-        return string_set(head, whole, EXPIRY_NEVER, false);
+        return string_set(head, whole, at_ms, keep_expiry);
     }
     if (length > STRING_SIZE_MAX || !do_names_fit(head, length))
         return STATUS_TOO_BIG;
     struct dot dot = cell_dot(head);
     for (size_t i = 0; i < count; i++)
         chunks_create(head, dot, parts[i].offset, parts[i].value);
-    return write_chunked(head, dot, (struct chunked){dot, length}, EXPIRY_NEVER, false);
+    return write_chunked(head, dot, (struct chunked){dot, length}, at_ms, keep_expiry);
 }
 
 /* `old` with `value` over it from `offset` on, and zeros between them. */

@@ -75,12 +75,12 @@ struct string_part {
 };
 
 /*
- * Sets the whole value, and no expiry. What no part has is zeros, and takes no room in a long
- * string. The parts are within the length, in order, no two on the same page, and live as long as
- * the transaction. STATUS_TOO_BIG as above.
+ * Sets the whole value as string_set does. What no part has is zeros, and takes no room in a long
+ * string. The parts are within the length, in order, each on a page of its own.
  */
 MUST_CHECK enum status string_set_parts(struct cell *head, uint64_t length,
-                                        const struct string_part *parts, size_t count);
+                                        const struct string_part *parts, size_t count,
+                                        uint64_t at_ms, bool keep_expiry);
 
 /*
  * Overwrites from `offset` on, filling with zeros before it if needed; keeps the expiry.

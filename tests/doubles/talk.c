@@ -41,6 +41,21 @@ static const struct command *find(struct bytes name)
     return NULL;
 }
 
+/* The transaction of the one that waits has ended; a new one begins for its next slice. */
+static void let_others_speak(struct talk *talk, struct request *request)
+{
+    void (*meanwhile)(struct talk *) = talk->meanwhile;
+    if (meanwhile) {
+        unsigned runs = talk->runs, slices = talk->slices;
+        talk->meanwhile = NULL;
+        meanwhile(talk);
+        talk->meanwhile = meanwhile;
+        talk->runs = runs;
+        talk->slices = slices;
+    }
+    fake_txn_begin(request->txn, &talk->store, &talk->arena, talk->now_ms);
+}
+
 /* Runs until it is neither cold nor yields. */
 static enum status drive(struct talk *talk, struct request *request)
 {
@@ -55,10 +70,12 @@ static enum status drive(struct talk *talk, struct request *request)
         talk->runs++;
         if (status == STATUS_COLD)
             assert_true(fake_txn_fetch(request->txn) > 0);
-        else if (status == STATUS_YIELD)
-            talk->slices++;
-        else
+        else if (status != STATUS_YIELD)
             return status;
+        else {
+            talk->slices++;
+            let_others_speak(talk, request);
+        }
     }
 }
 
