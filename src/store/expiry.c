@@ -23,6 +23,8 @@ struct expiry_job {
     uint64_t version;     /* store.tier_version when it was submitted */
     uint64_t searched_ms; /* the clock then */
     uint64_t next_ms;     /* when to search again */
+    uint64_t tick_ms;     /* the clock at the last tick */
+    bool anew;            /* it has gone back since the last search began */
     struct buffer from;   /* the search goes on here */
     struct buffer names;  /* notes: what was found in the index */
     struct buffer found;  /* notes: each of these, then its head row, empty if there is none */
@@ -201,12 +203,11 @@ static void search_done(struct job *job)
 static void search_begin(struct store *store, uint64_t now_ms)
 {
     struct expiry_job *search = store->expiry;
-    if (search->running || !store_has_room(store))
+    if (search->running || !store_has_room(store) || (now_ms < search->next_ms && !search->anew))
         return;
-    if (now_ms < search->searched_ms) /* the clock went back: what it skipped is to be seen */
+    if (search->anew) /* what it skipped is to be seen */
         buffer_clear(&search->from, SIZE_MAX);
-    else if (now_ms < search->next_ms)
-        return;
+    search->anew = false;
     search->running = true;
     search->searched_ms = now_ms;
     search->next_ms = now_ms + SEARCH_INTERVAL_MS;
@@ -227,6 +228,8 @@ bool expiry_tick(struct store *store, uint64_t now_ms)
 {
     unsigned most = DUE_PER_TICK;
     bool more = false;
+    store->expiry->anew |= now_ms < store->expiry->tick_ms;
+    store->expiry->tick_ms = now_ms;
     if (!store->active_expiry)
         return false;
     if (store->seal.state != SEAL_IDLE)

@@ -158,6 +158,24 @@ static void test_the_clock_goes_back_for_a_moment(void **state)
     small_expect_keys(small, 1);
 }
 
+/* And comes back before the next search would be due: that one must not wait for its interval. */
+static void test_the_clock_is_seen_going_back_without_a_search(void **state)
+{
+    struct small_store *small = *state;
+    small_tick_for(small, 1000);
+    small->now_ms -= 400;
+    small_set_until(small, "a", "1", small->now_ms + 100);
+    store_set_active_expiry(small->store, false); /* as when there is no room for a search */
+    store_tick(small->store, small->now_ms);
+    small_seal(small);
+    small_forget(small);
+    store_set_active_expiry(small->store, true);
+    small->now_ms += 450;
+    store_tick(small->store, small->now_ms);
+    small_run_jobs(small);
+    small_expect_keys(small, 0);
+}
+
 /* A disk that fails to read once does not leave keys behind for ever. */
 static void test_a_failed_search_is_repeated(void **state)
 {
@@ -229,6 +247,7 @@ int main(void)
         SMALL_STORE_TEST(test_what_nobody_looked_for_is_found_later),
         SMALL_STORE_TEST(test_the_clock_goes_back),
         SMALL_STORE_TEST(test_the_clock_goes_back_for_a_moment),
+        SMALL_STORE_TEST(test_the_clock_is_seen_going_back_without_a_search),
         SMALL_STORE_TEST(test_a_failed_search_is_repeated),
         SMALL_STORE_TEST(test_collected_while_sealed),
         SMALL_STORE_TEST(test_the_index_follows_changes),
