@@ -9,7 +9,7 @@
  *     | magic "SHOALLOG" | format(4) | zero(4) | start position(8) | node(8) | epoch(8) | zero(16)
  *     | checksum(8) of the 56 bytes before |
  *   batch header (40 bytes)
- *     | checksum(8) of all that follows | magic(4) | records(4) | size(8) of what follows the header
+ *     | checksum(8) of all that follows | magic(4) | records(4) | size(8) of the records
  *     | position(8) of this header | synced(8): the position known durable when this was written |
  *   record
  *     | name size(varint) | row size(varint) | name | row |
