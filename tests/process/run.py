@@ -15,7 +15,8 @@ import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FILES = ['life', 'clients', 'clients_real', 'client_in_c', 'redis_cli', 'redis_benchmark',
-         'monitoring', 'rude', 'memory', 'kill', 'damage', 'salvage', 'diskfull', 'powercut']
+         'monitoring', 'rude', 'bad_input', 'memory', 'kill', 'damage', 'salvage', 'diskfull',
+         'powercut']
 
 
 class Skip(Exception):
