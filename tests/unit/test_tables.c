@@ -11,8 +11,9 @@
 #include "command/tables.h"
 #include "doubles/talk.h"
 
-static const struct command *const tables[] = {string_commands, key_commands, expire_commands,
-                                               keyspace_commands};
+static const struct command *const tables[] = {
+    string_commands, string_many_commands, string_range_commands, string_number_commands,
+    key_commands,    expire_commands,      keyspace_commands};
 enum { TABLE_COUNT = sizeof(tables) / sizeof(tables[0]) };
 
 static void expect_whole(const struct command *command)
