@@ -15,6 +15,7 @@ enum { DROPPED_BITS = 49 }; /* of the fraction: 64 are left, with the one that i
 
 #define SIGN     ((bits_t)1 << 127)
 #define INFINITE ((bits_t)0x7fff << 112)
+#define LAST     (INFINITE - ((bits_t)1 << DROPPED_BITS)) /* that has 64 bits */
 
 _Static_assert(sizeof(real_t) == REAL_SIZE, "binary128");
 
@@ -74,9 +75,9 @@ real_t real_add(real_t a, real_t b)
 real_t real_accumulate(real_t a, real_t b)
 {
     real_t sum = a + b + 0; /* -0 and 0 are 0 */
-    if (real_is_finite(sum))
+    if ((bits_of(sum) & ~SIGN) <= LAST)
         return sum;
-    return of_bits((bits_of(sum) & SIGN) | (INFINITE - 1));
+    return of_bits((bits_of(sum) & SIGN) | LAST);
 }
 
 bool real_parse(struct bytes text, real_t *out_value)

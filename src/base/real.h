@@ -41,8 +41,8 @@ real_t real_round(real_t value);
 /* The sum, rounded once, to 64 bits. It may be infinite, or not a number. */
 real_t real_add(real_t a, real_t b);
 
-/* The sum of finite numbers, with all 113 bits: finite (beyond all numbers it is the last one),
- * never -0. */
+/* The sum of finite numbers, with all 113 bits: never -0, and beyond the last number that has 64
+ * bits it is that one, so rounding it gives a finite one. */
 real_t real_accumulate(real_t a, real_t b);
 
 /* Its bytes, little-endian: REAL_SIZE of them. */

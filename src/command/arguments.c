@@ -30,6 +30,11 @@ enum status argument_integer(struct bytes text, int64_t *out_value)
     return number_parse_i64(text, out_value) ? STATUS_OK : STATUS_NOT_INTEGER;
 }
 
+enum status argument_real(struct bytes text, real_t *out_value)
+{
+    return real_parse(text, out_value) ? STATUS_OK : STATUS_NOT_FLOAT;
+}
+
 static enum status time_invalid(struct request *request)
 {
     reply_errorf(request->reply, "ERR invalid expire time in '%s' command", request->command->name);

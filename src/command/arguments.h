@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/real.h"
 #include "base/status.h"
 #include "command/request.h"
 #include "type/cell.h"
@@ -26,6 +27,9 @@ MUST_CHECK enum status argument_key_read(struct request *request, struct bytes k
 
 /* STATUS_NOT_INTEGER. */
 MUST_CHECK enum status argument_integer(struct bytes text, int64_t *out_value);
+
+/* A real, which may be infinite: STATUS_NOT_FLOAT. */
+MUST_CHECK enum status argument_real(struct bytes text, real_t *out_value);
 
 /* How a command gives a time. */
 struct time_unit {

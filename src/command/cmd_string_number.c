@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Strings that are numbers: INCR DECR INCRBY DECRBY. */
+/* Strings that are numbers: INCR DECR INCRBY DECRBY INCRBYFLOAT. */
 #include "command/arguments.h"
 #include "command/tables.h"
 #include "type/string.h"
@@ -46,6 +46,25 @@ static enum status cmd_decrby(struct request *request)
     return add(request, -by);
 }
 
+/* As Redis looks at what it is given: at the key's type first. */
+static enum status cmd_incrbyfloat(struct request *request)
+{
+    struct cell head;
+    struct bytes value;
+    uint64_t length;
+    real_t by;
+    enum status status = argument_key(request, request->argv[1], &head);
+    if (status == STATUS_OK && argument_real(request->argv[2], &by) != STATUS_OK) {
+        status = string_length(&head, &length);
+        return status == STATUS_OK ? STATUS_NOT_FLOAT : status;
+    }
+    if (status == STATUS_OK)
+        status = string_increment_real(&head, by, &value);
+    if (status == STATUS_OK)
+        reply_bulk(request->reply, value);
+    return status;
+}
+
 /* clang-format off */
 const struct command string_number_commands[] = {
     {
@@ -87,6 +106,16 @@ const struct command string_number_commands[] = {
         .summary = "Decrements a number from the integer value of a key. Uses 0 as initial value "
                    "if the key doesn't exist.",
         .syntax = "key:key decrement:integer",
+    },
+    {
+        .name = "incrbyfloat", .handler = cmd_incrbyfloat, .arity = 3,
+        .flags = CMD_WRITE | CMD_DENYOOM | CMD_FAST, .categories = CAT_STRING,
+        .first_key = 1, .last_key = 1, .key_step = 1, .key_flags = KEY_RW | KEY_ACCESS | KEY_UPDATE,
+        .since = "2.6.0", .group = "string",
+        .complexity = "O(1)",
+        .summary = "Increment the floating point value of a key by a number. Uses 0 as initial "
+                   "value if the key doesn't exist.",
+        .syntax = "key:key increment:double",
     },
     {0},
 };
