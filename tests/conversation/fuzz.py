@@ -70,6 +70,15 @@ class Source:
         return b'%d' % chance.choice((chance.choice(LIMITS), chance.randint(-20, 20),
                                       chance.randint(0, 20000), chance.randint(-2**63, 2**63)))
 
+    def real(self):
+        chance = self.chance
+        digits = chance.choice((1, 3, 10, 17, 20, 25))
+        return chance.choice((
+            b'%d.%0*d' % (chance.randint(-99, 99), digits, chance.randint(0, 10**digits - 1)),
+            b'%de%d' % (chance.randint(-10**digits, 10**digits), chance.randint(-30, 30)),
+            b'%.17g' % chance.uniform(-1e6, 1e6), b'%de4900' % chance.randint(-10**32, 10**32),
+            b'-0.25', b'0.1', b'1e-17', b'6e-18', b'-1e-20', b'0x1p-3'))
+
     def text(self):
         chance = self.chance
         size = chance.choice(SIZES)
@@ -84,11 +93,14 @@ class Source:
             return self.key()
         if self.chance.random() < 0.1:
             return self.nasty()
+        if kind == 'double' and self.chance.random() < 0.7:
+            return self.real()
         if kind in ('integer', 'unix-time', 'double'):
             return self.chance.choice((self.integer(), self.integer(), self.chance.choice(ODD)))
         if kind == 'pattern':
             return self.chance.choice(PATTERNS)
-        return self.chance.choice((self.text(), self.integer(), b'value', self.chance.choice(ODD)))
+        return self.chance.choice((self.text(), self.integer(), self.real(), b'value',
+                                   self.chance.choice(ODD)))
 
     def cased(self, word):
         return self.chance.choice((word, word.lower(), word.title()))
