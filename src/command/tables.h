@@ -12,6 +12,7 @@ extern const struct command string_commands[];
 extern const struct command string_many_commands[];
 extern const struct command string_range_commands[];
 extern const struct command string_number_commands[];
+extern const struct command lcs_commands[];
 extern const struct command key_commands[];
 extern const struct command expire_commands[];
 extern const struct command keyspace_commands[];

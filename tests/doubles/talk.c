@@ -33,7 +33,7 @@ static const struct command *find(struct bytes name)
 {
     const struct command *tables[] = {
         string_commands, string_many_commands, string_range_commands, string_number_commands,
-        key_commands,    expire_commands,      keyspace_commands};
+        lcs_commands,    key_commands,         expire_commands,       keyspace_commands};
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         for (const struct command *command = tables[i]; command->name; command++)
             if (bytes_equal_nocase(name, bytes_text(command->name)))
