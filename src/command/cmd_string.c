@@ -1,79 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Strings as a whole: SET and its relatives, GET and its relatives. */
-#include "command/arguments.h"
+#include "command/set_options.h"
 #include "command/tables.h"
 #include "row/row.h"
 #include "type/string.h"
-
-/* ---- SET and GETEX: their options ----------------------------------------------------------- */
-
-struct options {
-    bool if_absent;    /* NX */
-    bool if_exists;    /* XX */
-    bool get;          /* GET */
-    bool keep;         /* KEEPTTL */
-    bool persist;      /* PERSIST */
-    struct bytes time; /* of EX, PX, EXAT, PXAT; NULL if none is given */
-    struct time_unit unit;
-};
-
-enum options_of { OPTIONS_OF_SET, OPTIONS_OF_GETEX };
-
-static bool time_option(struct bytes name, struct time_unit *out)
-{
-    if (bytes_equal_nocase(name, BYTES("EX")))
-        *out = (struct time_unit){.seconds = true};
-    else if (bytes_equal_nocase(name, BYTES("PX")))
-        *out = (struct time_unit){.seconds = false};
-    else if (bytes_equal_nocase(name, BYTES("EXAT")))
-        *out = (struct time_unit){.seconds = true, .absolute = true};
-    else if (bytes_equal_nocase(name, BYTES("PXAT")))
-        *out = (struct time_unit){.seconds = false, .absolute = true};
-    else
-        return false;
-    return true;
-}
-
-/* One option that is only a word. As in Redis, a word may come twice. */
-static bool word_option(struct bytes name, enum options_of of, struct options *options)
-{
-    bool set = of == OPTIONS_OF_SET;
-    if (set && bytes_equal_nocase(name, BYTES("NX")) && !options->if_exists)
-        options->if_absent = true;
-    else if (set && bytes_equal_nocase(name, BYTES("XX")) && !options->if_absent)
-        options->if_exists = true;
-    else if (set && bytes_equal_nocase(name, BYTES("GET")))
-        options->get = true;
-    else if (set && bytes_equal_nocase(name, BYTES("KEEPTTL")) && !options->time.data)
-        options->keep = true;
-    else if (!set && bytes_equal_nocase(name, BYTES("PERSIST")) && !options->time.data)
-        options->persist = true;
-    else
-        return false;
-    return true;
-}
-
-static enum status parse_options(const struct request *request, uint32_t first, enum options_of of,
-                                 struct options *out)
-{
-    struct options options = {0};
-    for (uint32_t i = first; i < request->argc; i++) {
-        struct time_unit unit;
-        if (!time_option(request->argv[i], &unit)) {
-            if (!word_option(request->argv[i], of, &options))
-                return STATUS_SYNTAX;
-            continue;
-        }
-        bool other_unit = options.time.data && (options.unit.seconds != unit.seconds ||
-                                                options.unit.absolute != unit.absolute);
-        if (options.keep || options.persist || other_unit || i + 1 == request->argc)
-            return STATUS_SYNTAX;
-        options.time = request->argv[++i];
-        options.unit = unit;
-    }
-    *out = options;
-    return STATUS_OK;
-}
 
 /* ---- the whole value ------------------------------------------------------------------------ */
 
@@ -102,7 +32,8 @@ static enum status cmd_get(struct request *request)
     return find_and_reply(request, &head);
 }
 
-static enum status set(struct request *request, struct bytes value, const struct options *options)
+static enum status set(struct request *request, struct bytes value,
+                       const struct set_options *options)
 {
     uint64_t at_ms = EXPIRY_NEVER;
     struct cell head;
@@ -130,26 +61,26 @@ static enum status set(struct request *request, struct bytes value, const struct
 
 static enum status cmd_set(struct request *request)
 {
-    struct options options;
-    enum status status = parse_options(request, 3, OPTIONS_OF_SET, &options);
+    struct set_options options;
+    enum status status = set_options_parse(request, 3, OPTIONS_OF_SET, &options);
     return status == STATUS_OK ? set(request, request->argv[2], &options) : status;
 }
 
 static enum status cmd_setex(struct request *request)
 {
-    struct options options = {.time = request->argv[2], .unit = {.seconds = true}};
+    struct set_options options = {.time = request->argv[2], .unit = {.seconds = true}};
     return set(request, request->argv[3], &options);
 }
 
 static enum status cmd_psetex(struct request *request)
 {
-    struct options options = {.time = request->argv[2], .unit = {.seconds = false}};
+    struct set_options options = {.time = request->argv[2], .unit = {.seconds = false}};
     return set(request, request->argv[3], &options);
 }
 
 static enum status cmd_getset(struct request *request)
 {
-    struct options options = {.get = true};
+    struct set_options options = {.get = true};
     return set(request, request->argv[2], &options);
 }
 
@@ -177,7 +108,7 @@ static enum status cmd_getdel(struct request *request)
 }
 
 static enum status change_expiry(struct request *request, struct cell *head,
-                                 const struct options *options, uint64_t at_ms)
+                                 const struct set_options *options, uint64_t at_ms)
 {
     if (options->persist)
         return head->at_ms == EXPIRY_NEVER ? STATUS_OK : cell_expire(head, EXPIRY_NEVER);
@@ -189,11 +120,11 @@ static enum status change_expiry(struct request *request, struct cell *head,
 /* The time is only looked at when there is something to expire, as in Redis. */
 static enum status cmd_getex(struct request *request)
 {
-    struct options options;
+    struct set_options options;
     struct bytes value;
     struct cell head;
     uint64_t at_ms = EXPIRY_NEVER;
-    enum status status = parse_options(request, 2, OPTIONS_OF_GETEX, &options);
+    enum status status = set_options_parse(request, 2, OPTIONS_OF_GETEX, &options);
     if (status == STATUS_OK)
         status = argument_key_read(request, request->argv[1], &head);
     if (status != STATUS_OK)
