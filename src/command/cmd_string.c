@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Strings as a whole: SET and its relatives, GET and its relatives. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/xxh.h"
 #include "command/set_options.h"
 #include "command/tables.h"
 #include "row/row.h"
@@ -37,22 +41,24 @@ static enum status set(struct request *request, struct bytes value,
 {
     uint64_t at_ms = EXPIRY_NEVER;
     struct cell head;
+    bool holds = false;
     enum status status = STATUS_OK;
     if (options->time.data)
         status = argument_expiry(request, options->time, options->unit, &at_ms);
     if (status == STATUS_OK)
         status = options->get ? argument_key_read(request, request->argv[1], &head)
                               : argument_key(request, request->argv[1], &head);
+    if (status == STATUS_OK)
+        status = condition_holds(&head, options->condition, options->compared, &holds);
     if (status == STATUS_OK && options->get)
         status = reply_value(request, &head);
     if (status != STATUS_OK)
         return status;
-    bool refused = head.exists ? options->if_absent : options->if_exists;
-    if (!refused)
+    if (holds)
         status = string_set(&head, value, at_ms, options->keep);
     if (status != STATUS_OK)
         return status;
-    if (!options->get && refused)
+    if (!options->get && !holds)
         reply_null(request->reply);
     else if (!options->get)
         reply_ok(request->reply);
@@ -107,6 +113,57 @@ static enum status cmd_getdel(struct request *request)
     return status;
 }
 
+/* DEL of one key, of any type; with a condition, of a string. */
+static enum status cmd_delex(struct request *request)
+{
+    struct cell head;
+    enum condition condition = IF_ANYTHING;
+    struct bytes compared = bytes_of("", 0);
+    bool holds;
+    if (request->argc != 2 && request->argc != 4)
+        return argument_count_wrong(request);
+    if (request->argc == 4) {
+        compared = request->argv[3];
+        if (!condition_parse(request->argv[2], &condition)) {
+            reply_error(request->reply,
+                        BYTES("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE"));
+            return STATUS_REPLIED;
+        }
+    }
+    enum status status = condition_check(request, condition, compared);
+    if (status == STATUS_OK)
+        status = argument_key(request, request->argv[1], &head);
+    if (status == STATUS_OK)
+        status = condition_holds(&head, condition, compared, &holds);
+    if (status != STATUS_OK)
+        return status;
+    bool deletes = head.exists && holds;
+    if (deletes)
+        status = cell_delete(&head);
+    if (status == STATUS_OK)
+        reply_integer(request->reply, deletes);
+    return status;
+}
+
+static enum status cmd_digest(struct request *request)
+{
+    struct cell head;
+    struct bytes value;
+    char digest[17];
+    enum status status = argument_key_read(request, request->argv[1], &head);
+    if (status == STATUS_OK)
+        status = string_value(&head, &value);
+    if (status != STATUS_OK)
+        return status;
+    if (!head.exists) {
+        reply_null(request->reply);
+        return STATUS_OK;
+    }
+    snprintf(digest, sizeof(digest), "%016" PRIx64, xxh64(value));
+    reply_bulk_text(request->reply, digest);
+    return STATUS_OK;
+}
+
 static enum status change_expiry(struct request *request, struct cell *head,
                                  const struct set_options *options, uint64_t at_ms)
 {
@@ -153,7 +210,8 @@ const struct command string_commands[] = {
         .complexity = "O(1)",
         .summary = "Sets the string value of a key, ignoring its type. The key is created if it "
                    "doesn't exist.",
-        .syntax = "key:key value [condition: NX|XX] [GET] [expiration: "
+        .syntax = "key:key value [condition: NX|XX|IFEQ ifeq-value|IFNE ifne-value|"
+                  "IFDEQ ifdeq-digest|IFDNE ifdne-digest] [GET] [expiration: "
                   "EX seconds:integer|PX milliseconds:integer|EXAT unix-time-seconds:unix-time|"
                   "PXAT unix-time-milliseconds:unix-time|KEEPTTL]",
     },
@@ -211,6 +269,25 @@ const struct command string_commands[] = {
         .since = "6.2.0", .group = "string",
         .complexity = "O(1)",
         .summary = "Returns the string value of a key after deleting the key.",
+        .syntax = "key:key",
+    },
+    {
+        .name = "delex", .handler = cmd_delex, .arity = -2,
+        .flags = CMD_WRITE | CMD_FAST, .categories = CAT_STRING,
+        .first_key = 1, .last_key = 1, .key_step = 1, .key_flags = KEY_RM | KEY_DELETE,
+        .since = "8.4.0", .group = "string",
+        .complexity = "O(1), and O(N) to compare with a value or digest of N bytes.",
+        .summary = "Conditionally removes the specified key based on value or digest comparison.",
+        .syntax = "key:key [condition: IFEQ ifeq-value|IFNE ifne-value|IFDEQ ifdeq-digest|"
+                  "IFDNE ifdne-digest]",
+    },
+    {
+        .name = "digest", .handler = cmd_digest, .arity = 2,
+        .flags = CMD_READONLY | CMD_FAST, .categories = CAT_STRING,
+        .first_key = 1, .last_key = 1, .key_step = 1, .key_flags = KEY_RO | KEY_ACCESS,
+        .since = "8.4.0", .group = "string",
+        .complexity = "O(N) where N is the length of the value.",
+        .summary = "Returns the XXH3 hash of a string value.",
         .syntax = "key:key",
     },
     {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Many strings at once: MGET MSET MSETNX. Those that are cold are missed together. */
-#include "command/arguments.h"
+/* Many strings at once: MGET MSET MSETNX MSETEX. Those that are cold are missed together. */
+#include "command/set_options.h"
 #include "command/tables.h"
 #include "row/row.h"
 #include "type/string.h"
@@ -39,14 +39,20 @@ static enum status cmd_mget(struct request *request)
     return STATUS_OK;
 }
 
-static enum status set_pairs(struct request *request)
+/* Keys and values by turns. */
+struct pairs {
+    uint32_t first, end; /* arguments */
+};
+
+static enum status set_pairs(struct request *request, struct pairs pairs, uint64_t at_ms,
+                             bool keep_expiry)
 {
     bool cold = false;
-    for (uint32_t i = 1; i < request->argc; i += 2) {
+    for (uint32_t i = pairs.first; i < pairs.end; i += 2) {
         struct cell head;
         enum status status = argument_key(request, request->argv[i], &head);
         if (status == STATUS_OK && !cold)
-            status = string_set(&head, request->argv[i + 1], EXPIRY_NEVER, false);
+            status = string_set(&head, request->argv[i + 1], at_ms, keep_expiry);
         if (status != STATUS_OK && status != STATUS_COLD)
             return status;
         cold = cold || status == STATUS_COLD;
@@ -54,41 +60,81 @@ static enum status set_pairs(struct request *request)
     return cold ? STATUS_COLD : STATUS_OK;
 }
 
-static enum status cmd_mset(struct request *request)
-{
-    if (request->argc % 2 == 0)
-        return argument_count_wrong(request);
-    enum status status = set_pairs(request);
-    if (status == STATUS_OK)
-        reply_ok(request->reply);
-    return status;
-}
-
-static enum status any_exists(struct request *request, bool *out_exists)
+/* Whether each of the keys exists, or none. One that is otherwise decides, whatever is cold. */
+static enum status all_exist(struct request *request, struct pairs pairs, bool exist, bool *out_all)
 {
     bool cold = false;
-    *out_exists = false;
-    for (uint32_t i = 1; i < request->argc; i += 2) {
+    for (uint32_t i = pairs.first; i < pairs.end; i += 2) {
         struct cell head;
         enum status status = argument_key(request, request->argv[i], &head);
         if (status != STATUS_OK && status != STATUS_COLD)
             return status;
+        if (status == STATUS_OK && head.exists != exist) {
+            *out_all = false;
+            return STATUS_OK;
+        }
         cold = cold || status == STATUS_COLD;
-        *out_exists = *out_exists || (status == STATUS_OK && head.exists);
     }
-    return cold && !*out_exists ? STATUS_COLD : STATUS_OK;
+    *out_all = true;
+    return cold ? STATUS_COLD : STATUS_OK;
+}
+
+static enum status cmd_mset(struct request *request)
+{
+    if (request->argc % 2 == 0)
+        return argument_count_wrong(request);
+    enum status status = set_pairs(request, (struct pairs){1, request->argc}, EXPIRY_NEVER, false);
+    if (status == STATUS_OK)
+        reply_ok(request->reply);
+    return status;
 }
 
 static enum status cmd_msetnx(struct request *request)
 {
     if (request->argc % 2 == 0)
         return argument_count_wrong(request);
-    bool exists;
-    enum status status = any_exists(request, &exists);
-    if (status == STATUS_OK && !exists)
-        status = set_pairs(request);
+    struct pairs pairs = {1, request->argc};
+    bool sets;
+    enum status status = all_exist(request, pairs, false, &sets);
+    if (status == STATUS_OK && sets)
+        status = set_pairs(request, pairs, EXPIRY_NEVER, false);
     if (status == STATUS_OK)
-        reply_integer(request->reply, !exists);
+        reply_integer(request->reply, sets);
+    return status;
+}
+
+static enum status parse_pairs(struct request *request, struct pairs *out)
+{
+    int64_t count;
+    if (argument_integer(request->argv[1], &count) != STATUS_OK || count < 1 || count > INT32_MAX) {
+        reply_error(request->reply, BYTES("ERR invalid numkeys value"));
+        return STATUS_REPLIED;
+    }
+    if (count > (request->argc - 2) / 2) {
+        reply_error(request->reply, BYTES("ERR wrong number of key-value pairs"));
+        return STATUS_REPLIED;
+    }
+    *out = (struct pairs){2, 2 + 2 * (uint32_t)count};
+    return STATUS_OK;
+}
+
+static enum status cmd_msetex(struct request *request)
+{
+    struct pairs pairs;
+    struct set_options options;
+    uint64_t at_ms = EXPIRY_NEVER;
+    bool sets = true;
+    enum status status = parse_pairs(request, &pairs);
+    if (status == STATUS_OK)
+        status = set_options_parse(request, pairs.end, OPTIONS_OF_MSETEX, &options);
+    if (status == STATUS_OK && options.time.data)
+        status = argument_expiry(request, options.time, options.unit, &at_ms);
+    if (status == STATUS_OK && options.condition != IF_ANYTHING)
+        status = all_exist(request, pairs, options.condition == IF_EXISTS, &sets);
+    if (status == STATUS_OK && sets)
+        status = set_pairs(request, pairs, at_ms, options.keep);
+    if (status == STATUS_OK)
+        reply_integer(request->reply, sets);
     return status;
 }
 
@@ -124,6 +170,17 @@ const struct command string_many_commands[] = {
                    "don't exist.",
         .syntax = "(data: key:key value)...",
         .tips = "request_policy:multi_shard response_policy:agg_min",
+    },
+    {
+        .name = "msetex", .handler = cmd_msetex, .arity = -4,
+        .flags = CMD_WRITE | CMD_DENYOOM | CMD_MOVABLE_KEYS, .categories = CAT_STRING,
+        .since = "8.4.0", .group = "string",
+        .complexity = "O(N) where N is the number of keys to set.",
+        .summary = "Atomically sets multiple string keys with a shared expiration in a single "
+                   "operation.",
+        .syntax = "numkeys:integer (data: key:key value)... [condition: NX|XX] [expiration: "
+                  "EX seconds:integer|PX milliseconds:integer|EXAT unix-time-seconds:unix-time|"
+                  "PXAT unix-time-milliseconds:unix-time|KEEPTTL]",
     },
     {0},
 };

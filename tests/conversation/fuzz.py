@@ -40,6 +40,7 @@ FROM_NOW = ('ttl', 'pttl', 'expiretime', 'pexpiretime')
 FROM_NOW_MS = 10_000
 EXPIRING = ('set', 'setex', 'psetex', 'getex', 'expire', 'pexpire', 'expireat', 'pexpireat')
 ECHOING = ('hello', 'expire', 'pexpire', 'expireat', 'pexpireat')
+NEWER_OPTIONS = (b'ifeq', b'ifne', b'ifdeq', b'ifdne')  # of SET, which 7.0 does not know
 UNORDERED = ('keys',)
 
 KEYS = [b'a', b'b', b'c', b'{tag}1', b'{tag}2', b'', b'\0', b'a\r\nb', b'\xff\xfe', b'k' * 1000,
@@ -170,6 +171,8 @@ def tame(words, source):
     name = words[0].lower().decode('latin-1')
     if name in ECHOING:
         words = words[:2] + [word[:ECHOED_MAX] for word in words[2:]]
+    if name == 'set':
+        words = [word for word in words if word.lower() not in NEWER_OPTIONS]
     if name in EXPIRING:
         return [b'%d' % source.chance.randint(10**5, 10**10)
                 if i > 1 and is_number(word, 1, 2**53) else word for i, word in enumerate(words)]
