@@ -352,9 +352,9 @@ def main():
     try:
         for name, program in programs:
             sides.append(run.Side(name, program, 3, ['--databases', '2']))
-        known = {command.name.split('|')[0] for command in commands}
         foreign = {name.decode() for name in sides[0].client('asks').call('COMMAND', 'LIST')}
-        foreign -= known
+        commands = [command for command in commands if command.name.split('|')[0] in foreign]
+        foreign -= {command.name.split('|')[0] for command in commands}
         differences = run.load_differences()
         for number in range(seed, seed + rounds):
             round_ = Round(sides, commands, foreign, number, differences)
