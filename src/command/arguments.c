@@ -3,6 +3,7 @@
 
 #include "base/number.h"
 #include "resp/reply.h"
+#include "store/store.h"
 
 enum { MS_PER_SECOND = 1000 };
 
@@ -23,6 +24,17 @@ enum status argument_key_read(struct request *request, struct bytes key, struct 
     else if (status == STATUS_OK)
         request->misses++;
     return status;
+}
+
+void argument_look_ahead(struct request *request, struct key_arguments keys, uint32_t at)
+{
+    struct bytes next[STORE_EXPECTED_MAX];
+    size_t count = 0;
+    if ((at - keys.first) % (STORE_EXPECTED_MAX * keys.step) != 0 || at + keys.step >= keys.end)
+        return;
+    for (; at < keys.end && count < STORE_EXPECTED_MAX; at += keys.step)
+        next[count++] = request->argv[at];
+    store_expect(request->txn->store, next, count);
 }
 
 enum status argument_integer(struct bytes text, int64_t *out_value)

@@ -21,7 +21,18 @@
  */
 MUST_CHECK enum status argument_key(struct request *request, struct bytes key, struct cell *out);
 
-/* The same for a command that reads the key's value: counted as a hit or a miss of the keyspace. */
+/* Arguments that are keys, `step` apart. */
+struct key_arguments {
+    uint32_t first, end, step;
+};
+
+/*
+ * For the loop over many keys, when it comes to argument `at`: has the processor load what memory
+ * holds of the next ones, from time to time.
+ */
+void argument_look_ahead(struct request *request, struct key_arguments keys, uint32_t at);
+
+/* As argument_key, for a command that reads the key's value: counted as a hit or a miss of the keyspace. */
 MUST_CHECK enum status argument_key_read(struct request *request, struct bytes key,
                                          struct cell *out);
 

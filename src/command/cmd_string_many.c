@@ -21,6 +21,7 @@ static enum status cmd_mget(struct request *request)
     struct bytes *values = arena_alloc(request->arena, count * sizeof(*values));
     bool cold = false;
     for (uint32_t i = 0; i < count; i++) {
+        argument_look_ahead(request, (struct key_arguments){1, request->argc, 1}, i + 1);
         values[i] = bytes_of(NULL, 0);
         enum status status = value_or_null(request, request->argv[i + 1], &values[i]);
         if (status != STATUS_OK && status != STATUS_COLD)
@@ -39,17 +40,13 @@ static enum status cmd_mget(struct request *request)
     return STATUS_OK;
 }
 
-/* Keys and values by turns. */
-struct pairs {
-    uint32_t first, end; /* arguments */
-};
-
-static enum status set_pairs(struct request *request, struct pairs pairs, uint64_t at_ms,
+static enum status set_pairs(struct request *request, struct key_arguments pairs, uint64_t at_ms,
                              bool keep_expiry)
 {
     bool cold = false;
-    for (uint32_t i = pairs.first; i < pairs.end; i += 2) {
+    for (uint32_t i = pairs.first; i < pairs.end; i += pairs.step) {
         struct cell head;
+        argument_look_ahead(request, pairs, i);
         enum status status = argument_key(request, request->argv[i], &head);
         if (status == STATUS_OK && !cold)
             status = string_set(&head, request->argv[i + 1], at_ms, keep_expiry);
@@ -61,11 +58,13 @@ static enum status set_pairs(struct request *request, struct pairs pairs, uint64
 }
 
 /* Whether each of the keys exists, or none. One that is otherwise decides, whatever is cold. */
-static enum status all_exist(struct request *request, struct pairs pairs, bool exist, bool *out_all)
+static enum status all_exist(struct request *request, struct key_arguments pairs, bool exist,
+                             bool *out_all)
 {
     bool cold = false;
-    for (uint32_t i = pairs.first; i < pairs.end; i += 2) {
+    for (uint32_t i = pairs.first; i < pairs.end; i += pairs.step) {
         struct cell head;
+        argument_look_ahead(request, pairs, i);
         enum status status = argument_key(request, request->argv[i], &head);
         if (status != STATUS_OK && status != STATUS_COLD)
             return status;
@@ -83,7 +82,8 @@ static enum status cmd_mset(struct request *request)
 {
     if (request->argc % 2 == 0)
         return argument_count_wrong(request);
-    enum status status = set_pairs(request, (struct pairs){1, request->argc}, EXPIRY_NEVER, false);
+    enum status status =
+        set_pairs(request, (struct key_arguments){1, request->argc, 2}, EXPIRY_NEVER, false);
     if (status == STATUS_OK)
         reply_ok(request->reply);
     return status;
@@ -93,7 +93,7 @@ static enum status cmd_msetnx(struct request *request)
 {
     if (request->argc % 2 == 0)
         return argument_count_wrong(request);
-    struct pairs pairs = {1, request->argc};
+    struct key_arguments pairs = {1, request->argc, 2};
     bool sets;
     enum status status = all_exist(request, pairs, false, &sets);
     if (status == STATUS_OK && sets)
@@ -103,7 +103,7 @@ static enum status cmd_msetnx(struct request *request)
     return status;
 }
 
-static enum status parse_pairs(struct request *request, struct pairs *out)
+static enum status parse_pairs(struct request *request, struct key_arguments *out)
 {
     int64_t count;
     if (argument_integer(request->argv[1], &count) != STATUS_OK || count < 1 || count > INT32_MAX) {
@@ -114,13 +114,13 @@ static enum status parse_pairs(struct request *request, struct pairs *out)
         reply_error(request->reply, BYTES("ERR wrong number of key-value pairs"));
         return STATUS_REPLIED;
     }
-    *out = (struct pairs){2, 2 + 2 * (uint32_t)count};
+    *out = (struct key_arguments){2, 2 + 2 * (uint32_t)count, 2};
     return STATUS_OK;
 }
 
 static enum status cmd_msetex(struct request *request)
 {
-    struct pairs pairs;
+    struct key_arguments pairs;
     struct set_options options;
     uint64_t at_ms = EXPIRY_NEVER;
     bool sets = true;
