@@ -44,6 +44,7 @@ struct store {
     bool flushed[FAKE_DATABASES]; /* staged */
     uint64_t run_began;           /* the clock at that time */
     enum status fails;            /* what txn_get gives, STATUS_OK for what is there */
+    uint64_t *expected;           /* keys that store_expect was told of; NULL: not counted */
 };
 
 void fake_store_init(struct store *store);
