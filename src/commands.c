@@ -5,12 +5,30 @@
 #include "command/tables.h"
 #include "session/session.h"
 
+/* clang-format off */
 const struct command *const command_tables[] = {
-    string_commands,       string_many_commands,
-    string_range_commands, string_number_commands,
-    lcs_commands,          key_commands,
-    expire_commands,       keyspace_commands,
-    connection_commands,   command_commands,
-    config_commands,       info_commands,
-    server_commands,       NULL,
+    string_commands,
+    string_many_commands,
+    string_range_commands,
+    string_number_commands,
+    lcs_commands,
+    bitmap_commands,
+    bitfield_commands,
+    key_commands,
+    expire_commands,
+    keyspace_commands,
+    connection_commands,
+    acl_commands,
+    command_commands,
+    config_commands,
+    debug_commands,
+    info_commands,
+    lolwut_commands,
+    memory_commands,
+    replication_commands,
+    server_commands,
+    cluster_commands,
+    module_commands,
+    NULL,
 };
+/* clang-format on */

@@ -199,6 +199,17 @@ static enum status cmd_getex(struct request *request)
     return change_expiry(request, &head, &options, at_ms);
 }
 
+/* With GET, or where it compares, the old value is looked at. */
+static uint32_t set_key_flags(const struct bytes *argv, uint32_t argc)
+{
+    enum condition condition;
+    for (uint32_t i = 3; i < argc; i++) {
+        if (bytes_equal_nocase(argv[i], BYTES("get")) || condition_parse(argv[i], &condition))
+            return KEY_RW | KEY_ACCESS | KEY_UPDATE;
+    }
+    return KEY_OW | KEY_UPDATE;
+}
+
 /* clang-format off */
 const struct command string_commands[] = {
     {
@@ -206,6 +217,7 @@ const struct command string_commands[] = {
         .flags = CMD_WRITE | CMD_DENYOOM, .categories = CAT_STRING,
         .first_key = 1, .last_key = 1, .key_step = 1,
         .key_flags = KEY_RW | KEY_ACCESS | KEY_UPDATE | KEY_VARIABLE_FLAGS,
+        .key_flags_of = set_key_flags,
         .since = "1.0.0", .group = "string",
         .complexity = "O(1)",
         .summary = "Sets the string value of a key, ignoring its type. The key is created if it "

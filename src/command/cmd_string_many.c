@@ -139,6 +139,11 @@ static enum status cmd_msetex(struct request *request)
 }
 
 /* clang-format off */
+static const struct key_spec msetex_keys[] = {
+    {.flags = KEY_OW | KEY_UPDATE, .begin = 1, .counted = true, .first = 1, .step = 2},
+    {0},
+};
+
 const struct command string_many_commands[] = {
     {
         .name = "mget", .handler = cmd_mget, .arity = -2,
@@ -173,7 +178,8 @@ const struct command string_many_commands[] = {
     },
     {
         .name = "msetex", .handler = cmd_msetex, .arity = -4,
-        .flags = CMD_WRITE | CMD_DENYOOM | CMD_MOVABLE_KEYS, .categories = CAT_STRING,
+        .flags = CMD_WRITE | CMD_DENYOOM, .categories = CAT_STRING,
+        .key_specs = msetex_keys,
         .since = "8.4.0", .group = "string",
         .complexity = "O(N) where N is the number of keys to set.",
         .summary = "Atomically sets multiple string keys with a shared expiration in a single "

@@ -15,6 +15,8 @@ extern const struct command string_number_commands[];
 extern const struct command lcs_commands[];
 extern const struct command key_commands[];
 extern const struct command expire_commands[];
+extern const struct command bitmap_commands[];
+extern const struct command bitfield_commands[];
 extern const struct command keyspace_commands[];
 
 #endif
