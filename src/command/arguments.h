@@ -32,7 +32,10 @@ struct key_arguments {
  */
 void argument_look_ahead(struct request *request, struct key_arguments keys, uint32_t at);
 
-/* As argument_key, for a command that reads the key's value: counted as a hit or a miss of the keyspace. */
+/*
+ * As argument_key, for a command that reads the key's value: counted as a hit or a miss of the
+ * keyspace.
+ */
 MUST_CHECK enum status argument_key_read(struct request *request, struct bytes key,
                                          struct cell *out);
 

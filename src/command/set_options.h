@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The options of SET and of what has some of them: when it is done, and how long the value lives. */
+/* The options of SET and of what has some of them: when it is done, how long the value lives. */
 #ifndef COMMAND_SET_OPTIONS_H
 #define COMMAND_SET_OPTIONS_H
 
