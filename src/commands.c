@@ -6,6 +6,17 @@
 #include "session/session.h"
 
 const struct command *const command_tables[] = {
-    string_commands,  key_commands,    expire_commands, keyspace_commands, connection_commands,
-    command_commands, config_commands, info_commands,   server_commands,   NULL,
+    string_commands,
+    key_commands,
+    expire_commands,
+    keyspace_commands,
+    connection_commands,
+    command_commands,
+    config_commands,
+    info_commands,
+    server_commands,
+    latency_commands,
+    slowlog_commands,
+    monitor_commands,
+    NULL,
 };

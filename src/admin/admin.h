@@ -8,6 +8,8 @@
 
 #include "command/request.h"
 #include "config/config.h"
+#include "observe/latency.h"
+#include "observe/slowlog.h"
 #include "observe/stats.h"
 #include "store/store.h"
 
@@ -19,6 +21,8 @@ struct admin {
     struct stats *stats;
     struct sessions *sessions;
     const struct command_set *commands;
+    struct slowlog *slowlog;
+    struct latency *latency;
     int64_t process_id;
     char run_id[41]; /* 40 hex digits */
     const char *executable;
@@ -38,10 +42,16 @@ struct admin {
     void *context;
 };
 
+/* info_commands.c: the sections of INFO about commands, those that were called. */
+void info_commandstats(const struct request *request, struct buffer *out);
+void info_latencystats(const struct request *request, struct buffer *out);
+
 /* The tables of commands, one for each file of handlers. */
 extern const struct command command_commands[]; /* cmd_command.c: COMMAND */
 extern const struct command config_commands[];  /* cmd_config.c: CONFIG */
 extern const struct command info_commands[];    /* cmd_info.c: INFO */
+extern const struct command latency_commands[]; /* cmd_latency.c: LATENCY */
+extern const struct command slowlog_commands[]; /* cmd_slowlog.c: SLOWLOG */
 extern const struct command server_commands[];  /* cmd_server.c: SHUTDOWN, TIME */
 
 #endif

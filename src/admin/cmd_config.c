@@ -104,7 +104,7 @@ static void undo(struct config *config, const struct change *changes, uint32_t c
     buffer_deinit(&error);
 }
 
-static enum status config_set_pairs(struct request *request)
+static enum status set_pairs(struct request *request)
 {
     struct config *config = request->admin->config;
     uint32_t count = (request->argc - 2) / 2;
@@ -133,6 +133,16 @@ static enum status config_set_pairs(struct request *request)
         admin->config_changed(admin->context, config_name(changes[i].index));
     reply_ok(request->reply);
     return STATUS_OK;
+}
+
+static enum status config_set_pairs(struct request *request)
+{
+    enum status status = set_pairs(request);
+    unsigned index;
+    for (uint32_t i = 2; i + 1 < request->argc; i += 2)
+        if (find_index(request->argv[i], &index) && config_is_secret(index))
+            request_redact(request, i + 1);
+    return status;
 }
 
 /* ---- the rest -------------------------------------------------------------------------------- */

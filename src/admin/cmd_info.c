@@ -15,6 +15,7 @@ struct section {
     const char *name;  /* as it is asked for */
     const char *title; /* as it is shown */
     void (*print)(const struct request *request, struct buffer *out);
+    bool on_demand; /* only by its name, or with "all" */
 };
 
 /* "512B", "1.50K", "64.00M", as redis-server writes sizes for people. */
@@ -90,7 +91,7 @@ static void print_clients(const struct request *request, struct buffer *out)
     print_number("connected_clients", admin->sessions->count, out);
     buffer_printf(out, "cluster_connections:0\r\n");
     buffer_printf(out, "maxclients:%" PRId64 "\r\n", admin->config->maxclients);
-    buffer_printf(out, "blocked_clients:0\r\n");
+    print_number("blocked_clients", admin->sessions->blocked_count, out);
     buffer_printf(out, "tracking_clients:0\r\n");
 }
 
@@ -176,6 +177,8 @@ static void print_stats(const struct request *request, struct buffer *out)
                        "tracking_total_items:0\r\n"
                        "tracking_total_prefixes:0\r\n");
     print_number("total_error_replies", stats->error_replies, out);
+    print_number("client_output_buffer_limit_disconnections", stats->output_limit_disconnections,
+                 out);
     print_number("acl_access_denied_auth", stats->acl_denied_auth, out);
 }
 
@@ -275,7 +278,9 @@ static const struct section sections[] = {
     {"replication", "Replication", print_replication},
     {"cpu", "CPU", print_cpu},
     {"modules", "Modules", print_modules},
+    {"commandstats", "Commandstats", info_commandstats, true},
     {"errorstats", "Errorstats", print_errors},
+    {"latencystats", "Latencystats", info_latencystats, true},
     {"cluster", "Cluster", print_cluster},
     {"keyspace", "Keyspace", print_keyspace},
     {"shoal", "Shoal", print_shoal},
@@ -284,12 +289,12 @@ static const struct section sections[] = {
 static bool is_wanted(const struct request *request, const struct section *section)
 {
     if (request->argc == 1)
-        return true;
+        return !section->on_demand;
     for (uint32_t i = 1; i < request->argc; i++) {
         struct bytes word = request->argv[i];
         if (bytes_equal_nocase(word, bytes_text(section->name)) ||
-            bytes_equal_nocase(word, BYTES("default")) || bytes_equal_nocase(word, BYTES("all")) ||
-            bytes_equal_nocase(word, BYTES("everything")))
+            (bytes_equal_nocase(word, BYTES("default")) && !section->on_demand) ||
+            bytes_equal_nocase(word, BYTES("all")) || bytes_equal_nocase(word, BYTES("everything")))
             return true;
     }
     return false;

@@ -42,6 +42,7 @@ struct bytes command_error_text(enum status status)
     case STATUS_COLD:
     case STATUS_YIELD:
     case STATUS_THROTTLED:
+    case STATUS_PAUSED:
     case STATUS_REPLIED:
         break;
     }

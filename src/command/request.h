@@ -29,6 +29,7 @@ struct admin;
 
 /* What a long command keeps between its slices; freed by whoever drives the request. */
 struct progress {
+    uint64_t wake_ms; /* with STATUS_YIELD: it does not run again before this wall time */
     uint64_t position;
     uint64_t count;
     struct buffer done; /* replies gathered so far */
@@ -37,6 +38,7 @@ struct progress {
 struct request {
     const struct command *command;
     const struct command *parent; /* of a subcommand, else NULL */
+    unsigned number;              /* the command's, of its set */
     struct bytes *argv;           /* argv[0] is the command's name */
     uint32_t argc;
     uint8_t db;
@@ -53,6 +55,13 @@ struct request {
     const int64_t *bulk_size_max; /* proto-max-bulk-len: what a string may grow to, too */
     uint32_t hits, misses;        /* keys of this run that were looked up to be read */
 };
+
+/* The argument is a secret, and has been used: it is not to be seen in MONITOR and SLOWLOG. Also
+ * before an error is returned. */
+static inline void request_redact(struct request *request, uint32_t index)
+{
+    request->argv[index] = BYTES("(redacted)");
+}
 
 /* Redis's words for a status that is an error: "ERR syntax error". */
 struct bytes command_error_text(enum status status);

@@ -49,6 +49,12 @@ const char *config_name(unsigned index)
     return option != NULL ? option->name : NULL;
 }
 
+bool config_is_secret(unsigned index)
+{
+    const struct option *option = options_at(index);
+    return option != NULL && option->type == OPTION_SECRET;
+}
+
 void config_value(const struct config *config, unsigned index, struct buffer *out)
 {
     const struct option *option = options_at(index);

@@ -19,6 +19,22 @@ enum {
     CONFIG_OPTIONS_MAX = 128,
     CONFIG_VALUE_MAX = 4096,       /* bytes of one value */
     CONFIG_FILE_MAX = 1024 * 1024, /* bytes of a configuration file */
+    CONFIG_PERCENTILES_MAX = 32,
+};
+
+/* Kinds of clients whose output is limited: Redis's. */
+enum {
+    CONFIG_CLIENT_NORMAL,
+    CONFIG_CLIENT_REPLICA,
+    CONFIG_CLIENT_PUBSUB, /* who is sent what others did: MONITOR too */
+    CONFIG_CLIENT_CLASSES,
+};
+
+/* Of what a client has not read yet, in bytes; 0: none. */
+struct output_limit {
+    uint64_t hard;   /* as much cuts the client off */
+    uint64_t soft;   /* as much for longer than soft_s does */
+    uint64_t soft_s; /* seconds */
 };
 
 struct config {
@@ -31,6 +47,7 @@ struct config {
     int64_t maxclients;
     int64_t proto_max_bulk_len;
     bool protected_mode;
+    struct output_limit output_limits[CONFIG_CLIENT_CLASSES];
     /* Access */
     char *requirepass; /* empty: none. Secret */
     /* Data */
@@ -48,6 +65,13 @@ struct config {
     int64_t loglevel;   /* debug, verbose, notice, warning */
     int64_t log_format; /* text, json */
     int64_t shutdown_timeout_s;
+    /* Observation */
+    int64_t slowlog_slower_us; /* -1: never */
+    int64_t slowlog_max;
+    int64_t latency_threshold_ms; /* 0: never */
+    bool latency_tracking;
+    double latency_percentiles[CONFIG_PERCENTILES_MAX];
+    unsigned latency_percentile_count;
     char *kept[CONFIG_OPTIONS_MAX]; /* values of options that mean nothing here, by index */
     char *file;                     /* the configuration file, absolute; NULL: none */
 };
@@ -79,6 +103,7 @@ MUST_CHECK enum status config_set(struct config *config, struct bytes name, stru
 
 /* Settings in the table's order, by index; NULL past the last. */
 const char *config_name(unsigned index);
+bool config_is_secret(unsigned index);
 /* The value as CONFIG GET shows it. Secrets are given too: whoever may ask is decided elsewhere. */
 void config_value(const struct config *config, unsigned index, struct buffer *out);
 
@@ -87,6 +112,9 @@ void config_value(const struct config *config, unsigned index, struct buffer *ou
  * Atomic. STATUS_ABSENT: there is none; STATUS_IO.
  */
 MUST_CHECK enum status config_rewrite(const struct config *config, struct buffer *out_error);
+
+/* As latency-tracking-info-percentiles shows one: "99.9", "50". */
+void percentile_print(double percentile, struct buffer *out);
 
 /* conf/shoal.conf: each option with its text, unit and default. */
 void config_print_reference(struct buffer *out);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/options.h"
 
+#include "config/option_words.h"
+
 #define KB                 1024LL
 #define MB                 (1024LL * KB)
 #define GB                 (1024LL * MB)
@@ -106,6 +108,18 @@ static const struct option options[] = {
      .max = 512 * MB,
      .unit = "bytes",
      .text = "The largest argument of a command, and so the largest string."},
+
+    {.name = "client-output-buffer-limit",
+     .group = "NETWORK",
+     .type = OPTION_OWN,
+     .flags = OPTION_WORDS,
+     .fallback = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+     .set = output_limits_set,
+     .print = output_limits_print,
+     .text = "Closes clients that do not read what they are sent: a class of clients, then a\n"
+             "hard limit, a soft limit, and for how many seconds it may be exceeded. 0: none.\n"
+             "pubsub is for all who are sent what others did, MONITOR too. slave means nothing\n"
+             "here."},
 
     /* ---- security ---------------------------------------------------------------------------- */
     {.name = "requirepass",
@@ -232,6 +246,51 @@ static const struct option options[] = {
      .unit = "seconds",
      .text = "How long a stop waits for replies on their way to clients."},
 
+    /* ---- observation ------------------------------------------------------------------------- */
+    {.name = "slowlog-log-slower-than",
+     .group = "OBSERVATION",
+     .type = OPTION_INTEGER,
+     FIELD(slowlog_slower_us),
+     .fallback = "10000",
+     .min = -1,
+     .max = INT64_MAX,
+     .unit = "microseconds",
+     .text = "SLOWLOG remembers commands that took at least so long, reading from disk included.\n"
+             "0: all. -1: none."},
+    {.name = "slowlog-max-len",
+     .group = "OBSERVATION",
+     .type = OPTION_INTEGER,
+     FIELD(slowlog_max),
+     .fallback = "128",
+     .min = 0,
+     .max = COUNT_MAX,
+     .unit = "commands",
+     .text = "How many commands SLOWLOG remembers: the last ones."},
+    {.name = "latency-monitor-threshold",
+     .group = "OBSERVATION",
+     .type = OPTION_INTEGER,
+     FIELD(latency_threshold_ms),
+     .fallback = "0",
+     .min = 0,
+     .max = COUNT_MAX,
+     .unit = "milliseconds",
+     .text = "LATENCY remembers what took at least so long. 0: nothing."},
+    {.name = "latency-tracking",
+     .group = "OBSERVATION",
+     .type = OPTION_BOOL,
+     FIELD(latency_tracking),
+     .fallback = "yes",
+     .text = "Counts how long the calls of each command took, for INFO latencystats and\n"
+             "LATENCY HISTOGRAM."},
+    {.name = "latency-tracking-info-percentiles",
+     .group = "OBSERVATION",
+     .type = OPTION_OWN,
+     .flags = OPTION_WORDS,
+     .fallback = "50 99 99.9",
+     .set = percentiles_set,
+     .print = percentiles_print,
+     .text = "What INFO latencystats shows of them."},
+
     /* ---- kept for compatibility -------------------------------------------------------------- */
     {.name = "save",
      KEPT | OPTION_WORDS | OPTION_ADDS,
@@ -269,33 +328,11 @@ static const struct option options[] = {
     {.name = "set-max-intset-entries", KEPT_INTEGER(0), .fallback = "512", .text = "The same."},
     {.name = "zset-max-listpack-entries", KEPT_INTEGER(0), .fallback = "128", .text = "The same."},
     {.name = "zset-max-listpack-value", KEPT_INTEGER(0), .fallback = "64", .text = "The same."},
-    {.name = "slowlog-log-slower-than",
-     KEPT,
-     .type = OPTION_INTEGER,
-     .min = -1,
-     .max = INT64_MAX,
-     .fallback = "10000",
-     .unit = "microseconds",
-     .text = "Redis: which commands SLOWLOG remembers."},
-    {.name = "slowlog-max-len",
-     KEPT_INTEGER(0),
-     .fallback = "128",
-     .text = "Redis: how many commands SLOWLOG remembers."},
-    {.name = "latency-monitor-threshold",
-     KEPT_INTEGER(0),
-     .fallback = "0",
-     .unit = "milliseconds",
-     .text = "Redis: which events LATENCY remembers."},
     {.name = "notify-keyspace-events",
      KEPT,
      .type = OPTION_STRING,
      .fallback = "",
      .text = "Redis: which events on keys are published."},
-    {.name = "client-output-buffer-limit",
-     KEPT | OPTION_WORDS | OPTION_ADDS,
-     .type = OPTION_STRING,
-     .fallback = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
-     .text = "Redis: closes clients that do not read their replies."},
 };
 
 _Static_assert(COUNT_OF(options) <= CONFIG_OPTIONS_MAX, "config.kept has room for each option");

@@ -21,6 +21,7 @@ struct node {
     struct stats stats;
     struct admin admin;
     struct sessions sessions;
+    struct observer observer;
     struct dispatch dispatch;
     struct budget budget;
     uint64_t next_tick_ms;
@@ -51,6 +52,9 @@ static void config_changed(void *context, const char *name)
     else if (strcmp(name, "maxmemory") == 0) {
         set_limit(node);
         node->next_tick_ms = 0;
+    } else {
+        observer_configure(&node->observer);
+        dispatch_configure(&node->dispatch);
     }
     /* The others are read where they are used. */
 }
@@ -120,6 +124,8 @@ static void fill_admin(struct node *node)
         .stats = &node->stats,
         .sessions = &node->sessions,
         .commands = node->commands,
+        .slowlog = &node->observer.slowlog,
+        .latency = &node->observer.latency,
         .process_id = node->host.process_id,
         .executable = node->host.executable,
         .memory_total = node->host.memory_total,
@@ -161,10 +167,12 @@ enum status node_open(const struct host *host, struct config *config,
         return status;
     }
     node->commands = command_set_new(tables);
-    node->stats.started_ms = now_ms;
+    stats_init(&node->stats, now_ms, command_entry_count(node->commands));
     fill_admin(node);
     fill_sessions(node);
-    dispatch_init(&node->dispatch, &node->sessions);
+    observer_init(&node->observer, config, &node->stats, node->commands, host->monotonic_ns,
+                  host->context);
+    dispatch_init(&node->dispatch, &node->sessions, &node->observer, config, host->journal);
     *out = node;
     return STATUS_OK;
 }
@@ -174,6 +182,8 @@ enum status node_close(struct node *node)
     while (!list_is_empty(&node->sessions.all))
         session_free(list_entry(node->sessions.all.next, struct session, link));
     dispatch_deinit(&node->dispatch);
+    observer_deinit(&node->observer);
+    stats_deinit(&node->stats);
     if (node->seal_before_stop && store_seal_now(node->store) != STATUS_OK)
         journal_write(node->host.journal, JOURNAL_WARNING,
                       "Sealing failed; nothing is lost: the log is replayed at the next start");
@@ -310,8 +320,11 @@ static void journal_disk_state(struct node *node)
 void node_tick(struct node *node, uint64_t now_ms)
 {
     store_tick(node->store, now_ms);
+    if (now_ms >= dispatch_deadline_ms(&node->dispatch))
+        dispatch_tick(&node->dispatch, now_ms);
     if (now_ms < node->next_tick_ms)
         return;
+    dispatch_tick(&node->dispatch, now_ms);
     node->next_tick_ms = now_ms + TICK_MS;
     stats_sample(&node->stats, now_ms);
     update_budget(node);
@@ -323,12 +336,17 @@ uint64_t node_deadline_ms(const struct node *node)
 {
     if (!list_is_empty(&node->sessions.resumed) || !list_is_empty(&node->sessions.closing))
         return 0;
+    uint64_t deadline_ms = node->next_tick_ms;
     uint64_t store_ms = store_deadline_ms(node->store);
-    return store_ms < node->next_tick_ms ? store_ms : node->next_tick_ms;
+    uint64_t dispatch_ms = dispatch_deadline_ms(&node->dispatch);
+    if (store_ms < deadline_ms)
+        deadline_ms = store_ms;
+    return dispatch_ms < deadline_ms ? dispatch_ms : deadline_ms;
 }
 
 enum status node_turn_end(struct node *node, uint64_t now_ms)
 {
+    store_set_paused(node->store, node->sessions.pause != PAUSE_NONE);
     if (!list_is_empty(&node->dispatch.throttled) && store_has_room(node->store))
         dispatch_retry_throttled(&node->dispatch, DISPATCH_RETRY_MAX);
     dispatch_resume(&node->dispatch, now_ms);

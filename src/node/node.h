@@ -30,6 +30,8 @@ struct host {
     const char *executable;
     uint64_t memory_total; /* of the machine or the control group; 0 unknown */
     void (*cpu_time)(void *context, uint64_t *out_system_us, uint64_t *out_user_us);
+    /* A clock that never goes back, asked once a command. NULL: durations are 0. */
+    uint64_t (*monotonic_ns)(void *context);
     /* The session is to be closed: its output is sent, or `now` says not to wait. Told once; the
      * answer is node_closed, not before the call returns. */
     void (*close)(void *context, struct session *session, bool now);

@@ -181,7 +181,7 @@ static void search_done(struct job *job)
     struct store *store = search->store;
     struct bytes index_name, row;
     search->running = false;
-    if (search->version == store->tier_version) {
+    if (search->version == store->tier_version && !store->paused) {
         for (size_t at = 0; generation_next_note(&search->found, &at, &index_name);) {
             check(generation_next_note(&search->found, &at, &row));
             take_found(store, index_name, row, search->searched_ms);
@@ -189,7 +189,7 @@ static void search_done(struct job *job)
         if (search->count == FOUND_MAX)
             search->next_ms = 0;
     } else {
-        buffer_clear(&search->from, SIZE_MAX); /* what was found may have changed: from the start */
+        buffer_clear(&search->from, SIZE_MAX); /* what was found may change: from the start */
     }
     if (search->status != STATUS_OK) { /* what could not be read is to be seen later */
         buffer_clear(&search->from, SIZE_MAX);
@@ -227,7 +227,7 @@ bool expiry_tick(struct store *store, uint64_t now_ms)
 {
     unsigned most = DUE_PER_TICK;
     bool more = false;
-    if (!store->active_expiry)
+    if (!store->active_expiry || store->paused)
         return false;
     if (store->seal.state != SEAL_IDLE)
         more = tick_heap(store, &store->sealing.due, now_ms, &most);

@@ -260,7 +260,7 @@ static uint64_t seal_weight(const struct store *store)
 enum status store_turn_end(struct store *store, uint64_t now_ms)
 {
     if (store->table.bytes > store->options.rows_bytes) {
-        if (store->options.eviction == EVICT_NOTHING)
+        if (store->options.eviction == EVICT_NOTHING || store->paused)
             cache_trim(store, TURN_TRIM);
         else
             evict_tick(store, now_ms, TURN_EVICT + 2 * store->turn_rows);
@@ -286,7 +286,7 @@ void store_tick(struct store *store, uint64_t now_ms)
     expiry_tick(store, now_ms);
     purge_tick(store, TICK_PURGE);
     seal_collect_garbage(store, TICK_GARBAGE);
-    if (store->options.eviction != EVICT_NOTHING)
+    if (store->options.eviction != EVICT_NOTHING && !store->paused)
         evict_tick(store, now_ms, TURN_EVICT);
 }
 
@@ -360,6 +360,11 @@ void store_set_eviction(struct store *store, enum eviction_policy policy)
 {
     store->options.eviction = policy;
     store->evict_nothing_left = false;
+}
+
+void store_set_paused(struct store *store, bool paused)
+{
+    store->paused = paused;
 }
 
 void store_set_active_expiry(struct store *store, bool active)

@@ -103,6 +103,9 @@ void store_set_sync(struct store *store, enum log_sync sync);
 void store_set_rows_bytes(struct store *store, uint64_t bytes);
 void store_set_eviction(struct store *store, enum eviction_policy policy);
 void store_set_active_expiry(struct store *store, bool active);
+/* While paused nothing changes by itself: no key is removed because its time is over, or to make
+ * room. Those whose time is over are hidden all the same. */
+void store_set_paused(struct store *store, bool paused);
 
 /* Seals what is dirty now and waits for it (SAVE, tests). */
 MUST_CHECK enum status store_seal_now(struct store *store);

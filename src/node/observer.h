@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is kept of each command once it has run: counts and times, SLOWLOG, LATENCY.
+ *
+ * A command's latency runs from its first run to its reply, its waiting for rows from disk and for
+ * room included; its busy time is what the core thread worked for it.
+ *
+ * Reading the clock costs a tenth of a GET. So it is read once a command, each beginning when the
+ * one before ends; and of a pipeline's commands that cannot take long (the table says O(1), and
+ * little was taken and given) up to OBSERVER_GROUP_MAX of the same name share one reading: each
+ * counts with their mean. A group that took long is an event for LATENCY, but which of them it was
+ * is not known to SLOWLOG. With a threshold below a millisecond there are no groups.
+ */
+#ifndef NODE_OBSERVER_H
+#define NODE_OBSERVER_H
+
+#include "config/config.h"
+#include "observe/latency.h"
+#include "observe/slowlog.h"
+#include "session/session.h"
+
+enum {
+    OBSERVER_GROUP_MAX = 32,
+    OBSERVER_BRIEF_BYTES = 2048, /* of request and reply: beyond, a command is timed alone */
+};
+
+struct observer {
+    const struct config *config;
+    struct stats *stats;
+    uint64_t (*monotonic_ns)(void *context); /* NULL: time stands still */
+    void *context;
+    uint64_t last_ns;    /* when the command before ended, or these requests came */
+    uint64_t notable_ns; /* what took as long is looked at closer */
+    bool *constant;      /* by number: commands that the table says to be O(1) */
+    bool grouping;
+    unsigned group_number; /* the command of the group under way */
+    unsigned group_count, group_failed;
+    struct slowlog slowlog;
+    struct latency latency;
+};
+
+void observer_init(struct observer *observer, const struct config *config, struct stats *stats,
+                   const struct command_set *commands, uint64_t (*monotonic_ns)(void *context),
+                   void *context);
+void observer_deinit(struct observer *observer);
+
+/* A threshold in the configuration has changed. */
+void observer_configure(struct observer *observer);
+
+/* Requests are going to be run; all that could be were. */
+void observer_begin(struct observer *observer);
+void observer_end(struct observer *observer, uint64_t now_ms);
+
+/* The session's request is going to run. */
+void observer_end_group(struct observer *observer, uint64_t now_ms);
+static inline void observer_run(struct observer *observer, const struct request *request)
+{
+    if (observer->group_count > 0 && observer->group_number != request->number)
+        observer_end_group(observer, request->now_ms);
+}
+
+/* It has run, and must run again later. */
+void observer_suspended(struct observer *observer, struct session *session);
+
+/* It is over, its reply written. `brief`: others follow, and request and reply were small. */
+void observer_finished_alone(struct observer *observer, struct session *session, bool failed);
+static inline void observer_finished(struct observer *observer, struct session *session,
+                                     bool failed, bool brief)
+{
+    unsigned number = session->request.number;
+    if (!brief || !observer->constant[number] || !observer->grouping || session->begun_ns > 0) {
+        observer_finished_alone(observer, session, failed);
+        return;
+    }
+    observer->group_number = number;
+    observer->group_failed += failed;
+    if (++observer->group_count == OBSERVER_GROUP_MAX)
+        observer_end_group(observer, session->request.now_ms);
+}
+
+/* It was refused before it ran. */
+void observer_rejected(struct observer *observer, struct session *session);
+
+/* An event other than a command took so long. */
+void observer_event(struct observer *observer, enum latency_event event, uint64_t now_ms,
+                    uint64_t duration_ns);
+
+#endif
