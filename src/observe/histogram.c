@@ -19,7 +19,7 @@ static uint64_t bucket_begin(unsigned bucket)
 
 uint64_t histogram_percentile(const struct histogram *histogram, double percent)
 {
-    double wanted = ceil(percent / 100 * (double)histogram->total);
+    double wanted = floor(percent / 100 * (double)histogram->total + 0.5);
     uint64_t seen = 0;
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
         seen += histogram->counts[i];
