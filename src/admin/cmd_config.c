@@ -104,7 +104,7 @@ static void undo(struct config *config, const struct change *changes, uint32_t c
     buffer_deinit(&error);
 }
 
-static enum status set_pairs(struct request *request)
+static enum status config_set_pairs(struct request *request)
 {
     struct config *config = request->admin->config;
     uint32_t count = (request->argc - 2) / 2;
@@ -133,16 +133,6 @@ static enum status set_pairs(struct request *request)
         admin->config_changed(admin->context, config_name(changes[i].index));
     reply_ok(request->reply);
     return STATUS_OK;
-}
-
-static enum status config_set_pairs(struct request *request)
-{
-    enum status status = set_pairs(request);
-    unsigned index;
-    for (uint32_t i = 2; i + 1 < request->argc; i += 2)
-        if (find_index(request->argv[i], &index) && config_is_secret(index))
-            request_redact(request, i + 1);
-    return status;
 }
 
 /* ---- the rest -------------------------------------------------------------------------------- */
@@ -181,6 +171,24 @@ static enum status config_help(struct request *request)
         NULL,
     };
     return command_help(request, lines);
+}
+
+static bool is_secret(struct bytes name)
+{
+    for (unsigned i = 0; config_name(i) != NULL; i++)
+        if (bytes_equal_nocase(name, bytes_text(config_name(i))))
+            return config_is_secret(i);
+    return false;
+}
+
+/* Neither SLOWLOG nor MONITOR is to show what a secret was set to, well or not. */
+static enum status config_set_quietly(struct request *request)
+{
+    enum status status = config_set_pairs(request);
+    for (uint32_t i = 2; i + 1 < request->argc; i += 2)
+        if (is_secret(request->argv[i]))
+            request_redact(request, i + 1);
+    return status;
 }
 
 #define CONFIG_FLAGS (CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE)
@@ -224,7 +232,7 @@ static const struct command config_subcommands[] = {
      .syntax = "",
      .summary = "Persists the effective configuration to file."},
     {.name = "set",
-     .handler = config_set_pairs,
+     .handler = config_set_quietly,
      .arity = -4,
      .flags = CONFIG_FLAGS,
      .since = "2.0.0",

@@ -171,9 +171,12 @@ static const char *const advice[LATENCY_EVENT_COUNT] = {
     [LATENCY_LOG_SYNC] =
         "The disk is slow in making the log durable. Commands wait for it with appendfsync always "
         "only; a faster disk helps, or appendfsync everysec.",
-    [LATENCY_SEAL] =
-        "Writing changed rows into the ordered files takes long. Commands do not wait for it "
-        "unless more is written meanwhile than maxmemory has room for.",
+    [LATENCY_COLD_READ] =
+        "The disk is slow in reading rows that are not in memory. A faster disk helps, or a larger "
+        "maxmemory.",
+    [LATENCY_SEAL] = "Moving changed rows into the ordered files takes long, as it may: commands "
+                     "wait for it only "
+                     "when more is written meanwhile than there is room for in memory.",
 };
 
 static void print_diagnosis(const struct request *request, enum latency_event event,

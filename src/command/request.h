@@ -29,7 +29,6 @@ struct admin;
 
 /* What a long command keeps between its slices; freed by whoever drives the request. */
 struct progress {
-    uint64_t wake_ms; /* with STATUS_YIELD: it does not run again before this wall time */
     uint64_t position;
     uint64_t count;
     struct buffer done; /* replies gathered so far */

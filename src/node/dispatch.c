@@ -24,7 +24,6 @@ void dispatch_init(struct dispatch *dispatch, struct sessions *sessions, struct 
     list_init(&dispatch->throttled);
     list_init(&dispatch->output);
     list_init(&dispatch->gated);
-    list_init(&dispatch->sleeping);
     arena_init(&dispatch->arena);
     dispatch_configure(dispatch);
 }
@@ -43,7 +42,7 @@ void dispatch_configure(struct dispatch *dispatch)
 
 void dispatch_deinit(struct dispatch *dispatch)
 {
-    check(list_is_empty(&dispatch->throttled) && list_is_empty(&dispatch->sleeping));
+    check(list_is_empty(&dispatch->throttled));
     if (dispatch->arena.blocks)
         arena_deinit(&dispatch->arena);
 }
@@ -176,9 +175,8 @@ static void suspend(struct dispatch *dispatch, struct session *session, enum sta
     if (status == STATUS_PAUSED) {
         pause_postpone(session);
     } else if (status == STATUS_YIELD) {
-        bool sleeps = session->progress.wake_ms > dispatch->now_ms;
         session->state = SESSION_YIELDED;
-        list_append(sleeps ? &dispatch->sleeping : &sessions->resumed, &session->waiting);
+        list_append(&sessions->resumed, &session->waiting);
     } else {
         session->state = SESSION_THROTTLED;
         list_append(&dispatch->throttled, &session->waiting);
@@ -187,7 +185,7 @@ static void suspend(struct dispatch *dispatch, struct session *session, enum sta
 
 static void forget_progress(struct progress *progress)
 {
-    progress->position = progress->count = progress->wake_ms = 0;
+    progress->position = progress->count = 0;
     if (progress->done.block)
         buffer_deinit(&progress->done);
 }
@@ -587,13 +585,6 @@ void dispatch_tick(struct dispatch *dispatch, uint64_t now_ms)
     dispatch->now_ms = now_ms;
     if (sessions->pause != PAUSE_NONE && now_ms >= sessions->pause_until_ms)
         pause_end(sessions);
-    for (struct list *at = dispatch->sleeping.next, *next; at != &dispatch->sleeping; at = next) {
-        next = at->next;
-        if (list_entry(at, struct session, waiting)->progress.wake_ms > now_ms)
-            continue;
-        list_remove(at);
-        list_append(&sessions->resumed, at);
-    }
     if (sessions->soft_count == 0)
         return;
     for (struct list *at = sessions->all.next; at != &sessions->all; at = at->next) {
@@ -601,19 +592,6 @@ void dispatch_tick(struct dispatch *dispatch, uint64_t now_ms)
         if (session->soft_since_ms > 0)
             limit_output(dispatch, session);
     }
-}
-
-uint64_t dispatch_deadline_ms(const struct dispatch *dispatch)
-{
-    const struct sessions *sessions = dispatch->sessions;
-    uint64_t deadline_ms = sessions->pause != PAUSE_NONE ? sessions->pause_until_ms : UINT64_MAX;
-    const struct list *end = &dispatch->sleeping;
-    for (const struct list *at = end->next; at != end; at = at->next) {
-        uint64_t wake_ms = list_entry(at, struct session, waiting)->progress.wake_ms;
-        if (wake_ms < deadline_ms)
-            deadline_ms = wake_ms;
-    }
-    return deadline_ms;
 }
 
 /* ---- output ---------------------------------------------------------------------------------- */

@@ -38,7 +38,6 @@ struct dispatch {
     struct list throttled; /* sessions that wait for room in the store */
     struct list output;    /* sessions with new output, not yet given by dispatch_next_output */
     struct list gated;     /* sessions whose gate had not passed in this turn */
-    struct list sleeping;  /* sessions whose request runs again at its progress.wake_ms */
     struct observer *observer;
     const struct config *config;
     struct journal *journal;
@@ -71,10 +70,8 @@ void dispatch_resume(struct dispatch *dispatch, uint64_t now_ms);
 /* At most `limit` throttled sessions try again in the next dispatch_resume. */
 void dispatch_retry_throttled(struct dispatch *dispatch, size_t limit);
 
-/* What time brings: the end of a pause, sessions that wake, clients that have not read their output
- * for too long. And when it brings the next of these (UINT64_MAX: nothing). */
+/* What time brings: the end of a pause; that clients have not read their output for too long. */
 void dispatch_tick(struct dispatch *dispatch, uint64_t now_ms);
-uint64_t dispatch_deadline_ms(const struct dispatch *dispatch);
 
 /* A turn has ended: what waits for its gate is looked at again by dispatch_next_output. */
 void dispatch_turn_end(struct dispatch *dispatch);

@@ -22,7 +22,8 @@ enum { LATENCY_SAMPLES = 160 };
     X(EVICTION_CYCLE, "eviction-cycle") /* making room: one look at the budget */                  \
     X(LOG_WRITE, "log-write")           /* the turn's batch into the log's file */                 \
     X(LOG_SYNC, "log-sync")             /* until the disk has it: on a storage thread */           \
-    X(SEAL, "seal")                     /* a generation becomes a table: on a storage thread */
+    X(COLD_READ, "cold-read")           /* one reading of rows from disk: on a storage thread */   \
+    X(SEAL, "seal") /* changed rows become a table: on a storage thread, at low priority */
 
 enum latency_event {
 #define LATENCY_ENUM(name, text) LATENCY_##name,

@@ -49,6 +49,8 @@ struct store_options {
     uint64_t seal_bytes; /* dirty rows of one generation */
     uint64_t rows_bytes; /* budget for rows in memory, dirty ones included */
     enum eviction_policy eviction;
+    uint64_t (*monotonic_ns)(void *context); /* for store_take_delays; NULL: they are 0 */
+    void *clock_context;
     bool recount; /* --salvage: the tier's record of its counts is not to be believed */
 };
 
@@ -141,6 +143,16 @@ struct store_stats {
     struct tier_stats tier;
 };
 void store_stats(const struct store *store, struct store_stats *out);
+
+/* What kept the core thread: of each the longest since they were last taken, in nanoseconds. Only
+ * measured while somebody wants it. */
+struct store_delays {
+    uint64_t expiry_ns;    /* removing expired keys, in one tick */
+    uint64_t eviction_ns;  /* making room, in one turn or tick */
+    uint64_t log_write_ns; /* a turn's batch */
+};
+void store_want_delays(struct store *store, bool wanted);
+struct store_delays store_take_delays(struct store *store);
 
 /* ---- before opening -------------------------------------------------------------------------- */
 

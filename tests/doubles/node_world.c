@@ -293,6 +293,18 @@ void store_set_paused(struct store *store, bool paused)
     store->world.paused = paused;
 }
 
+void store_want_delays(struct store *store, bool wanted)
+{
+    store->world.delays_wanted = wanted;
+}
+
+struct store_delays store_take_delays(struct store *store)
+{
+    struct store_delays delays = store->world.delays;
+    store->world.delays = (struct store_delays){0};
+    return delays;
+}
+
 enum status store_seal_now(struct store *store)
 {
     (void)store;
@@ -421,22 +433,6 @@ static enum status spend(struct request *request)
     return STATUS_OK;
 }
 
-/* Waits for so many milliseconds, and says how many runs it took. */
-static enum status nap(struct request *request)
-{
-    struct progress *progress = request->progress;
-    int64_t duration_ms;
-    if (!number_parse_i64(request->argv[1], &duration_ms))
-        return STATUS_NOT_INTEGER;
-    progress->count++;
-    if (progress->wake_ms == 0)
-        progress->wake_ms = request->now_ms + (uint64_t)duration_ms;
-    if (request->now_ms < progress->wake_ms)
-        return STATUS_YIELD;
-    reply_integer(request->reply, (int64_t)progress->count);
-    return STATUS_OK;
-}
-
 static enum status stop(struct request *request)
 {
     request->session->sessions->admin->shutdown(request->admin->context, true, false);
@@ -452,7 +448,6 @@ static const struct command world_commands[] = {
      .arity = 3,
      .flags = CMD_READONLY | CMD_FAST,
      .complexity = "O(1)"},
-    {.name = "nap", .handler = nap, .arity = 2, .flags = CMD_READONLY},
     {.name = "slow", .handler = slow, .arity = 2, .flags = CMD_READONLY},
     {.name = "fail", .handler = fail_midway, .arity = 1, .flags = CMD_READONLY},
     {.name = "stop", .handler = stop, .arity = 1, .flags = CMD_ADMIN},

@@ -42,6 +42,9 @@ struct world {
     bool throttled, disk_full, turn_fails;
     bool sync_held; /* writes do not become durable */
     bool paused;    /* as told by store_set_paused */
+    bool delays_wanted;
+    struct store_delays delays; /* for store_take_delays */
+    uint64_t slowest_ns;        /* for the workers' take_slowest, of each class */
     uint64_t position, durable;
     uint64_t rows_bytes; /* as told by store_set_rows_bytes */
     enum log_sync sync;

@@ -286,6 +286,36 @@ static void events_are_remembered_beyond_the_threshold(void **state)
     world_free(world);
 }
 
+static uint64_t take_slowest(struct workers *workers, enum job_class class)
+{
+    struct world *world = list_entry(workers, struct world, workers);
+    return world->slowest_ns * (class == JOB_SYNC);
+}
+
+static void the_store_s_delays_are_events_too(void **state)
+{
+    (void)state;
+    static const struct workers_ops ops = {.take_slowest = take_slowest};
+    struct peer *peer;
+    struct world *world = begin(&peer);
+    assert_false(world->delays_wanted);
+    world->workers.ops = &ops;
+    peer_ask(peer, "config set latency-monitor-threshold 5\r\n", "+OK\r\n");
+    assert_true(world->delays_wanted);
+    world->delays = (struct store_delays){6000000, 4999999, 7000000};
+    world->slowest_ns = 8999999;
+    world->now_ms += 100;
+    world_turn(world);
+    world->slowest_ns = 0;
+    peer_ask(peer, "latency latest\r\n",
+             "*3\r\n*4\r\n$12\r\nexpire-cycle\r\n:1000\r\n:6\r\n:6\r\n"
+             "*4\r\n$9\r\nlog-write\r\n:1000\r\n:7\r\n:7\r\n"
+             "*4\r\n$8\r\nlog-sync\r\n:1000\r\n:8\r\n:8\r\n");
+    peer_ask(peer, "config set latency-monitor-threshold 0\r\n", "+OK\r\n");
+    assert_false(world->delays_wanted);
+    world_free(world);
+}
+
 static void latency_draws_and_advises(void **state)
 {
     (void)state;
@@ -326,6 +356,7 @@ int main(void)
         cmocka_unit_test(with_a_threshold_of_0_every_command_is_remembered),
         cmocka_unit_test(secrets_are_not_remembered),
         cmocka_unit_test(events_are_remembered_beyond_the_threshold),
+        cmocka_unit_test(the_store_s_delays_are_events_too),
         cmocka_unit_test(latency_draws_and_advises),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* CLIENT PAUSE: who waits, in which order, until when; and requests that wait for a time. */
+/* CLIENT PAUSE: who waits, in which order, until when. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -225,28 +225,6 @@ static void a_pause_has_checked_arguments(void **state)
     world_free(world);
 }
 
-static void a_request_may_wait_for_a_time(void **state)
-{
-    (void)state;
-    struct peer *peer;
-    struct world *world = begin(&peer);
-    struct peer *other = world_connect(world);
-    uint64_t wake_ms = world->now_ms + 70;
-    peer_ask(peer, "nap 70\r\nping\r\nnap 0\r\n", "");
-    assert_int_equal(node_deadline_ms(world->node), wake_ms);
-    peer_ask(other, "ping\r\n", "+PONG\r\n");
-    while (world->now_ms + 1 < wake_ms) {
-        world_turn(world);
-        peer_expect(peer, "");
-    }
-    world_turn(world);
-    peer_expect(peer, ":2\r\n+PONG\r\n:1\r\n"); /* two runs, not one a turn */
-    peer_ask(peer, "nap 100000\r\n", "");
-    peer_ask(other, "client kill id 1\r\n", ":1\r\n");
-    peer_expect_closed(peer);
-    world_free(world);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,7 +236,6 @@ int main(void)
         cmocka_unit_test(who_has_sent_all_is_answered_after_the_pause),
         cmocka_unit_test(a_request_under_way_is_not_paused),
         cmocka_unit_test(a_pause_has_checked_arguments),
-        cmocka_unit_test(a_request_may_wait_for_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
