@@ -23,7 +23,7 @@ static enum status slowlog_get(struct request *request)
     const struct slowlog *slowlog = request->admin->slowlog;
     int64_t wanted = COUNT_DEFAULT;
     if (request->argc > 3)
-        return STATUS_SYNTAX;
+        return command_refuse_usage(request);
     if (request->argc == 3 && (!number_parse_i64(request->argv[2], &wanted) || wanted < -1)) {
         reply_error(request->reply, BYTES("ERR count should be greater than or equal to -1"));
         return STATUS_REPLIED;

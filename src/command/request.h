@@ -71,4 +71,7 @@ struct bytes command_error_text(enum status status);
  */
 enum status command_help(struct request *request, const char *const *lines);
 
+/* A subcommand was given more arguments than it takes: STATUS_REPLIED, in Redis's words. */
+enum status command_refuse_usage(struct request *request);
+
 #endif

@@ -302,7 +302,7 @@ static enum status client_pause(struct request *request)
     enum pause kind = PAUSE_ALL;
     int64_t timeout_ms;
     if (request->argc > 4)
-        return STATUS_SYNTAX;
+        return command_refuse_usage(request);
     if (request->argc == 4) {
         if (bytes_equal_nocase(request->argv[3], BYTES("write")))
             kind = PAUSE_WRITES;
@@ -333,7 +333,7 @@ static enum status client_unblock(struct request *request)
 {
     int64_t id;
     if (request->argc > 4)
-        return STATUS_SYNTAX;
+        return command_refuse_usage(request);
     if (request->argc == 4 && !bytes_equal_nocase(request->argv[3], BYTES("timeout")) &&
         !bytes_equal_nocase(request->argv[3], BYTES("error")))
         return refuse(request, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");

@@ -217,7 +217,9 @@ static void a_pause_has_checked_arguments(void **state)
     peer_ask(peer, "client pause 9223372036854775808\r\n",
              "-ERR timeout is not an integer or out of range\r\n");
     peer_ask(peer, "client pause 1 some\r\n", "-ERR CLIENT PAUSE mode must be WRITE or ALL\r\n");
-    peer_ask(peer, "client pause 1 all x\r\n", "-ERR syntax error\r\n");
+    peer_ask(peer, "client pause 1 all x\r\n",
+             "-ERR unknown subcommand or wrong number of arguments for 'pause'. Try CLIENT HELP."
+             "\r\n");
     peer_ask(peer, "client unblock x\r\n", "-ERR value is not an integer or out of range\r\n");
     peer_ask(peer, "client unblock 1 why\r\n",
              "-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR\r\n");
