@@ -305,18 +305,20 @@ static enum status latency_help(struct request *request)
     return command_help(request, lines);
 }
 
-#define SUBCOMMAND(word, function, words, order, notation, text)                                   \
+#define SUBCOMMAND(word, function, words, order, notation, text, difference)                       \
     {                                                                                              \
         .name = (word), .handler = (function), .arity = (words),                                   \
         .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE, .since = "2.8.13",            \
         .group = "server", .complexity = (order), .syntax = (notation), .summary = (text),         \
-        .tips = "nondeterministic_output request_policy:all_nodes response_policy:special"         \
+        .tips = "nondeterministic_output request_policy:all_nodes response_policy:special",        \
+        .differs = (difference)                                                                    \
     }
 
 static const struct command latency_subcommands[] = {
     SUBCOMMAND("doctor", latency_doctor, 2, "O(1)", "",
-               "Returns a human-readable latency analysis report."),
-    SUBCOMMAND("graph", latency_graph, 3, "O(1)", "event", "Returns a latency graph for an event."),
+               "Returns a human-readable latency analysis report.", "It speaks of this server."),
+    SUBCOMMAND("graph", latency_graph, 3, "O(1)", "event", "Returns a latency graph for an event.",
+               NULL),
     {.name = "help",
      .handler = latency_help,
      .arity = 2,
@@ -336,11 +338,15 @@ static const struct command latency_subcommands[] = {
                    "retrieved.",
      .syntax = "[command...]",
      .summary = "Returns the cumulative distribution of latencies of a subset or all commands.",
-     .tips = "nondeterministic_output request_policy:all_nodes response_policy:special"},
+     .tips = "nondeterministic_output request_policy:all_nodes response_policy:special",
+     .differs = "Waiting for rows from disk counts. Short commands of a pipeline are timed "
+                "together: up to 32 of the same name count with their mean."},
     SUBCOMMAND("history", latency_history, 3, "O(1)", "event",
-               "Returns timestamp-latency samples for an event."),
+               "Returns timestamp-latency samples for an event.", NULL),
     SUBCOMMAND("latest", latency_latest, 2, "O(1)", "",
-               "Returns the latest latency samples for all events."),
+               "Returns the latest latency samples for all events.",
+               "Events: command, fast-command, expire-cycle, eviction-cycle, and this server's own "
+               "log-write, log-sync, cold-read, seal."),
     {.name = "reset",
      .handler = latency_forget,
      .arity = -2,

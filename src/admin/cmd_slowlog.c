@@ -80,7 +80,10 @@ static const struct command slowlog_subcommands[] = {
      .complexity = "O(N) where N is the number of entries returned",
      .syntax = "[count:integer]",
      .summary = "Returns the slow log's entries.",
-     .tips = "request_policy:all_nodes nondeterministic_output"},
+     .tips = "request_policy:all_nodes nondeterministic_output",
+     .differs = "A duration includes the waiting for rows from disk. Short commands of a pipeline "
+                "are timed together: of them only those after which nothing more had come are "
+                "seen, unless slowlog-log-slower-than is below 1000."},
     {.name = "help",
      .handler = slowlog_help,
      .arity = 2,

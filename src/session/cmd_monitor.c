@@ -21,6 +21,8 @@ const struct command monitor_commands[] = {
      .group = "server",
      .complexity = "O(1), then O(N) for each command run, where N is the number of such clients",
      .syntax = "",
-     .summary = "Listens for all requests received by the server in real-time."},
+     .summary = "Listens for all requests received by the server in real-time.",
+     .differs = "Times are to the millisecond. Who does not read is cut off by the limit of class "
+                "pubsub of client-output-buffer-limit."},
     {.name = NULL},
 };
