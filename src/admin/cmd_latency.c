@@ -340,7 +340,7 @@ static const struct command latency_subcommands[] = {
      .summary = "Returns the cumulative distribution of latencies of a subset or all commands.",
      .tips = "nondeterministic_output request_policy:all_nodes response_policy:special",
      .differs = "Waiting for rows from disk counts. Short commands of a pipeline are timed "
-                "together: up to 32 of the same name count with their mean."},
+                "together, up to 32, each with the part that its command usually takes."},
     SUBCOMMAND("history", latency_history, 3, "O(1)", "event",
                "Returns timestamp-latency samples for an event.", NULL),
     SUBCOMMAND("latest", latency_latest, 2, "O(1)", "",

@@ -258,10 +258,10 @@ static enum status attempt(struct dispatch *dispatch, struct session *session, b
     return execute(dispatch, session);
 }
 
-/* It has been answered. `brief`: others follow, and request and reply were small. */
-static void observe(struct dispatch *dispatch, struct session *session, bool failed, bool brief)
+/* It has been answered. */
+static void observe(struct dispatch *dispatch, struct session *session, bool failed, size_t bytes)
 {
-    observer_finished(dispatch->observer, session, failed, brief);
+    observer_finished(dispatch->observer, session, failed, bytes);
     if (!list_is_empty(&session->sessions->monitors))
         dispatch->monitors_shown |= monitor_show(session, &session->request);
 }
@@ -278,6 +278,7 @@ static bool run(struct dispatch *dispatch, struct session *session, bool again, 
     request->argc = session->parser.argc;
     request->db = session->db;
     request->now_ms = dispatch->now_ms;
+    dispatch->observer->brief = size < rest && size <= OBSERVER_BRIEF_BYTES;
     if (!again)
         txn_init(&session->txn, session->sessions->store, &session->arena);
     enum status status = attempt(dispatch, session, again, &ran);
@@ -288,11 +289,10 @@ static bool run(struct dispatch *dispatch, struct session *session, bool again, 
     }
     if (status != STATUS_OK)
         finish_error(session, status, begin);
-    size_t bytes = size + buffer_size(&session->output) - begin;
+    size_t bytes = buffer_size(&session->output) - begin;
     finish(session, begin);
     if (ran)
-        observe(dispatch, session, status != STATUS_OK,
-                size < rest && bytes <= OBSERVER_BRIEF_BYTES);
+        observe(dispatch, session, status != STATUS_OK, bytes);
     else if (request->command)
         observer_rejected(dispatch->observer, session);
     return true;

@@ -104,14 +104,43 @@ static uint64_t lap(struct observer *observer)
     return now - last;
 }
 
-static void count_group(struct observer *observer, uint64_t mean_ns)
+/* What a call of the command usually takes; 0: not known yet. */
+static double usual_ns(const struct observer *observer, unsigned number)
 {
-    struct command_stats *stats = &observer->stats->commands[observer->group_number];
-    uint64_t count = observer->group_count;
-    command_stats_add(stats, count, observer->group_failed, count * mean_ns);
-    if (observer->config->latency_tracking)
-        command_stats_add_latency(stats, count, mean_ns);
-    observer->group_count = observer->group_failed = 0;
+    const struct command_stats *stats = &observer->stats->commands[number];
+    return stats->calls > 0 ? (double)stats->busy_ns / (double)stats->calls : 0;
+}
+
+/* What the group's calls usually take. False: of some it is not known. */
+static bool estimate(const struct observer *observer, double usual[OBSERVER_GROUP_NAMES],
+                     double *out_all)
+{
+    double all = 0;
+    bool known = true;
+    for (unsigned i = 0; i < observer->group_names; i++) {
+        usual[i] = usual_ns(observer, observer->group[i].number);
+        all += usual[i] * observer->group[i].count;
+        known = known && usual[i] > 0;
+    }
+    *out_all = all;
+    return known;
+}
+
+/* The group took so long: each call gets its part. */
+static void count_group(struct observer *observer, uint64_t elapsed_ns)
+{
+    double usual[OBSERVER_GROUP_NAMES], all;
+    bool known = observer->group_names > 1 && estimate(observer, usual, &all);
+    for (unsigned i = 0; i < observer->group_names; i++) {
+        const struct observer_calls *calls = &observer->group[i];
+        struct command_stats *stats = &observer->stats->commands[calls->number];
+        uint64_t mean_ns = known ? (uint64_t)((double)elapsed_ns * usual[i] / all)
+                                 : elapsed_ns / observer->group_count;
+        command_stats_add(stats, calls->count, calls->failed, calls->count * mean_ns);
+        if (observer->config->latency_tracking)
+            command_stats_add_latency(stats, calls->count, mean_ns);
+    }
+    observer->group_count = observer->group_names = 0;
 }
 
 void observer_begin(struct observer *observer)
@@ -124,7 +153,7 @@ void observer_end_group(struct observer *observer, uint64_t now_ms)
     uint64_t elapsed_ns = lap(observer);
     if (elapsed_ns >= observer->notable_ns)
         note_event(observer, CMD_FAST, now_ms, elapsed_ns);
-    count_group(observer, elapsed_ns / observer->group_count);
+    count_group(observer, elapsed_ns);
 }
 
 void observer_end(struct observer *observer, uint64_t now_ms)
@@ -133,19 +162,34 @@ void observer_end(struct observer *observer, uint64_t now_ms)
         observer_end_group(observer, now_ms);
 }
 
-/* What the last command took, which does not belong to the group before it: of the same name, so
- * those are taken for as long as that command takes in the mean. */
+void observer_join_group(struct observer *observer, const struct request *request, bool failed)
+{
+    unsigned i = 0;
+    while (i < observer->group_names && observer->group[i].number != request->number)
+        i++;
+    if (i == observer->group_names)
+        observer->group[observer->group_names++] =
+            (struct observer_calls){.number = request->number};
+    observer->group[i].count++;
+    observer->group[i].failed += failed;
+    if (++observer->group_count == OBSERVER_GROUP_MAX ||
+        (i + 1 == OBSERVER_GROUP_NAMES && observer->group[i].count == 1))
+        observer_end_group(observer, request->now_ms);
+}
+
+/* What the last command took. There may be a group before it, which it was expected to join: that
+ * is taken for what its calls usually take. */
 static uint64_t lap_alone(struct observer *observer)
 {
+    double usual[OBSERVER_GROUP_NAMES], all;
     uint64_t elapsed_ns = lap(observer), count = observer->group_count;
     if (count == 0)
         return elapsed_ns;
-    const struct command_stats *stats = &observer->stats->commands[observer->group_number];
-    uint64_t mean_ns = stats->calls > 0 ? stats->busy_ns / stats->calls : elapsed_ns;
-    if (mean_ns > elapsed_ns / (count + 1))
-        mean_ns = elapsed_ns / (count + 1);
-    count_group(observer, mean_ns);
-    return elapsed_ns - count * mean_ns;
+    uint64_t group_ns = elapsed_ns / (count + 1) * count;
+    if (estimate(observer, usual, &all) && all < (double)group_ns)
+        group_ns = (uint64_t)all;
+    count_group(observer, group_ns);
+    return elapsed_ns - group_ns;
 }
 
 void observer_suspended(struct observer *observer, struct session *session)

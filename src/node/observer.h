@@ -7,8 +7,8 @@
  *
  * Reading the clock costs a tenth of a GET. So it is read once a command, each beginning when the
  * one before ends; and of a pipeline's commands that cannot take long (the table says O(1), and
- * little was taken and given) up to OBSERVER_GROUP_MAX of the same name share one reading: each
- * counts with their mean. A group that took long is an event for LATENCY, but which of them it was
+ * little was taken and given) up to OBSERVER_GROUP_MAX share one reading, each with a part as its
+ * command usually takes. A group that took long is an event for LATENCY, but which of them it was
  * is not known to SLOWLOG. With a threshold below a millisecond there are no groups.
  */
 #ifndef NODE_OBSERVER_H
@@ -21,7 +21,14 @@
 
 enum {
     OBSERVER_GROUP_MAX = 32,
-    OBSERVER_BRIEF_BYTES = 2048, /* of request and reply: beyond, a command is timed alone */
+    OBSERVER_GROUP_NAMES = 4,    /* different commands in a group */
+    OBSERVER_BRIEF_BYTES = 1024, /* of a request, of a reply: beyond, a command is timed alone */
+};
+
+/* The calls of one command in the group under way. */
+struct observer_calls {
+    unsigned number;
+    unsigned count, failed;
 };
 
 struct observer {
@@ -33,8 +40,9 @@ struct observer {
     uint64_t notable_ns; /* what took as long is looked at closer */
     bool *constant;      /* by number: commands that the table says to be O(1) */
     bool grouping;
-    unsigned group_number; /* the command of the group under way */
-    unsigned group_count, group_failed;
+    bool brief; /* the request that is to run: it is small, and others follow */
+    unsigned group_count, group_names;
+    struct observer_calls group[OBSERVER_GROUP_NAMES];
     struct slowlog slowlog;
     struct latency latency;
 };
@@ -51,34 +59,35 @@ void observer_configure(struct observer *observer);
 void observer_begin(struct observer *observer);
 void observer_end(struct observer *observer, uint64_t now_ms);
 
-/* The session's request is going to run. */
 void observer_end_group(struct observer *observer, uint64_t now_ms);
+
+/* The request is going to run. */
 static inline void observer_run(struct observer *observer, const struct request *request)
 {
-    if (observer->group_count > 0 && observer->group_number != request->number)
+    bool joins = observer->brief && observer->constant[request->number];
+    if (observer->group_count > 0 && !joins)
         observer_end_group(observer, request->now_ms);
 }
 
 /* It has run, and must run again later. */
 void observer_suspended(struct observer *observer, struct session *session);
 
-/* It is over, its reply written. `brief`: others follow, and request and reply were small. */
+void observer_join_group(struct observer *observer, const struct request *request, bool failed);
 void observer_finished_alone(struct observer *observer, struct session *session, bool failed);
+
+/* It is over, its reply of so many bytes written. */
 static inline void observer_finished(struct observer *observer, struct session *session,
-                                     bool failed, bool brief)
+                                     bool failed, size_t reply_bytes)
 {
-    unsigned number = session->request.number;
-    if (!brief || !observer->constant[number] || !observer->grouping || session->begun_ns > 0) {
+    const struct request *request = &session->request;
+    if (observer->brief && observer->grouping && observer->constant[request->number] &&
+        reply_bytes <= OBSERVER_BRIEF_BYTES && session->begun_ns == 0)
+        observer_join_group(observer, request, failed);
+    else
         observer_finished_alone(observer, session, failed);
-        return;
-    }
-    observer->group_number = number;
-    observer->group_failed += failed;
-    if (++observer->group_count == OBSERVER_GROUP_MAX)
-        observer_end_group(observer, session->request.now_ms);
 }
 
-/* It was refused before it ran. */
+/* A request was refused before it ran. */
 void observer_rejected(struct observer *observer, struct session *session);
 
 /* An event other than a command took so long. */

@@ -440,7 +440,11 @@ static enum status stop(struct request *request)
 }
 
 static const struct command world_commands[] = {
-    {.name = "get", .handler = get, .arity = 2, .flags = CMD_READONLY | CMD_FAST},
+    {.name = "get",
+     .handler = get,
+     .arity = 2,
+     .flags = CMD_READONLY | CMD_FAST,
+     .complexity = "O(1)"},
     {.name = "set", .handler = set, .arity = 3, .flags = CMD_WRITE | CMD_DENYOOM},
     {.name = "both", .handler = both, .arity = 3, .flags = CMD_READONLY},
     {.name = "spend",

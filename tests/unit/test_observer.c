@@ -77,25 +77,47 @@ static void commands_of_a_pipeline_share_a_look_at_the_clock(void **state)
     buffer_append_u8(&large, 0);
     world_row(world, "large", buffer_bytes(&large).data, false);
     buffer_deinit(&large);
-    /* 4 together; get's time is its own, whoever stands before or behind. */
+    /* Four together; slow is not one of those that do, and what is last is timed alone. */
     peer_send(peer, "spend 100 k\r\nspend 500 k\r\nspend 100 k\r\nspend x k\r\n"
-                    "slow 0\r\nspend 300 k\r\nget large\r\n");
+                    "slow 0\r\nspend 300 k\r\nspend 1000 k\r\n");
     world_turn(world);
     buffer_clear(&peer->received, 0);
     expect_info(peer, "commandstats", "cmdstat_spend",
-                "calls=5,usec=1000,usec_per_call=200.00,rejected_calls=0,failed_calls=1");
+                "calls=6,usec=2000,usec_per_call=333.33,rejected_calls=0,failed_calls=1");
     expect_info(peer, "commandstats", "cmdstat_slow",
                 "calls=1,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=0");
-    /* The mean, to a part in 32; the last of the pipeline is another command. */
     peer_ask(peer, "latency histogram spend\r\n",
-             "*2\r\n$5\r\nspend\r\n*4\r\n$5\r\ncalls\r\n:5\r\n$14\r\nhistogram_usec\r\n"
-             "*4\r\n:262\r\n:4\r\n:524\r\n:5\r\n");
-    /* Behind the small ones of its name: they count with their mean. */
-    peer_send(peer, "get k\r\nget k\r\nget large\r\nget k\r\n");
+             "*2\r\n$5\r\nspend\r\n*4\r\n$5\r\ncalls\r\n:6\r\n$14\r\nhistogram_usec\r\n"
+             "*6\r\n:262\r\n:4\r\n:524\r\n:5\r\n:1048\r\n:6\r\n");
+    /* A large reply behind them: they are taken for what they usually take, the rest is its own. */
+    peer_send(peer, "spend 100 k\r\nget large\r\nget k\r\n");
     world_turn(world);
     buffer_clear(&peer->received, 0);
+    expect_info(peer, "commandstats", "cmdstat_spend",
+                "calls=7,usec=2050,usec_per_call=292.86,rejected_calls=0,failed_calls=1");
     expect_info(peer, "commandstats", "cmdstat_get",
-                "calls=5,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=0");
+                "calls=2,usec=50,usec_per_call=25.00,rejected_calls=0,failed_calls=0");
+    world_free(world);
+}
+
+static void different_commands_share_by_what_they_usually_take(void **state)
+{
+    (void)state;
+    struct peer *peer;
+    struct world *world = begin(&peer);
+    world_row(world, "k", "v", false);
+    peer_ask(peer, "spend 300 k\r\n", "+OK\r\n");
+    /* Of get nothing is known: equal parts. From then on two parts to one. */
+    peer_ask(peer, "spend 200 k\r\nget k\r\nslow 0\r\n", "+OK\r\n$1\r\nv\r\n:0\r\n");
+    expect_info(peer, "commandstats", "cmdstat_spend",
+                "calls=2,usec=400,usec_per_call=200.00,rejected_calls=0,failed_calls=0");
+    expect_info(peer, "commandstats", "cmdstat_get",
+                "calls=1,usec=100,usec_per_call=100.00,rejected_calls=0,failed_calls=0");
+    peer_ask(peer, "spend 300 k\r\nget k\r\nslow 0\r\n", "+OK\r\n$1\r\nv\r\n:0\r\n");
+    expect_info(peer, "commandstats", "cmdstat_spend",
+                "calls=3,usec=600,usec_per_call=200.00,rejected_calls=0,failed_calls=0");
+    expect_info(peer, "commandstats", "cmdstat_get",
+                "calls=2,usec=200,usec_per_call=100.00,rejected_calls=0,failed_calls=0");
     world_free(world);
 }
 
@@ -351,6 +373,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_are_counted_and_timed),
         cmocka_unit_test(commands_of_a_pipeline_share_a_look_at_the_clock),
+        cmocka_unit_test(different_commands_share_by_what_they_usually_take),
         cmocka_unit_test(a_long_pipeline_loses_no_call),
         cmocka_unit_test(waiting_is_latency_but_not_work),
         cmocka_unit_test(latencystats_has_the_percentiles_asked_for),
