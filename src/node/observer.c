@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "node/observer.h"
 
+#include <limits.h>
+
 #include "base/memory.h"
 
 enum { NS_PER_MS = 1000 * 1000, NS_PER_US = 1000 };
+
+static void empty_group(struct observer *observer)
+{
+    observer->group_count = observer->group_names = 0;
+    observer->last = &observer->group[0];
+    observer->last->number = UINT_MAX; /* no command's */
+}
 
 void observer_init(struct observer *observer, const struct config *config, struct stats *stats,
                    const struct command_set *commands, uint64_t (*monotonic_ns)(void *context),
@@ -21,6 +30,7 @@ void observer_init(struct observer *observer, const struct config *config, struc
         const char *complexity = command_entry_at(commands, i)->command->complexity;
         observer->constant[i] = complexity && strncmp(complexity, "O(1)", 4) == 0;
     }
+    empty_group(observer);
     slowlog_init(&observer->slowlog);
     observer_configure(observer);
 }
@@ -140,7 +150,7 @@ static void count_group(struct observer *observer, uint64_t elapsed_ns)
         if (observer->config->latency_tracking)
             command_stats_add_latency(stats, calls->count, mean_ns);
     }
-    observer->group_count = observer->group_names = 0;
+    empty_group(observer);
 }
 
 void observer_begin(struct observer *observer)
@@ -170,10 +180,11 @@ void observer_join_group(struct observer *observer, const struct request *reques
     if (i == observer->group_names)
         observer->group[observer->group_names++] =
             (struct observer_calls){.number = request->number};
-    observer->group[i].count++;
-    observer->group[i].failed += failed;
+    observer->last = &observer->group[i];
+    observer->last->count++;
+    observer->last->failed += failed;
     if (++observer->group_count == OBSERVER_GROUP_MAX ||
-        (i + 1 == OBSERVER_GROUP_NAMES && observer->group[i].count == 1))
+        (i + 1 == OBSERVER_GROUP_NAMES && observer->last->count == 1))
         observer_end_group(observer, request->now_ms);
 }
 

@@ -40,8 +40,10 @@ struct observer {
     uint64_t notable_ns; /* what took as long is looked at closer */
     bool *constant;      /* by number: commands that the table says to be O(1) */
     bool grouping;
-    bool brief; /* the request that is to run: it is small, and others follow */
+    bool brief; /* the request that is to run is small, and others follow */
+    bool joins; /* and its command cannot take long: it is to join the group */
     unsigned group_count, group_names;
+    struct observer_calls *last; /* of the group: the command that joined last */
     struct observer_calls group[OBSERVER_GROUP_NAMES];
     struct slowlog slowlog;
     struct latency latency;
@@ -64,8 +66,8 @@ void observer_end_group(struct observer *observer, uint64_t now_ms);
 /* The request is going to run. */
 static inline void observer_run(struct observer *observer, const struct request *request)
 {
-    bool joins = observer->brief && observer->constant[request->number];
-    if (observer->group_count > 0 && !joins)
+    observer->joins = observer->brief && observer->grouping && observer->constant[request->number];
+    if (observer->group_count > 0 && !observer->joins)
         observer_end_group(observer, request->now_ms);
 }
 
@@ -79,12 +81,17 @@ void observer_finished_alone(struct observer *observer, struct session *session,
 static inline void observer_finished(struct observer *observer, struct session *session,
                                      bool failed, size_t reply_bytes)
 {
-    const struct request *request = &session->request;
-    if (observer->brief && observer->grouping && observer->constant[request->number] &&
-        reply_bytes <= OBSERVER_BRIEF_BYTES && session->begun_ns == 0)
-        observer_join_group(observer, request, failed);
-    else
+    struct observer_calls *last = observer->last;
+    if (!observer->joins || reply_bytes > OBSERVER_BRIEF_BYTES || session->begun_ns > 0) {
         observer_finished_alone(observer, session, failed);
+    } else if (last->number == session->request.number &&
+               observer->group_count < OBSERVER_GROUP_MAX - 1) {
+        observer->group_count++;
+        last->count++;
+        last->failed += failed;
+    } else {
+        observer_join_group(observer, &session->request, failed);
+    }
 }
 
 /* A request was refused before it ran. */
