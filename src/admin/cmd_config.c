@@ -242,12 +242,13 @@ static enum status config_help(struct request *request)
     return command_help(request, lines);
 }
 
+/* A name that is none too: it may be that of a secret, misspelt. */
 static bool is_secret(struct bytes name)
 {
     for (unsigned i = 0; config_name(i) != NULL; i++)
         if (bytes_equal_nocase(name, bytes_text(config_name(i))))
             return config_is_secret(i);
-    return false;
+    return true;
 }
 
 /* Neither SLOWLOG nor MONITOR is to show what a secret was set to, well or not. */

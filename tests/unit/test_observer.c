@@ -249,7 +249,7 @@ static void secrets_are_not_remembered(void **state)
         "hello 2 setname x auth nobody hunter2\r\n",
         "hello 2 auth hunter2\r\n",
         "config set requirepass hunter2\r\n",
-        "config set timeout 5 REQUIREPASS hunter2 nosuch hunter\r\n",
+        "config set timeout 5 REQUIREPASS hunter2 nosuch hunter2\r\n",
         "config set requirepass hunter2 timeout x\r\n",
         "hello 2 auth default hunter2 nosuch\r\n",
     };
@@ -273,7 +273,7 @@ static void secrets_are_not_remembered(void **state)
     assert_null(strstr(shown, "hunter2"));
     assert_int_equal(strncmp(slowlog, "*11\r\n", 5), 0);
     assert_non_null(strstr(slowlog, "requirepass\r\n$10\r\n(redacted)\r\n"));
-    assert_non_null(strstr(slowlog, "$6\r\nnosuch\r\n$6\r\nhunter\r\n"));
+    assert_non_null(strstr(slowlog, "$6\r\nnosuch\r\n$10\r\n(redacted)\r\n"));
     assert_non_null(strstr(shown, "\"auth\" \"(redacted)\" \"(redacted)\"\r\n"));
     assert_non_null(strstr(shown, "\"setname\" \"x\" \"auth\" \"(redacted)\" \"(redacted)\"\r\n"));
     buffer_clear(&peer->received, 0);

@@ -100,6 +100,15 @@ static void the_longer_and_the_stricter_pause_counts(void **state)
     peer_expect(peer, "+PONG\r\n");
     peer_expect(writer, "+OK\r\n");
     peer_ask(peer, "client pause 0\r\nping\r\n", "+OK\r\n+PONG\r\n");
+    /* A monitor is not paused: it can try to make the pause milder. */
+    peer_ask(writer, "monitor\r\n", "+OK\r\n");
+    peer_ask(peer, "client pause 1000 all\r\n", "+OK\r\n");
+    peer_ask(writer, "client pause 5 write\r\n", "+OK\r\n");
+    peer_ask(peer, "get k\r\n", "");
+    peer_send(writer, "client unpause\r\n");
+    world_turns(world, 2);
+    peer_expect(peer, "$1\r\nv\r\n");
+    buffer_clear(&writer->received, 0);
     world_free(world);
 }
 
