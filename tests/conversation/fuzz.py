@@ -23,6 +23,7 @@ import shoal  # noqa: E402
 
 STEPS = 1500       # commands of a round
 PIPELINE_MAX = 20
+PAUSE_MAX_MS = 3
 LARGE = 1 << 20   # no string grows longer
 ECHOED_MAX = 100  # bytes of an unknown option: Shoal does not send back all of a long one
 DATABASES = (0, 1)
@@ -30,16 +31,17 @@ SHOWN_MAX = 60     # bytes of a word
 
 # Left out: what ends the connection or the server, has a text of its own, or speaks of the moment.
 # Conversations and unit tests speak with these.
-SKIPPED = re.compile(r'quit|shutdown|info|time|config.*|command(\|(help|info|docs|count|list))?|'
-                     r'client\|(kill|reply|list|info|id|help|setinfo|no-touch)')
+SKIPPED = re.compile(r'quit|shutdown|info|time|monitor|config.*|'
+                     r'command(\|(help|info|docs|count|list))?|'
+                     r'client\|(kill|reply|list|info|id|help|setinfo|no-touch|tracking)')
 # Only whether they fail is compared, and how: orders, ids, and when what has expired no longer
 # counts are each server's own.
-ERRORS_ONLY = ('scan', 'hello', 'dbsize')
+ERRORS_ONLY = ('scan', 'hello', 'dbsize', 'slowlog', 'latency')
 # Whose times are counted from now: the servers ask the clock one after the other.
 FROM_NOW = ('ttl', 'pttl', 'expiretime', 'pexpiretime')
 FROM_NOW_MS = 10_000
 EXPIRING = ('set', 'setex', 'psetex', 'getex', 'expire', 'pexpire', 'expireat', 'pexpireat')
-ECHOING = ('hello', 'expire', 'pexpire', 'expireat', 'pexpireat')
+ECHOING = ('hello', 'latency', 'expire', 'pexpire', 'expireat', 'pexpireat')
 NEWER_OPTIONS = (b'ifeq', b'ifne', b'ifdeq', b'ifdne')  # of SET, which 7.0 does not know
 UNORDERED = ('keys',)
 
@@ -167,7 +169,8 @@ def is_number(word, low, high):
 
 
 def tame(words, source):
-    """Nothing expires within the round, none of two times is the other's, no string is huge."""
+    """Nothing expires within the round, none of two times is the other's, no string is huge, no
+    pause long."""
     name = words[0].lower().decode('latin-1')
     if name in ECHOING:
         words = words[:2] + [word[:ECHOED_MAX] for word in words[2:]]
@@ -178,6 +181,9 @@ def tame(words, source):
                 if i > 1 and is_number(word, 1, 2**53) else word for i, word in enumerate(words)]
     if name == 'hello':  # one that fails leaves no name behind in 7.2, in 7.0 it does
         return [word for word in words if word.lower() != b'setname']
+    if name == 'client' and words[1:] and words[1].lower() == b'pause':
+        return [b'%d' % source.chance.randint(0, PAUSE_MAX_MS)
+                if is_number(word, 1, 2**63 - 1) else word for word in words]
     if name == 'setrange':
         return [b'%d' % source.chance.choice((source.chance.randint(0, 40000), LARGE - 100000))
                 if i == 2 and is_number(word, 40000, 2**29) else word
