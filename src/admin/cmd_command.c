@@ -66,13 +66,13 @@ static void reply_tips(struct reply *reply, const char *tips)
     }
 }
 
-/* Where the keys stand, in the newer form: one specification, counted from the first key. */
-static void reply_key_specification(struct reply *reply, const struct command *command)
+/* Where the keys stand, in the newer form: counted from the first key of the specification. */
+static void reply_key_specification(struct reply *reply, const struct command *command, int first,
+                                    int last, uint32_t flags)
 {
-    int last = command->last_key;
     reply_map(reply, 3);
     reply_bulk_text(reply, "flags");
-    reply_names(reply, command->key_flags, command_key_flag_name, "");
+    reply_names(reply, flags, command_key_flag_name, "");
     reply_bulk_text(reply, "begin_search");
     reply_map(reply, 2);
     reply_bulk_text(reply, "type");
@@ -80,7 +80,7 @@ static void reply_key_specification(struct reply *reply, const struct command *c
     reply_bulk_text(reply, "spec");
     reply_map(reply, 1);
     reply_bulk_text(reply, "index");
-    reply_integer(reply, command->first_key);
+    reply_integer(reply, first);
     reply_bulk_text(reply, "find_keys");
     reply_map(reply, 2);
     reply_bulk_text(reply, "type");
@@ -88,11 +88,22 @@ static void reply_key_specification(struct reply *reply, const struct command *c
     reply_bulk_text(reply, "spec");
     reply_map(reply, 3);
     reply_bulk_text(reply, "lastkey");
-    reply_integer(reply, last < 0 ? last : last - command->first_key);
+    reply_integer(reply, last < 0 ? last : last - first);
     reply_bulk_text(reply, "keystep");
     reply_integer(reply, command->key_step);
     reply_bulk_text(reply, "limit");
     reply_integer(reply, 0);
+}
+
+static void reply_key_specifications(struct reply *reply, const struct command *command)
+{
+    int first = command->first_key, second = command->second_key, last = command->last_key;
+    reply_set(reply, (first > 0) + (second > 0));
+    if (first > 0)
+        reply_key_specification(reply, command, first, second > 0 ? second - 1 : last,
+                                command->key_flags);
+    if (second > 0)
+        reply_key_specification(reply, command, second, last, command->second_key_flags);
 }
 
 static void reply_info(struct reply *reply, const struct command *parent,
@@ -110,9 +121,7 @@ static void reply_info(struct reply *reply, const struct command *parent,
     reply_integer(reply, command->key_step);
     reply_names(reply, command_categories(command), command_category_name, "@");
     reply_tips(reply, command->tips);
-    reply_set(reply, command->first_key > 0 ? 1 : 0);
-    if (command->first_key > 0)
-        reply_key_specification(reply, command);
+    reply_key_specifications(reply, command);
     if (subcommands == 0)
         reply_set(reply, 0); /* an array where there are some, in Redis */
     else
@@ -153,10 +162,18 @@ static void reply_pair(struct reply *reply, const char *name, struct bytes value
     reply_bulk(reply, value);
 }
 
-static void reply_arguments(struct reply *reply, const struct syntax_argument *first);
+/* What the arguments of one command are told with. */
+struct teller {
+    struct reply *reply;
+    int key_specification;      /* of the next key */
+    int key_specification_last; /* which stands for all keys behind, too */
+};
 
-static void reply_argument(struct reply *reply, const struct syntax_argument *argument)
+static void reply_arguments(struct teller *teller, const struct syntax_argument *first);
+
+static void reply_argument(struct teller *teller, const struct syntax_argument *argument)
 {
+    struct reply *reply = teller->reply;
     bool is_key = bytes_equal(argument->type, BYTES("key"));
     bool is_shown = argument->arguments == NULL;
     size_t flags = (size_t)argument->optional + argument->multiple + argument->multiple_token;
@@ -168,7 +185,9 @@ static void reply_argument(struct reply *reply, const struct syntax_argument *ar
         reply_pair(reply, "display_text", argument->name);
     if (is_key) {
         reply_bulk_text(reply, "key_spec_index");
-        reply_integer(reply, 0);
+        reply_integer(reply, teller->key_specification);
+        if (teller->key_specification < teller->key_specification_last)
+            teller->key_specification++;
     }
     if (argument->token.size > 0)
         reply_pair(reply, "token", argument->token);
@@ -184,18 +203,18 @@ static void reply_argument(struct reply *reply, const struct syntax_argument *ar
     }
     if (argument->arguments != NULL) {
         reply_bulk_text(reply, "arguments");
-        reply_arguments(reply, argument->arguments);
+        reply_arguments(teller, argument->arguments);
     }
 }
 
-static void reply_arguments(struct reply *reply, const struct syntax_argument *first)
+static void reply_arguments(struct teller *teller, const struct syntax_argument *first)
 {
     size_t count = 0;
     for (const struct syntax_argument *a = first; a != NULL; a = a->next)
         count++;
-    reply_array(reply, count);
+    reply_array(teller->reply, count);
     for (const struct syntax_argument *a = first; a != NULL; a = a->next)
-        reply_argument(reply, a);
+        reply_argument(teller, a);
 }
 
 /* The name and the map of one command. */
@@ -218,8 +237,9 @@ static void reply_docs(struct reply *reply, struct arena *arena, const struct co
     reply_pair(reply, "group", bytes_text(command->group));
     reply_pair(reply, "complexity", bytes_text(command->complexity));
     if (arguments != NULL) {
+        struct teller teller = {reply, 0, command->second_key > 0};
         reply_bulk_text(reply, "arguments");
-        reply_arguments(reply, arguments);
+        reply_arguments(&teller, arguments);
     }
     if (subcommands > 0) {
         reply_bulk_text(reply, "subcommands");
@@ -370,8 +390,10 @@ static enum status reply_keys(struct request *request, bool with_flags)
         if (with_flags)
             reply_array(request->reply, 2);
         reply_bulk(request->reply, argv[i]);
+        bool is_second = command->second_key > 0 && i >= command->second_key;
         if (with_flags)
-            reply_names(request->reply, command->key_flags, command_key_flag_name, "");
+            reply_names(request->reply, is_second ? command->second_key_flags : command->key_flags,
+                        command_key_flag_name, "");
     }
     return STATUS_OK;
 }

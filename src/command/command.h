@@ -89,8 +89,12 @@ struct command {
     int8_t last_key;     /* negative: from the end */
     int8_t key_step;
     uint16_t key_flags; /* enum key_flag */
-    const char *since;  /* Redis version */
-    const char *group;  /* "string", "generic", "connection", "server", ... */
+    /* Keys from this position on are told apart, as RENAME's new name is: a second key
+     * specification, with flags of its own. 0: there is none. */
+    int8_t second_key;
+    uint16_t second_key_flags;
+    const char *since; /* Redis version */
+    const char *group; /* "string", "generic", "connection", "server", ... */
     const char *complexity;
     const char *summary;
     /*
