@@ -94,6 +94,9 @@ static void encode(const struct identity *identity, struct buffer *out)
         if (last && node != identity->node)
             buffer_printf(out, "former %016" PRIx64 "\n", former->dots[i].actor);
     }
+    for (unsigned i = 0; i < IDENTITY_DATABASES; i++)
+        if (identity->databases[i] != i)
+            buffer_printf(out, "database %02x%02x\n", i, identity->databases[i]);
     append_checksum(out);
 }
 
@@ -124,6 +127,36 @@ static bool take_line(struct bytes *text, const char *name, unsigned base, uint6
     return true;
 }
 
+static void number_databases(struct identity *identity)
+{
+    for (unsigned i = 0; i < IDENTITY_DATABASES; i++)
+        identity->databases[i] = (uint8_t)i;
+}
+
+/* Each of the store's has one number. */
+static bool are_databases_apart(const struct identity *identity)
+{
+    bool seen[IDENTITY_DATABASES] = {false};
+    for (unsigned i = 0; i < IDENTITY_DATABASES; i++) {
+        if (seen[identity->databases[i]])
+            return false;
+        seen[identity->databases[i]] = true;
+    }
+    return true;
+}
+
+static bool decode_databases(struct bytes *text, struct identity *out)
+{
+    uint64_t pair;
+    number_databases(out);
+    while (take_line(text, "database", 16, &pair)) {
+        if (pair > UINT16_MAX)
+            return false;
+        out->databases[pair >> 8] = (uint8_t)pair;
+    }
+    return are_databases_apart(out);
+}
+
 static bool decode_fields(struct bytes text, struct identity *out)
 {
     uint64_t format, epoch, clean, actor;
@@ -141,7 +174,7 @@ static bool decode_fields(struct bytes text, struct identity *out)
             return false;
         former_add(out, node_of(actor), 1, actor & ACTOR_EPOCH_MAX);
     }
-    return true;
+    return decode_databases(&text, out);
 }
 
 /*
@@ -205,6 +238,8 @@ static enum status take(struct files *files, uint64_t mark, uint64_t random48,
         return status;
     bool is_new = status == STATUS_ABSENT || identity->mark != mark;
     bool was_clean = !is_new && identity->clean;
+    if (status == STATUS_ABSENT)
+        number_databases(identity);
     if (is_new || (!was_clean && identity->epoch == ACTOR_EPOCH_MAX))
         become_new_node(identity, random48);
     else if (!was_clean)
@@ -244,6 +279,23 @@ enum status identity_next_epoch(struct files *files, struct identity *identity)
         return STATUS_OVERFLOW; /* the next start takes a new node */
     become_next_epoch(identity);
     return write_identity(files, identity);
+}
+
+static void swap_databases(struct identity *identity, uint8_t a, uint8_t b)
+{
+    uint8_t was_a = identity->databases[a];
+    identity->databases[a] = identity->databases[b];
+    identity->databases[b] = was_a;
+}
+
+enum status identity_swap_databases(struct files *files, struct identity *identity, uint8_t a,
+                                    uint8_t b)
+{
+    swap_databases(identity, a, b);
+    enum status status = write_identity(files, identity);
+    if (status != STATUS_OK)
+        swap_databases(identity, a, b);
+    return status;
 }
 
 enum status identity_check(struct files *files)

@@ -31,6 +31,11 @@ struct store {
     struct arena scratch; /* of one call */
     enum status failure;  /* final */
 
+    uint32_t now_s; /* of the last transaction: for access.h */
+    struct {
+        unsigned log_factor, decay_minutes;
+    } lfu;
+
     uint32_t flushes; /* so far: what stands in an entry tells which flushes it outlived */
     struct generation current;
     struct generation sealing; /* meaningful unless SEAL_IDLE */

@@ -2,11 +2,13 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/xxh.h"
+#include "store/access.h"
 #include "store/apply.h"
 #include "store/derive.h"
 #include "store/fetch.h"
 
 enum {
+    MS_PER_SECOND = 1000,
     STAGED_ROOM_MIN = 4,
     INDEX_FROM = 16, /* staged rows are looked for one by one while they are fewer */
 };
@@ -28,6 +30,8 @@ void txn_begin(struct txn *txn, uint64_t now_ms)
     txn->flush = false;
     txn->cold = false;
     txn->now_ms = now_ms;
+    txn->store->now_s = (uint32_t)(now_ms / MS_PER_SECOND);
+    txn->sets_access = false;
     txn->gate = 0;
     txn->staged = NULL;
     txn->staged_count = txn->staged_room = 0;
@@ -179,7 +183,8 @@ enum status txn_get(struct txn *txn, struct bytes name, struct bytes *out_row)
         txn->gate = slot->written;
     struct entry *entry = table_find(slot, name);
     if (entry && !apply_drop_if_flushed(store, slot, entry)) {
-        entry->visited = 1;
+        if (!txn->no_touch)
+            access_touch(store, entry);
         store->stats.hits++;
         if (!entry_has_row(entry))
             return STATUS_ABSENT;
@@ -198,6 +203,26 @@ void txn_want(struct txn *txn, struct bytes name)
     struct bytes row;
     enum status status = txn_get(txn, name, &row);
     (void)status; /* a miss has been noted; any other answer comes again */
+}
+
+struct txn_access txn_access(const struct txn *txn, struct bytes name)
+{
+    struct store *store = txn->store;
+    struct txn_access access = {.counts = access_is_lfu(store), .frequency = ACCESS_INITIAL};
+    const struct entry *entry = table_find(table_slot(&store->table, name), name);
+    if (entry && access.counts)
+        access.frequency = access_frequency(store, entry);
+    else if (entry)
+        access.idle_s = access_idle_s(store, entry);
+    return access;
+}
+
+void txn_set_access(struct txn *txn, struct bytes name, int64_t idle_s, int frequency)
+{
+    txn->sets_access = true;
+    txn->accessed = name;
+    txn->idle_s = idle_s;
+    txn->frequency = frequency;
 }
 
 /* ---- commit ---------------------------------------------------------------------------------- */
@@ -268,6 +293,14 @@ static enum status refusal(const struct txn *txn)
     return store->seal.state == SEAL_FAILED ? store->seal.failure : STATUS_THROTTLED;
 }
 
+static void set_access(struct txn *txn)
+{
+    struct store *store = txn->store;
+    struct entry *entry = table_find(table_slot(&store->table, txn->accessed), txn->accessed);
+    if (entry)
+        entry->access = access_of(store, txn->idle_s, txn->frequency);
+}
+
 enum status txn_commit(struct txn *txn)
 {
     struct store *store = txn->store;
@@ -295,6 +328,8 @@ enum status txn_commit(struct txn *txn)
         log_append(store->log, staged->name, staged->row);
         apply_row(store, slot, table_find(slot, staged->name), staged->name, staged->row);
     }
+    if (txn->sets_access)
+        set_access(txn);
     store->turn_rows += txn->staged_count;
     txn->gate = log_position(store->log);
     return STATUS_OK;

@@ -31,8 +31,9 @@ void talk_deinit(struct talk *talk)
 
 static const struct command *find(struct bytes name)
 {
-    const struct command *tables[] = {string_commands, key_commands, expire_commands,
-                                      keyspace_commands};
+    const struct command *tables[] = {string_commands, key_commands,     rename_commands,
+                                      dump_commands,   object_commands,  randomkey_commands,
+                                      expire_commands, keyspace_commands};
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         for (const struct command *command = tables[i]; command->name; command++)
             if (bytes_equal_nocase(name, bytes_text(command->name)))
