@@ -95,8 +95,8 @@ static void encode(const struct identity *identity, struct buffer *out)
             buffer_printf(out, "former %016" PRIx64 "\n", former->dots[i].actor);
     }
     for (unsigned i = 0; i < IDENTITY_DATABASES; i++)
-        if (identity->databases[i] != i)
-            buffer_printf(out, "database %02x%02x\n", i, identity->databases[i]);
+        if (identity->moved[i] != 0)
+            buffer_printf(out, "database %02x%02x\n", i, identity_database(identity, (uint8_t)i));
     append_checksum(out);
 }
 
@@ -127,20 +127,15 @@ static bool take_line(struct bytes *text, const char *name, unsigned base, uint6
     return true;
 }
 
-static void number_databases(struct identity *identity)
-{
-    for (unsigned i = 0; i < IDENTITY_DATABASES; i++)
-        identity->databases[i] = (uint8_t)i;
-}
-
 /* Each of the store's has one number. */
 static bool are_databases_apart(const struct identity *identity)
 {
     bool seen[IDENTITY_DATABASES] = {false};
     for (unsigned i = 0; i < IDENTITY_DATABASES; i++) {
-        if (seen[identity->databases[i]])
+        uint8_t database = identity_database(identity, (uint8_t)i);
+        if (seen[database])
             return false;
-        seen[identity->databases[i]] = true;
+        seen[database] = true;
     }
     return true;
 }
@@ -148,11 +143,10 @@ static bool are_databases_apart(const struct identity *identity)
 static bool decode_databases(struct bytes *text, struct identity *out)
 {
     uint64_t pair;
-    number_databases(out);
     while (take_line(text, "database", 16, &pair)) {
         if (pair > UINT16_MAX)
             return false;
-        out->databases[pair >> 8] = (uint8_t)pair;
+        out->moved[pair >> 8] = (uint8_t)(pair >> 8 ^ pair);
     }
     return are_databases_apart(out);
 }
@@ -238,8 +232,6 @@ static enum status take(struct files *files, uint64_t mark, uint64_t random48,
         return status;
     bool is_new = status == STATUS_ABSENT || identity->mark != mark;
     bool was_clean = !is_new && identity->clean;
-    if (status == STATUS_ABSENT)
-        number_databases(identity);
     if (is_new || (!was_clean && identity->epoch == ACTOR_EPOCH_MAX))
         become_new_node(identity, random48);
     else if (!was_clean)
@@ -283,9 +275,9 @@ enum status identity_next_epoch(struct files *files, struct identity *identity)
 
 static void swap_databases(struct identity *identity, uint8_t a, uint8_t b)
 {
-    uint8_t was_a = identity->databases[a];
-    identity->databases[a] = identity->databases[b];
-    identity->databases[b] = was_a;
+    uint8_t was_a = identity_database(identity, a);
+    identity->moved[a] = a ^ identity_database(identity, b);
+    identity->moved[b] = b ^ was_a;
 }
 
 enum status identity_swap_databases(struct files *files, struct identity *identity, uint8_t a,

@@ -32,12 +32,18 @@ struct identity {
     uint64_t time; /* the newest hybrid time given, at the last clean stop */
     struct vector former; /* actors that this directory was before, each with time UINT64_MAX: the
                              stable vector of a sole owner. Owned (memory_alloc). */
-    uint8_t databases[IDENTITY_DATABASES]; /* the store's, by the number that clients give */
+    uint8_t moved[IDENTITY_DATABASES]; /* see identity_database: 0 where SWAPDB never was */
 };
 
 static inline actor_t identity_actor(const struct identity *identity)
 {
     return actor_of(identity->node, identity->epoch);
+}
+
+/* Which of the store's databases has the number that clients give. */
+static inline uint8_t identity_database(const struct identity *identity, uint8_t number)
+{
+    return number ^ identity->moved[number];
 }
 
 /*

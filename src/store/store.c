@@ -153,7 +153,7 @@ static enum status check_databases(const struct identity *identity, unsigned dat
 {
     _Static_assert((int)IDENTITY_DATABASES == (int)DATABASES_MAX, "a number for each");
     for (unsigned i = 0; i < databases; i++) {
-        if (identity->databases[i] < databases)
+        if (identity_database(identity, (uint8_t)i) < databases)
             continue;
         buffer_printf(out_error,
                       "SWAPDB has exchanged a database with one beyond the number of `databases`");
@@ -398,7 +398,7 @@ void store_set_active_expiry(struct store *store, bool active)
 
 uint8_t store_database(const struct store *store, uint8_t index)
 {
-    return store->identity.databases[index];
+    return identity_database(&store->identity, index);
 }
 
 enum status store_swap_databases(struct store *store, uint8_t a, uint8_t b)
