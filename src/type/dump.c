@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "type/dump.h"
 
+#include "base/crc64.h"
 #include "base/pack.h"
 #include "base/xxh.h"
+#include "type/dump_redis.h"
 #include "type/string.h"
 
 enum {
@@ -26,28 +28,26 @@ struct bytes dump_encode(const struct dump *dump, struct arena *arena)
     return bytes_of(payload, size);
 }
 
-/* What the version and the checksum vouch for. */
-static bool open_payload(struct bytes payload, struct bytes *out_inside)
+static enum status decode_own(struct bytes inside, struct dump *out)
 {
-    if (payload.size < FOOTER_SIZE)
-        return false;
-    const char *footer = payload.data + payload.size - FOOTER_SIZE;
-    unsigned version = (unsigned char)footer[0] | (unsigned)(unsigned char)footer[1] << 8;
-    struct bytes checked = bytes_of(payload.data, payload.size - CHECKSUM_SIZE);
-    if (version != DUMP_VERSION || unpack_u64(footer + VERSION_SIZE) != xxh64(checked))
-        return false;
-    *out_inside = bytes_of(payload.data, payload.size - FOOTER_SIZE);
-    return true;
-}
-
-enum status dump_decode(struct bytes payload, struct arena *arena, struct dump *out)
-{
-    struct bytes inside;
-    (void)arena; /* a string is borrowed; other types will need it */
-    if (!open_payload(payload, &inside))
-        return STATUS_VERSION;
     if (inside.size == 0 || inside.data[0] != DUMP_STRING || inside.size - 1 > STRING_SIZE_MAX)
         return STATUS_CORRUPT;
     *out = (struct dump){.type = DUMP_STRING, .string = bytes_of(inside.data + 1, inside.size - 1)};
     return STATUS_OK;
+}
+
+enum status dump_decode(struct bytes payload, struct arena *arena, struct dump *out)
+{
+    if (payload.size < FOOTER_SIZE)
+        return STATUS_VERSION;
+    struct bytes inside = bytes_of(payload.data, payload.size - FOOTER_SIZE);
+    struct bytes checked = bytes_of(payload.data, payload.size - CHECKSUM_SIZE);
+    const char *footer = payload.data + inside.size;
+    unsigned version = (unsigned char)footer[0] | (unsigned)(unsigned char)footer[1] << 8;
+    uint64_t checksum = unpack_u64(footer + VERSION_SIZE);
+    if (version == DUMP_VERSION && checksum == xxh64(checked))
+        return decode_own(inside, out);
+    if (version <= DUMP_REDIS_VERSION_MAX && checksum == crc64(checked))
+        return dump_redis_decode(inside, arena, out);
+    return STATUS_VERSION;
 }

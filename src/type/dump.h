@@ -9,6 +9,8 @@
  *   version   0x5300 + 1: so no version of Redis's format, which ends alike
  *   checksum  XXH3-64 of all before it
  *
+ * Strings that a Redis has dumped are taken too: see dump_redis.h.
+ *
  * A client may send any bytes: all are judged, by the checksum, then by what they mean.
  */
 #ifndef TYPE_DUMP_H
