@@ -31,7 +31,7 @@ void txn_begin(struct txn *txn, uint64_t now_ms)
     txn->cold = false;
     txn->now_ms = now_ms;
     txn->store->now_s = (uint32_t)(now_ms / MS_PER_SECOND);
-    txn->sets_access = false;
+    txn->sets_access = txn->no_touch = false;
     txn->gate = 0;
     txn->staged = NULL;
     txn->staged_count = txn->staged_room = 0;
