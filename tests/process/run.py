@@ -14,7 +14,7 @@ import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FILES = ['life', 'clients', 'clients_real', 'rude', 'memory', 'kill', 'damage', 'salvage',
+FILES = ['life', 'keys', 'clients', 'clients_real', 'rude', 'memory', 'kill', 'damage', 'salvage',
          'diskfull', 'powercut']
 
 
