@@ -2,7 +2,7 @@
 #include "store/access.h"
 
 enum {
-    SECONDS_PER_MINUTE = 60,
+    MS_PER_MINUTE = 60 * 1000,
     COUNTER_BITS = 8,
     MINUTES_MASK = 0xffff,
     SECONDS_MASK = (1 << ACCESS_BITS) - 1,
@@ -10,7 +10,7 @@ enum {
 
 static uint32_t minutes(const struct store *store)
 {
-    return store->now_s / SECONDS_PER_MINUTE & MINUTES_MASK;
+    return (uint32_t)(store->now_ms / MS_PER_MINUTE) & MINUTES_MASK;
 }
 
 static uint32_t pack_lfu(const struct store *store, unsigned counter)
@@ -20,7 +20,7 @@ static uint32_t pack_lfu(const struct store *store, unsigned counter)
 
 uint32_t access_of(const struct store *store, int64_t idle_s, int frequency)
 {
-    if (access_is_lfu(store))
+    if (store->lfu.on)
         return pack_lfu(store, frequency < 0 ? ACCESS_INITIAL : (unsigned)frequency);
     uint32_t idle = idle_s < 0 ? 0 : idle_s < SECONDS_MASK ? (uint32_t)idle_s : SECONDS_MASK;
     return (store->now_s - idle) & SECONDS_MASK;

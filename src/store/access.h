@@ -23,10 +23,19 @@ enum {
     LFU_DECAY_MINUTES = 1,
 };
 
-static inline bool access_is_lfu(const struct store *store)
+/* Whether that policy counts accesses: for store.lfu.on. */
+static inline bool access_is_lfu(enum eviction_policy policy)
 {
-    return store->options.eviction == EVICT_ALLKEYS_LFU ||
-           store->options.eviction == EVICT_VOLATILE_LFU;
+    return policy == EVICT_ALLKEYS_LFU || policy == EVICT_VOLATILE_LFU;
+}
+
+/* What time it is for the calls below. */
+static inline void access_set_time(struct store *store, uint64_t now_ms)
+{
+    if (now_ms == store->now_ms)
+        return;
+    store->now_ms = now_ms;
+    store->now_s = (uint32_t)(now_ms / 1000) & ((1u << ACCESS_BITS) - 1);
 }
 
 /* Of an entry that is new in memory. */
@@ -47,10 +56,10 @@ void access_count(struct store *store, struct entry *entry);
 static inline void access_touch(struct store *store, struct entry *entry)
 {
     entry->visited = 1;
-    if (__builtin_expect(access_is_lfu(store), 0))
+    if (__builtin_expect(store->lfu.on, 0))
         access_count(store, entry);
     else
-        entry->access = store->now_s & ((1u << ACCESS_BITS) - 1);
+        entry->access = store->now_s;
 }
 
 #endif

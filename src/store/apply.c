@@ -104,7 +104,8 @@ static struct entry *put_over(struct store *store, struct slot *slot, struct ent
     bool frozen = store_is_frozen(store, old);
     bool dirty = store_is_dirty(store, old);
     uint8_t flags = is_below(store, old) ? ENTRY_BELOW : 0;
-    uint32_t access = entry_has_row(old) ? old->access : access_new(store);
+    if (!entry_has_row(old))
+        old->access = access_new(store);
     if (old->is_head && !entry_is_counted(old)) {
         struct slot_facts *facts =
             facts_of(&store->facts, row_key_slot(entry_name(old)), row_key_db(entry_name(old)));
@@ -120,13 +121,12 @@ static struct entry *put_over(struct store *store, struct slot *slot, struct ent
             make_dirty(store, old);
         }
         old->flags = flags;
-        old->access = access;
         old->flushes = store->flushes;
         return old;
     }
     struct entry *entry = table_replace(&store->table, slot, old, row);
     entry->flags = flags;
-    entry->access = access;
+    entry->access = old->access;
     make_dirty(store, entry);
     if (leave_list(store, old))
         apply_free(store, old);

@@ -79,7 +79,7 @@ void cache_trim(struct store *store, unsigned most)
  * stands above that of a new key. */
 static bool is_spared(struct store *store, const struct entry *entry)
 {
-    if (!access_is_lfu(store))
+    if (!store->lfu.on)
         return false;
     unsigned frequency = access_frequency(store, entry);
     return frequency > ACCESS_INITIAL &&

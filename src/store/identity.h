@@ -66,8 +66,10 @@ MUST_CHECK enum status identity_release(struct files *files, struct identity *id
  */
 MUST_CHECK enum status identity_next_epoch(struct files *files, struct identity *identity);
 
-/* SWAPDB: each of the two as clients count them is the other from now on, durably. On an error it is
- * as before; but after STATUS_IO nobody knows what the disk has, and the process must end. */
+/*
+ * SWAPDB: each of the two, as clients count them, is the other from now on, durably. On an error it
+ * is as before; but after STATUS_IO nobody knows what the disk has, and the process must end.
+ */
 MUST_CHECK enum status identity_swap_databases(struct files *files, struct identity *identity,
                                                uint8_t a, uint8_t b);
 

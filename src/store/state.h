@@ -31,8 +31,10 @@ struct store {
     struct arena scratch; /* of one call */
     enum status failure;  /* final */
 
-    uint32_t now_s; /* of the last transaction: for access.h */
+    uint64_t now_ms; /* of the last transaction, and its seconds, in the bits of entry.access: */
+    uint32_t now_s;
     struct {
+        bool on; /* the policy is LFU */
         unsigned log_factor, decay_minutes;
     } lfu;
 

@@ -15,7 +15,6 @@
 
 enum {
     TICK_MS = 100,
-    MS_PER_SECOND = 1000,
     REPLAY_TRIM = 16,     /* looks for clean rows to drop, per row replayed */
     TURN_TRIM = 8192,     /* looks for cold rows to drop, per turn */
     TURN_EVICT = 128,     /* keys evicted for good, per turn; two more for each row written in it */
@@ -191,7 +190,8 @@ enum status store_open(const struct store_options *options, struct store **out,
     store->random.state = options->random_seed;
     store->active_expiry = true;
     store->tick_ms = options->now_ms;
-    store->now_s = (uint32_t)(options->now_ms / MS_PER_SECOND);
+    access_set_time(store, options->now_ms);
+    store->lfu.on = access_is_lfu(options->eviction);
     store_set_lfu(store, LFU_LOG_FACTOR, LFU_DECAY_MINUTES);
     table_init(&store->table);
     facts_init(&store->facts, options->databases);
@@ -382,6 +382,7 @@ void store_set_rows_bytes(struct store *store, uint64_t bytes)
 void store_set_eviction(struct store *store, enum eviction_policy policy)
 {
     store->options.eviction = policy;
+    store->lfu.on = access_is_lfu(policy);
     store->evict_nothing_left = false;
 }
 

@@ -7,8 +7,14 @@
 #include "store/derive.h"
 #include "store/fetch.h"
 
+/* What txn_set_access has said. */
+struct txn_accessed {
+    struct bytes name;
+    int64_t idle_s;
+    int frequency;
+};
+
 enum {
-    MS_PER_SECOND = 1000,
     STAGED_ROOM_MIN = 4,
     INDEX_FROM = 16, /* staged rows are looked for one by one while they are fewer */
 };
@@ -30,8 +36,9 @@ void txn_begin(struct txn *txn, uint64_t now_ms)
     txn->flush = false;
     txn->cold = false;
     txn->now_ms = now_ms;
-    txn->store->now_s = (uint32_t)(now_ms / MS_PER_SECOND);
-    txn->sets_access = txn->no_touch = false;
+    txn->no_touch = false;
+    txn->accessed = NULL;
+    access_set_time(txn->store, now_ms);
     txn->gate = 0;
     txn->staged = NULL;
     txn->staged_count = txn->staged_room = 0;
@@ -208,7 +215,7 @@ void txn_want(struct txn *txn, struct bytes name)
 struct txn_access txn_access(const struct txn *txn, struct bytes name)
 {
     struct store *store = txn->store;
-    struct txn_access access = {.counts = access_is_lfu(store), .frequency = ACCESS_INITIAL};
+    struct txn_access access = {.counts = store->lfu.on, .frequency = ACCESS_INITIAL};
     const struct entry *entry = table_find(table_slot(&store->table, name), name);
     if (entry && access.counts)
         access.frequency = access_frequency(store, entry);
@@ -219,10 +226,9 @@ struct txn_access txn_access(const struct txn *txn, struct bytes name)
 
 void txn_set_access(struct txn *txn, struct bytes name, int64_t idle_s, int frequency)
 {
-    txn->sets_access = true;
-    txn->accessed = name;
-    txn->idle_s = idle_s;
-    txn->frequency = frequency;
+    struct txn_accessed *accessed = arena_alloc(txn->arena, sizeof(*accessed));
+    *accessed = (struct txn_accessed){name, idle_s, frequency};
+    txn->accessed = accessed;
 }
 
 /* ---- commit ---------------------------------------------------------------------------------- */
@@ -293,12 +299,11 @@ static enum status refusal(const struct txn *txn)
     return store->seal.state == SEAL_FAILED ? store->seal.failure : STATUS_THROTTLED;
 }
 
-static void set_access(struct txn *txn)
+static void set_access(struct store *store, const struct txn_accessed *accessed)
 {
-    struct store *store = txn->store;
-    struct entry *entry = table_find(table_slot(&store->table, txn->accessed), txn->accessed);
+    struct entry *entry = table_find(table_slot(&store->table, accessed->name), accessed->name);
     if (entry)
-        entry->access = access_of(store, txn->idle_s, txn->frequency);
+        entry->access = access_of(store, accessed->idle_s, accessed->frequency);
 }
 
 enum status txn_commit(struct txn *txn)
@@ -328,8 +333,8 @@ enum status txn_commit(struct txn *txn)
         log_append(store->log, staged->name, staged->row);
         apply_row(store, slot, table_find(slot, staged->name), staged->name, staged->row);
     }
-    if (txn->sets_access)
-        set_access(txn);
+    if (txn->accessed)
+        set_access(store, txn->accessed);
     store->turn_rows += txn->staged_count;
     txn->gate = log_position(store->log);
     return STATUS_OK;

@@ -40,11 +40,8 @@ struct txn {
     uint64_t gate; /* log position that the reply must wait for */
     unsigned run; /* 1 on the first run; from TXN_RUNS_MAX on, reads block instead of STATUS_COLD */
     bool cold;    /* this run has missed something */
-    bool no_touch; /* what it looks at counts as not accessed; whoever drives it says so, or TYPE */
-    bool sets_access; /* txn_set_access was called */
-    struct bytes accessed;
-    int64_t idle_s;
-    int frequency;
+    bool no_touch; /* what it looks at counts as not accessed: for who drives it, or TYPE, to say */
+    const struct txn_accessed *accessed; /* by txn_set_access; NULL: was not called */
 };
 
 enum { TXN_RUNS_MAX = 8 };

@@ -9,8 +9,8 @@
  *   0xc0 i(1) | 0xc1 i(2) | 0xc2 i(4)    an integer, little-endian
  *   0xc3 packed size, size       lengths as above; then so many bytes of LZF (Lehmann)
  *
- * LZF: 000nnnnn and n + 1 bytes; or nnnooooo [more n, if n is 7] o(1): n + 2 of the bytes that stand
- * o + 1 before the end of the output, which may reach into themselves.
+ * LZF: 000nnnnn and n + 1 bytes; or nnnooooo [more n, if n is 7] o(1): n + 2 of the bytes that
+ * stand o + 1 before the end of the output, which may reach into themselves.
  */
 #ifndef TYPE_DUMP_REDIS_H
 #define TYPE_DUMP_REDIS_H
