@@ -138,14 +138,28 @@ static enum status cmd_move(struct request *request)
     return run_counted(request, &transfer);
 }
 
+static const struct key_spec rename_keys[] = {
+    {.flags = KEY_RW | KEY_ACCESS | KEY_DELETE, .begin = 1, .step = 1},
+    {.flags = KEY_OW | KEY_UPDATE, .begin = 2, .step = 1},
+    {0},
+};
+static const struct key_spec renamenx_keys[] = {
+    {.flags = KEY_RW | KEY_ACCESS | KEY_DELETE, .begin = 1, .step = 1},
+    {.flags = KEY_OW | KEY_INSERT, .begin = 2, .step = 1},
+    {0},
+};
+static const struct key_spec copy_keys[] = {
+    {.flags = KEY_RO | KEY_ACCESS, .begin = 1, .step = 1},
+    {.flags = KEY_OW | KEY_UPDATE, .begin = 2, .step = 1},
+    {0},
+};
+
 /* clang-format off */
 const struct command rename_commands[] = {
     {
         .name = "rename", .handler = cmd_rename, .arity = 3,
         .flags = CMD_WRITE, .categories = CAT_KEYSPACE,
-        .first_key = 1, .last_key = 2, .key_step = 1,
-        .key_flags = KEY_RW | KEY_ACCESS | KEY_DELETE,
-        .second_key = 2, .second_key_flags = KEY_OW | KEY_UPDATE,
+        .first_key = 1, .last_key = 2, .key_step = 1, .key_specs = rename_keys,
         .since = "1.0.0", .group = "generic",
         .complexity = "O(N) where N is the size of the value: it is written anew under the new "
                       "name.",
@@ -155,9 +169,7 @@ const struct command rename_commands[] = {
     {
         .name = "renamenx", .handler = cmd_renamenx, .arity = 3,
         .flags = CMD_WRITE | CMD_FAST, .categories = CAT_KEYSPACE,
-        .first_key = 1, .last_key = 2, .key_step = 1,
-        .key_flags = KEY_RW | KEY_ACCESS | KEY_DELETE,
-        .second_key = 2, .second_key_flags = KEY_OW | KEY_INSERT,
+        .first_key = 1, .last_key = 2, .key_step = 1, .key_specs = renamenx_keys,
         .since = "1.0.0", .group = "generic",
         .complexity = "O(N) where N is the size of the value: it is written anew under the new "
                       "name.",
@@ -167,8 +179,7 @@ const struct command rename_commands[] = {
     {
         .name = "copy", .handler = cmd_copy, .arity = -3,
         .flags = CMD_WRITE | CMD_DENYOOM, .categories = CAT_KEYSPACE,
-        .first_key = 1, .last_key = 2, .key_step = 1, .key_flags = KEY_RO | KEY_ACCESS,
-        .second_key = 2, .second_key_flags = KEY_OW | KEY_UPDATE,
+        .first_key = 1, .last_key = 2, .key_step = 1, .key_specs = copy_keys,
         .since = "6.2.0", .group = "generic",
         .complexity = "O(N) where N is the size of the value.",
         .summary = "Copies the value of a key to a new key.",

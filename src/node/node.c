@@ -38,6 +38,13 @@ static void set_limit(struct node *node)
     node->admin.memory_limit = node->budget.limit;
 }
 
+static void set_lfu(struct node *node)
+{
+    const struct config *config = node->config;
+    store_set_lfu(node->store, (unsigned)config->lfu_log_factor,
+                  (unsigned)config->lfu_decay_time_min);
+}
+
 static void config_changed(void *context, const char *name)
 {
     struct node *node = context;
@@ -46,6 +53,8 @@ static void config_changed(void *context, const char *name)
         store_set_sync(node->store, (enum log_sync)config->appendfsync);
     else if (strcmp(name, "maxmemory-policy") == 0)
         store_set_eviction(node->store, (enum eviction_policy)config->maxmemory_policy);
+    else if (strncmp(name, "lfu-", strlen("lfu-")) == 0)
+        set_lfu(node);
     else if (strcmp(name, "loglevel") == 0 && node->host.journal)
         journal_set_level(node->host.journal, (enum journal_level)config->loglevel);
     else if (strcmp(name, "maxmemory") == 0) {
@@ -53,6 +62,12 @@ static void config_changed(void *context, const char *name)
         node->next_tick_ms = 0;
     }
     /* The others are read where they are used. */
+}
+
+static enum status listen_anew(void *context, struct buffer *out_error)
+{
+    struct node *node = context;
+    return node->host.listen(node->host.context, out_error);
 }
 
 /* Replies on their way are sent before the process ends, `now` or not: the turn ends first. */
@@ -71,6 +86,27 @@ static void cpu_time(void *context, uint64_t *out_system_us, uint64_t *out_user_
     *out_system_us = *out_user_us = 0;
     if (node->host.cpu_time)
         node->host.cpu_time(node->host.context, out_system_us, out_user_us);
+}
+
+static void thread_cpu_time(void *context, uint64_t *out_system_us, uint64_t *out_user_us)
+{
+    struct node *node = context;
+    *out_system_us = *out_user_us = 0;
+    if (node->host.thread_cpu_time)
+        node->host.thread_cpu_time(node->host.context, out_system_us, out_user_us);
+}
+
+static uint64_t resident(void *context)
+{
+    struct node *node = context;
+    return node->host.resident ? node->host.resident(node->host.context) : 0;
+}
+
+static void sleep_us(void *context, uint64_t us)
+{
+    struct node *node = context;
+    if (node->host.sleep)
+        node->host.sleep(node->host.context, us);
 }
 
 /* ---- opening and closing --------------------------------------------------------------------- */
@@ -96,6 +132,7 @@ static enum status open_store(struct node *node, uint64_t now_ms, struct buffer 
     enum status status = store_open(&options, &node->store, &recovery, out_error);
     if (status != STATUS_OK)
         return status;
+    set_lfu(node);
     struct journal *journal = host->journal;
     if (recovery.new_directory)
         journal_write(journal, JOURNAL_NOTICE, "A new data directory");
@@ -119,18 +156,26 @@ static void fill_admin(struct node *node)
         .store = node->store,
         .stats = &node->stats,
         .sessions = &node->sessions,
+        .journal = node->host.journal,
         .commands = node->commands,
         .process_id = node->host.process_id,
         .executable = node->host.executable,
         .memory_total = node->host.memory_total,
         .memory_limit = node->budget.limit,
         .config_changed = config_changed,
+        .listen = node->host.listen ? listen_anew : NULL,
         .shutdown = ask_for_stop,
+        .memory_start = memory_use().allocated,
+        .system = node->host.system,
+        .event_method = node->host.event_method,
         .cpu_time = cpu_time,
+        .thread_cpu_time = thread_cpu_time,
+        .resident = resident,
+        .sleep = sleep_us,
         .context = node,
     };
-    snprintf(node->admin.run_id, sizeof(node->admin.run_id), "%016" PRIx64 "%016" PRIx64 "%08x",
-             random_next(&random), random_next(&random), (unsigned)random_next(&random));
+    admin_draw_id(&random, node->admin.run_id);
+    admin_draw_id(&random, node->admin.replication_id);
 }
 
 static void fill_sessions(struct node *node)
@@ -209,6 +254,7 @@ void node_rejected(struct node *node)
 
 void node_receive(struct node *node, struct session *session, struct bytes bytes, uint64_t now_ms)
 {
+    node->stats.reads++;
     dispatch_receive(&node->dispatch, session, bytes, now_ms);
 }
 
@@ -220,6 +266,7 @@ char *node_room(struct node *node, struct session *session, size_t *out_size)
 
 void node_received(struct node *node, struct session *session, size_t size, uint64_t now_ms)
 {
+    node->stats.reads++;
     dispatch_received(&node->dispatch, session, size, now_ms);
 }
 
@@ -265,6 +312,7 @@ struct session *node_next_output(struct node *node)
 
 void node_sent(struct node *node, struct session *session, size_t size)
 {
+    node->stats.writes++;
     dispatch_sent(&node->dispatch, session, size);
     close_if_done(node, session);
 }

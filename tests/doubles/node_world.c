@@ -283,6 +283,11 @@ void store_set_eviction(struct store *store, enum eviction_policy policy)
     (void)store, (void)policy;
 }
 
+void store_set_lfu(struct store *store, unsigned log_factor, unsigned decay_minutes)
+{
+    (void)store, (void)log_factor, (void)decay_minutes;
+}
+
 void store_set_active_expiry(struct store *store, bool active)
 {
     (void)store, (void)active;
