@@ -5,6 +5,7 @@
 #include "store/access.h"
 #include "store/apply.h"
 #include "store/derive.h"
+#include "store/expiry.h"
 #include "store/fetch.h"
 
 /* What txn_set_access has said. */
@@ -212,6 +213,11 @@ void txn_want(struct txn *txn, struct bytes name)
     (void)status; /* a miss has been noted; any other answer comes again */
 }
 
+void txn_saw_expired(struct txn *txn, struct bytes name)
+{
+    expiry_saw(txn->store, name);
+}
+
 struct txn_access txn_access(const struct txn *txn, struct bytes name)
 {
     struct store *store = txn->store;
@@ -323,6 +329,8 @@ static void set_access(struct store *store, const struct txn_accessed *accessed)
 enum status txn_commit(struct txn *txn)
 {
     struct store *store = txn->store;
+    if (__builtin_expect(store->seen.count > 0, 0))
+        expiry_collect_seen(store, txn->now_ms);
     if (txn->staged_count == 0 && !txn->flush)
         return STATUS_OK;
     enum status status = refusal(txn);

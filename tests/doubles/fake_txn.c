@@ -257,6 +257,12 @@ enum status txn_scan(struct txn *txn, uint16_t slot, uint8_t db, uint64_t hash, 
     return STATUS_OK;
 }
 
+void txn_saw_expired(struct txn *txn, struct bytes name)
+{
+    check(row_key_is_head(name));
+    txn->store->saw_expired++;
+}
+
 struct txn_access txn_access(const struct txn *txn, struct bytes name)
 {
     struct txn_access access = {.counts = txn->store->counts};

@@ -283,6 +283,11 @@ void store_set_eviction(struct store *store, enum eviction_policy policy)
     (void)store, (void)policy;
 }
 
+void txn_saw_expired(struct txn *txn, struct bytes name)
+{
+    (void)txn, (void)name;
+}
+
 void store_set_lfu(struct store *store, unsigned log_factor, unsigned decay_minutes)
 {
     (void)store, (void)log_factor, (void)decay_minutes;
