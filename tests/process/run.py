@@ -14,7 +14,7 @@ import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FILES = ['life', 'clients', 'clients_real', 'rude', 'bad_input', 'memory', 'kill', 'damage',
+FILES = ['life', 'operators', 'clients', 'clients_real', 'rude', 'bad_input', 'memory', 'kill', 'damage',
          'salvage', 'diskfull', 'powercut']
 
 
