@@ -596,6 +596,9 @@ const struct command debug_commands[] = {
      .group = "server",
      .complexity = "Depends on subcommand.",
      .syntax = "subcommand [arg...]",
-     .summary = "A container for debugging commands."},
+     .summary = "A container for debugging commands.",
+     .differs = "What ends the process or shows Redis's structures is refused. RELOAD and LOADAOF "
+                "seal, see SAVE; SLEEP takes at most 300 seconds; POPULATE makes at most 1048576 "
+                "keys; digests are not Redis's."},
     {.name = NULL},
 };
