@@ -102,12 +102,14 @@ static enum status debug_config_rewrite(struct request *request)
     return status;
 }
 
-/* Nothing is kept by memory alone, so to load it anew would show the same: it is sealed, which the
- * next start would begin with. */
-static enum status seal(struct request *request)
+/* What is asked for from now on is read from the ordered files, as after a restart. */
+static enum status reload(struct request *request)
 {
     enum status status = store_seal_now(request->admin->store);
-    return status == STATUS_OK ? ok(request) : status;
+    if (status != STATUS_OK)
+        return status;
+    store_forget(request->admin->store);
+    return ok(request);
 }
 
 static enum status debug_reload(struct request *request)
@@ -120,7 +122,7 @@ static enum status debug_reload(struct request *request)
             return refuse(request,
                           "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
     }
-    return seal(request);
+    return reload(request);
 }
 
 /* Settings of structures that this server does not have: without effect, and harmless. */
@@ -471,7 +473,7 @@ static enum status debug_help(struct request *request)
         "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
         "    true, false.",
         "RELOAD [option ...]",
-        "    Seal all data, as SAVE. It need not be loaded to be seen.",
+        "    Seal all data, as SAVE, and drop it from memory: it is read again when needed.",
         "SET-ACTIVE-EXPIRE <0|1>",
         "    Setting it to 0 disables expiring keys in background when they are not",
         "    accessed. Setting it to 1 reenables it.",
@@ -500,7 +502,7 @@ static const struct {
     {"digest-value", 2, UINT32_MAX, debug_digest_value},
     {"error", 3, 3, debug_error},
     {"help", 2, 2, debug_help},
-    {"loadaof", 2, UINT32_MAX, seal},
+    {"loadaof", 2, UINT32_MAX, reload},
     {"log", 3, 3, debug_log},
     {"pause-cron", 3, 3, debug_nothing},
     {"populate", 3, 5, debug_populate},
@@ -598,7 +600,8 @@ const struct command debug_commands[] = {
      .syntax = "subcommand [arg...]",
      .summary = "A container for debugging commands.",
      .differs = "What ends the process or shows Redis's structures is refused. RELOAD and LOADAOF "
-                "seal, see SAVE; SLEEP takes at most 300 seconds; POPULATE makes at most 1048576 "
+                "seal, see SAVE, and drop all rows from memory; SLEEP takes at most 300 seconds; "
+                "POPULATE makes at most 1048576 "
                 "keys; digests are not Redis's."},
     {.name = NULL},
 };

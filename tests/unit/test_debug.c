@@ -324,7 +324,7 @@ static void digest_works_in_slices(void **state)
     assert_string_not_equal(say(f, "debug digest"), first);
 }
 
-static void reload_seals(void **state)
+static void reload_seals_and_forgets(void **state)
 {
     struct fixture *f = *state;
     struct store_stats stats;
@@ -336,6 +336,7 @@ static void reload_seals(void **state)
     assert_string_equal(say(f, "debug reload NOSAVE"), "+OK");
     store_stats(f->small->store, &stats);
     assert_int_equal(stats.dirty_rows, 0);
+    assert_null(small_entry(f->small, "a"));
     small_set(f->small, "a", "2");
     assert_string_equal(say(f, "debug loadaof"), "+OK");
     store_stats(f->small->store, &stats);
@@ -418,7 +419,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_digest_tells_states_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(an_increment_digests_as_its_number, setup, teardown),
         cmocka_unit_test_setup_teardown(digest_works_in_slices, setup, teardown),
-        cmocka_unit_test_setup_teardown(reload_seals, setup, teardown),
+        cmocka_unit_test_setup_teardown(reload_seals_and_forgets, setup, teardown),
         cmocka_unit_test_setup_teardown(active_expiry_can_be_stopped, setup, teardown),
         cmocka_unit_test_setup_teardown(usage_is_what_the_entry_takes, setup, teardown),
         cmocka_unit_test_setup_teardown(usage_counts_chunks, setup, teardown),
