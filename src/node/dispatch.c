@@ -194,6 +194,7 @@ static enum status try(struct dispatch *dispatch, struct session *session, uint6
     session->last_parent = request->parent;
     request->hits = request->misses = 0;
     txn_begin(&session->txn, now_ms);
+    session->txn.no_touch = session->no_touch;
     status = request->command->handler(request);
     if (status == STATUS_OK)
         status = txn_commit(&session->txn);
@@ -230,7 +231,7 @@ static bool run(struct dispatch *dispatch, struct session *session, bool again, 
     size_t begin = buffer_size(&session->output);
     request->argv = session->parser.argv;
     request->argc = session->parser.argc;
-    request->db = session->db;
+    request->db = store_database(session->sessions->store, session->db);
     request->now_ms = now_ms;
     if (!again)
         txn_init(&session->txn, session->sessions->store, &session->arena);

@@ -31,6 +31,13 @@ struct store {
     struct arena scratch; /* of one call */
     enum status failure;  /* final */
 
+    uint64_t now_ms; /* of the last transaction, and its seconds, in the bits of entry.access: */
+    uint32_t now_s;
+    struct {
+        bool on; /* the policy is LFU */
+        unsigned log_factor, decay_minutes;
+    } lfu;
+
     uint32_t flushes; /* so far: what stands in an entry tells which flushes it outlived */
     struct generation current;
     struct generation sealing; /* meaningful unless SEAL_IDLE */
