@@ -15,6 +15,7 @@
 #include "session/session.h"
 #include "type/digest.h"
 #include "type/string.h"
+#include "type/value.h"
 
 enum {
     SLEEP_MAX_S = 300,
@@ -24,6 +25,7 @@ enum {
     DIGEST_SLICE_HEADS = 4096,              /* and in one slice, */
     DIGEST_SLICE_BYTES = 16 * 1024 * 1024,  /* with so much of values */
     HASH_BITS = 48,
+    LRU_CLOCK_LIMIT = 1 << 24,
 };
 
 #define HASH_MASK (((uint64_t)1 << HASH_BITS) - 1)
@@ -319,6 +321,35 @@ static enum status debug_populate(struct request *request)
     return cold ? STATUS_COLD : ok(request);
 }
 
+/* OBJECT key: where its head row stands in memory, and what OBJECT tells. */
+static enum status debug_object(struct request *request)
+{
+    struct cell head;
+    struct bytes encoding;
+    struct dump value;
+    struct buffer text = {0};
+    enum status status = argument_key_peek(request, request->argv[2], &head);
+    if (status == STATUS_OK && !head.exists)
+        status = STATUS_ABSENT;
+    if (status == STATUS_OK)
+        status = value_encoding(&head, &encoding);
+    if (status == STATUS_OK)
+        status = value_read(&head, &value);
+    if (status != STATUS_OK)
+        return status;
+    struct txn_access access = txn_access(request->txn, head.name);
+    uint64_t idle_s = access.counts ? 0 : access.idle_s;
+    size_t size = dump_encode(&value, request->arena).size - DUMP_OVERHEAD;
+    buffer_printf(&text, "Value at:%p refcount:1 encoding:%.*s serializedlength:%zu ",
+                  (const void *)head.held.data, (int)encoding.size, encoding.data, size);
+    buffer_printf(&text, "lru:%llu lru_seconds_idle:%llu",
+                  (unsigned long long)((request->now_ms / 1000 - idle_s) % LRU_CLOCK_LIMIT),
+                  (unsigned long long)idle_s);
+    reply_simple(request->reply, buffer_bytes(&text));
+    buffer_deinit(&text);
+    return STATUS_OK;
+}
+
 static void reply_digest(struct reply *reply, const struct digest *digest)
 {
     char text[2 * DIGEST_SIZE + 1];
@@ -466,6 +497,8 @@ static enum status debug_help(struct request *request)
         "    The same as RELOAD.",
         "LOG <message>",
         "    Write <message> to the server log.",
+        "OBJECT <key>",
+        "    Show low level info about `key` and associated value.",
         "POPULATE <count> [<prefix>] [<size>]",
         "    Create <count> string keys named key:<num>. If <prefix> is specified then",
         "    it is used instead of the 'key' prefix.",
@@ -505,6 +538,7 @@ static const struct {
     {"help", 2, 2, debug_help},
     {"loadaof", 2, UINT32_MAX, reload},
     {"log", 3, 3, debug_log},
+    {"object", 3, 3, debug_object},
     {"pause-cron", 3, 3, debug_nothing},
     {"populate", 3, 5, debug_populate},
     {"protocol", 3, 3, debug_protocol},

@@ -344,6 +344,23 @@ static void reload_seals_and_forgets(void **state)
     small_expect(f->small, "a", "2");
 }
 
+static void object_tells_of_the_row(void **state)
+{
+    struct fixture *f = *state;
+    char first[256];
+    assert_string_equal(say(f, "debug object a"), "-ERR no such key");
+    small_set(f->small, "a", "hello");
+    snprintf(first, sizeof first, "%s", say(f, "debug object a"));
+    assert_int_equal(strncmp(first, "+Value at:0x", 12), 0);
+    assert_non_null(strstr(first, " refcount:1 encoding:embstr serializedlength:5 lru:"));
+    assert_non_null(strstr(first, " lru_seconds_idle:0"));
+    small_set(f->small, "a", "world"); /* of the same size: it is written in place */
+    assert_string_equal(say(f, "debug object a"), first);
+    sealed_and_forgotten(f);
+    f->small->now_ms += 5000;
+    assert_non_null(strstr(say(f, "debug object a"), " serializedlength:5 "));
+}
+
 static void active_expiry_can_be_stopped(void **state)
 {
     struct fixture *f = *state;
@@ -420,6 +437,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_increment_digests_as_its_number, setup, teardown),
         cmocka_unit_test_setup_teardown(digest_works_in_slices, setup, teardown),
         cmocka_unit_test_setup_teardown(reload_seals_and_forgets, setup, teardown),
+        cmocka_unit_test_setup_teardown(object_tells_of_the_row, setup, teardown),
         cmocka_unit_test_setup_teardown(active_expiry_can_be_stopped, setup, teardown),
         cmocka_unit_test_setup_teardown(usage_is_what_the_entry_takes, setup, teardown),
         cmocka_unit_test_setup_teardown(usage_counts_chunks, setup, teardown),
