@@ -33,7 +33,8 @@ SHOWN_MAX = 60     # bytes of a word
 SKIPPED = re.compile(r'quit|shutdown|info|time|config.*|command(\|(help|info|docs|count|list))?|'
                      r'client\|(kill|reply|list|info|id|help|setinfo|no-touch)|debug|lolwut|wait|'
                      r'p?sync|replicaof|slaveof|save|bgsave|bgrewriteaof|lastsave|'
-                     r'memory\|(doctor|malloc-stats|stats|help)|acl\|(cat|getuser|help|list)')
+                     r'memory\|(doctor|malloc-stats|stats|help)|acl\|(cat|getuser|help|list)|'
+                     r'cluster\|(help|myshardid)|module\|(help|load|loadex|unload)')
 # Only whether they fail is compared, and how: orders, ids, and when what has expired no longer
 # counts are each server's own. So are encodings of what was changed in place, and idle times of
 # small integers, which all keys of a redis-server share.
