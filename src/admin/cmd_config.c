@@ -310,6 +310,8 @@ static const struct command config_subcommands[] = {
      .complexity = PARAMETERS,
      .syntax = "(data: parameter value)...",
      .summary = "Sets configuration parameters in-flight.",
+     .differs =
+         "File names, directories and what conf/shoal.conf calls fixed at start cannot change.",
      .tips = "request_policy:all_nodes response_policy:all_succeeded"},
     {.name = NULL},
 };

@@ -15,6 +15,7 @@
 #include "session/session.h"
 #include "type/digest.h"
 #include "type/string.h"
+#include "type/value.h"
 
 enum {
     SLEEP_MAX_S = 300,
@@ -24,6 +25,7 @@ enum {
     DIGEST_SLICE_HEADS = 4096,              /* and in one slice, */
     DIGEST_SLICE_BYTES = 16 * 1024 * 1024,  /* with so much of values */
     HASH_BITS = 48,
+    LRU_CLOCK_LIMIT = 1 << 24,
 };
 
 #define HASH_MASK (((uint64_t)1 << HASH_BITS) - 1)
@@ -102,12 +104,14 @@ static enum status debug_config_rewrite(struct request *request)
     return status;
 }
 
-/* Nothing is kept by memory alone, so to load it anew would show the same: it is sealed, which the
- * next start would begin with. */
-static enum status seal(struct request *request)
+/* What is asked for from now on is read from the ordered files, as after a restart. */
+static enum status reload(struct request *request)
 {
     enum status status = store_seal_now(request->admin->store);
-    return status == STATUS_OK ? ok(request) : status;
+    if (status != STATUS_OK)
+        return status;
+    store_forget(request->admin->store);
+    return ok(request);
 }
 
 static enum status debug_reload(struct request *request)
@@ -120,7 +124,7 @@ static enum status debug_reload(struct request *request)
             return refuse(request,
                           "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
     }
-    return seal(request);
+    return reload(request);
 }
 
 /* Settings of structures that this server does not have: without effect, and harmless. */
@@ -317,6 +321,35 @@ static enum status debug_populate(struct request *request)
     return cold ? STATUS_COLD : ok(request);
 }
 
+/* OBJECT key: where its head row stands in memory, and what OBJECT tells. */
+static enum status debug_object(struct request *request)
+{
+    struct cell head;
+    struct bytes encoding;
+    struct dump value;
+    struct buffer text = {0};
+    enum status status = argument_key_peek(request, request->argv[2], &head);
+    if (status == STATUS_OK && !head.exists)
+        status = STATUS_ABSENT;
+    if (status == STATUS_OK)
+        status = value_encoding(&head, &encoding);
+    if (status == STATUS_OK)
+        status = value_read(&head, &value);
+    if (status != STATUS_OK)
+        return status;
+    struct txn_access access = txn_access(request->txn, head.name);
+    uint64_t idle_s = access.counts ? 0 : access.idle_s;
+    size_t size = dump_encode(&value, request->arena).size - DUMP_OVERHEAD;
+    buffer_printf(&text, "Value at:%p refcount:1 encoding:%.*s serializedlength:%zu ",
+                  (const void *)head.held.data, (int)encoding.size, encoding.data, size);
+    buffer_printf(&text, "lru:%llu lru_seconds_idle:%llu",
+                  (unsigned long long)((request->now_ms / 1000 - idle_s) % LRU_CLOCK_LIMIT),
+                  (unsigned long long)idle_s);
+    reply_simple(request->reply, buffer_bytes(&text));
+    buffer_deinit(&text);
+    return STATUS_OK;
+}
+
 static void reply_digest(struct reply *reply, const struct digest *digest)
 {
     char text[2 * DIGEST_SIZE + 1];
@@ -464,6 +497,8 @@ static enum status debug_help(struct request *request)
         "    The same as RELOAD.",
         "LOG <message>",
         "    Write <message> to the server log.",
+        "OBJECT <key>",
+        "    Show low level info about `key` and associated value.",
         "POPULATE <count> [<prefix>] [<size>]",
         "    Create <count> string keys named key:<num>. If <prefix> is specified then",
         "    it is used instead of the 'key' prefix.",
@@ -472,7 +507,7 @@ static enum status debug_help(struct request *request)
         "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
         "    true, false.",
         "RELOAD [option ...]",
-        "    Seal all data, as SAVE. It need not be loaded to be seen.",
+        "    Seal all data, as SAVE, and drop it from memory: it is read again when needed.",
         "SET-ACTIVE-EXPIRE <0|1>",
         "    Setting it to 0 disables expiring keys in background when they are not",
         "    accessed. Setting it to 1 reenables it.",
@@ -501,8 +536,9 @@ static const struct {
     {"digest-value", 2, UINT32_MAX, debug_digest_value},
     {"error", 3, 3, debug_error},
     {"help", 2, 2, debug_help},
-    {"loadaof", 2, UINT32_MAX, seal},
+    {"loadaof", 2, UINT32_MAX, reload},
     {"log", 3, 3, debug_log},
+    {"object", 3, 3, debug_object},
     {"pause-cron", 3, 3, debug_nothing},
     {"populate", 3, 5, debug_populate},
     {"protocol", 3, 3, debug_protocol},
@@ -597,6 +633,10 @@ const struct command debug_commands[] = {
      .group = "server",
      .complexity = "Depends on subcommand.",
      .syntax = "subcommand [arg...]",
-     .summary = "A container for debugging commands."},
+     .summary = "A container for debugging commands.",
+     .differs = "What ends the process or shows Redis's structures is refused. RELOAD and LOADAOF "
+                "seal, see SAVE, and drop all rows from memory; SLEEP takes at most 300 seconds; "
+                "POPULATE makes at most 1048576 "
+                "keys; digests are not Redis's."},
     {.name = NULL},
 };

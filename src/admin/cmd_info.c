@@ -224,6 +224,19 @@ static void print_memory(const struct request *request, struct buffer *out)
     print_number("lazyfree_pending_objects", memory.waiting_rows, out);
 }
 
+static void print_seconds(const char *name, bool known, uint64_t ms, struct buffer *out)
+{
+    buffer_printf(out, "%s:%" PRId64 "\r\n", name, known ? (int64_t)(ms / 1000) : -1);
+}
+
+/* How long the last seal took, and the one under way has taken; both under two names. */
+static void print_seal_times(const char *last, const char *current, const struct store_stats *store,
+                             struct buffer *out)
+{
+    print_seconds(last, store->seals > 0 && !store->sealing, store->seal_ms, out);
+    print_seconds(current, store->sealing, store->seal_ms, out);
+}
+
 /* A seal is what a snapshot is to Redis: from then on the log before it is not needed. */
 static void print_seals(const struct store_stats *store, struct buffer *out)
 {
@@ -231,11 +244,7 @@ static void print_seals(const struct store_stats *store, struct buffer *out)
     print_number("rdb_bgsave_in_progress", store->sealing, out);
     print_number("rdb_last_save_time", store->sealed_ms / 1000, out);
     buffer_printf(out, "rdb_last_bgsave_status:%s\r\n", store->seal_failed ? "err" : "ok");
-    int64_t seconds = (int64_t)(store->seal_ms / 1000);
-    buffer_printf(out, "rdb_last_bgsave_time_sec:%" PRId64 "\r\n",
-                  store->seals > 0 && !store->sealing ? seconds : -1);
-    buffer_printf(out, "rdb_current_bgsave_time_sec:%" PRId64 "\r\n",
-                  store->sealing ? seconds : -1);
+    print_seal_times("rdb_last_bgsave_time_sec", "rdb_current_bgsave_time_sec", store, out);
     print_number("rdb_saves", store->seals, out);
 }
 
@@ -256,6 +265,7 @@ static void print_persistence(const struct request *request, struct buffer *out)
                        "aof_enabled:1\r\n");
     print_number("aof_rewrite_in_progress", store.sealing, out);
     buffer_printf(out, "aof_rewrite_scheduled:0\r\n");
+    print_seal_times("aof_last_rewrite_time_sec", "aof_current_rewrite_time_sec", &store, out);
     buffer_printf(out, "aof_last_bgrewrite_status:%s\r\n", store.seal_failed ? "err" : "ok");
     print_number("aof_rewrites", store.seals, out);
     buffer_printf(out, "aof_last_write_status:%s\r\n", failing ? "err" : "ok");
@@ -483,6 +493,7 @@ const struct command info_commands[] = {
      .complexity = "O(1)",
      .syntax = "[section...]",
      .summary = "Returns information and statistics about the server.",
+     .differs = "Fields of what is not there are 0 or left out; a section \"shoal\" besides.",
      .tips = "nondeterministic_output request_policy:all_shards response_policy:special"},
     {.name = NULL},
 };

@@ -672,6 +672,12 @@ static enum status cmd_bitop(struct request *request)
     return combine_on(request, &destination, operation, sources, count);
 }
 
+static const struct key_spec bitop_keys[] = {
+    {.flags = KEY_OW | KEY_UPDATE, .begin = 2, .step = 1},
+    {.flags = KEY_RO | KEY_ACCESS, .begin = 3, .last = -1, .step = 1},
+    {.flags = 0},
+};
+
 /* clang-format off */
 const struct command bitmap_commands[] = {
     {
@@ -715,7 +721,7 @@ const struct command bitmap_commands[] = {
     {
         .name = "bitop", .handler = cmd_bitop, .arity = -4,
         .flags = CMD_WRITE | CMD_DENYOOM, .categories = CAT_BITMAP,
-        .first_key = 2, .last_key = -1, .key_step = 1, .key_flags = KEY_OW | KEY_UPDATE,
+        .first_key = 2, .last_key = -1, .key_step = 1, .key_specs = bitop_keys,
         .since = "2.6.0", .group = "bitmap",
         .complexity = "O(N) with N being the sum of the lengths of the source strings",
         .summary = "Performs bitwise operations on multiple strings, and stores the result.",

@@ -422,6 +422,15 @@ enum status store_seal_now(struct store *store)
     return status;
 }
 
+void store_forget(struct store *store)
+{
+    uint64_t budget = store->options.rows_bytes;
+    uint64_t looks = 3 * (store->table.entries + store->garbage_count); /* twice round, at most */
+    store->options.rows_bytes = 0;
+    cache_trim(store, looks < UINT32_MAX ? (unsigned)looks : UINT32_MAX);
+    store->options.rows_bytes = budget;
+}
+
 void store_seal_soon(struct store *store)
 {
     store->seal.wanted = true;

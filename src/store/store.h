@@ -117,6 +117,10 @@ MUST_CHECK enum status store_seal_now(struct store *store);
 /* Begins to, at the end of this turn, or when the seal under way has ended (BGSAVE). */
 void store_seal_soon(struct store *store);
 
+/* Drops from memory all rows that the tier holds as well: they are read from it when they are asked
+ * for (DEBUG RELOAD, tests). */
+void store_forget(struct store *store);
+
 /* ---- databases ------------------------------------------------------------------------------- */
 
 /*

@@ -33,12 +33,15 @@ SHOWN_MAX = 60     # bytes of a word
 # Conversations and unit tests speak with these.
 SKIPPED = re.compile(r'quit|shutdown|info|time|monitor|config.*|'
                      r'command(\|(help|info|docs|count|list))?|'
-                     r'client\|(kill|reply|list|info|id|help|setinfo|no-touch|tracking)')
+                     r'client\|(kill|reply|list|info|id|help|setinfo|no-touch|tracking)|debug|lolwut|wait|'
+                     r'p?sync|replicaof|slaveof|save|bgsave|bgrewriteaof|lastsave|'
+                     r'memory\|(doctor|malloc-stats|stats|help)|acl\|(cat|getuser|help|list)|'
+                     r'cluster\|(help|myshardid)|module\|(help|load|loadex|unload)')
 # Only whether they fail is compared, and how: orders, ids, and when what has expired no longer
 # counts are each server's own. So are encodings of what was changed in place, and idle times of
 # small integers, which all keys of a redis-server share.
-ERRORS_ONLY = ('scan', 'hello', 'dbsize', 'randomkey', 'object|encoding', 'object|idletime',
-               'slowlog', 'latency')
+ERRORS_ONLY = ('scan', 'hello', 'dbsize', 'memory|usage', 'randomkey', 'object|encoding',
+               'object|idletime', 'slowlog', 'latency')
 # Whose times are counted from now: the servers ask the clock one after the other.
 FROM_NOW = ('ttl', 'pttl', 'expiretime', 'pexpiretime')
 FROM_NOW_MS = 10_000
