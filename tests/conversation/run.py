@@ -3,9 +3,9 @@
 """run.py [--self] [NAME...]: holds conversations with redis-server and with Shoal, and compares.
 
 Each file of conversations (*.talk beside this file, or those whose name contains NAME) is held in
-RESP2 and in RESP3; the replies are compared type by type and byte by byte. What may differ stands in the file
-known_differences, with its reason. --self puts a second redis-server in Shoal's place, for trying
-the conversations themselves.
+RESP2 and in RESP3; the replies are compared type by type and byte by byte. What may differ stands
+in the file known_differences, with its reason. --self puts a second redis-server in Shoal's place,
+for trying the conversations themselves.
 
 In a conversation: one command a line, quoted as for redis-cli; {x*9}, unquoted, is 9 times x. And:
 
