@@ -44,7 +44,7 @@ PROFILES = {
               '-slow -needs:debug -needs:pfdebug -needs:repl -needs:save -needs:config-maxmemory'],
     'full': ['--tags', '-slow'],
 }
-SHOAL_OPTIONS = []
+SHOAL_OPTIONS = ['--enable-debug-command', 'yes']
 REDIS_OPTIONS = ['--appendonly', 'no', '--enable-debug-command', 'yes',
                  '--enable-protected-configs', 'yes']
 # A test that brings nothing for so long is stopped and left out, and its unit run again.
