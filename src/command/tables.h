@@ -11,6 +11,8 @@
 extern const struct command string_commands[];
 extern const struct command key_commands[];
 extern const struct command expire_commands[];
+extern const struct command bitmap_commands[];
+extern const struct command bitfield_commands[];
 extern const struct command keyspace_commands[];
 
 #endif

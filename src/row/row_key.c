@@ -55,6 +55,12 @@ struct bytes row_key_chunk(struct arena *arena, struct bytes head, struct dot ba
     return bytes_of(name, (size_t)(out - name));
 }
 
+void row_key_chunk_change(struct bytes name, uint32_t index)
+{
+    check(name.size > ROW_KEY_CHUNK_SUBKEY_SIZE);
+    pack_be((char *)name.data + name.size - INDEX_SIZE, index, INDEX_SIZE);
+}
+
 struct bytes row_key_chunk_prefix(struct arena *arena, struct bytes head, struct dot base)
 {
     char *name;

@@ -60,6 +60,9 @@ struct bytes row_key_cleared(struct arena *arena, uint16_t slot, uint8_t db);
  */
 struct bytes row_key_chunk_prefix(struct arena *arena, struct bytes head, struct dot base);
 
+/* Makes of a chunk's name that of another index; the name is the caller's own. */
+void row_key_chunk_change(struct bytes name, uint32_t index);
+
 /* Any bytes go in; false where they are no name of a row. The output borrows from the input. */
 bool row_key_decode(struct bytes name, struct row_key *out);
 

@@ -109,6 +109,37 @@ enum status string_range(struct cell *head, uint64_t from, uint64_t size, struct
     return STATUS_OK;
 }
 
+enum status string_pages(struct cell *head, struct string_pages *out)
+{
+    struct string_pages pages = {.head = head};
+    struct chunked chunked;
+    enum status status = look(head, &pages.in_chunks, &chunked, &pages.text);
+    if (status != STATUS_OK)
+        return status;
+    pages.length = pages.text.size;
+    if (pages.in_chunks) {
+        pages.length = chunked.length;
+        pages.base = chunked.base;
+        pages.text = chunks_name(head, chunked.base);
+    }
+    *out = pages;
+    return STATUS_OK;
+}
+
+enum status string_page(struct string_pages *pages, uint64_t index, struct bytes *out_value)
+{
+    uint64_t from = index * STRING_PAGE_SIZE;
+    *out_value = bytes_of("", 0);
+    if (index > STRING_SIZE_MAX / STRING_PAGE_SIZE || from >= pages->length)
+        return STATUS_OK;
+    if (pages->in_chunks)
+        return chunks_look(pages->head, pages->text, (uint32_t)index, out_value);
+    size_t rest = (size_t)(pages->length - from);
+    *out_value =
+        bytes_of(pages->text.data + from, rest < STRING_PAGE_SIZE ? rest : STRING_PAGE_SIZE);
+    return STATUS_OK;
+}
+
 static enum status write_chunked(struct cell *head, struct dot dot, struct chunked chunked,
                                  uint64_t at_ms, bool keep_expiry)
 {
@@ -117,20 +148,46 @@ static enum status write_chunked(struct cell *head, struct dot dot, struct chunk
 }
 
 /* Each chunk row has the key in its name: a long value under a long key would take far more. */
-static bool do_names_fit(const struct cell *head, struct bytes value)
+static bool do_names_fit(const struct cell *head, uint64_t length)
 {
-    return (value.size / CHUNK_SIZE + 1) * head->name.size <= STRING_NAMES_MAX;
+    return (length / CHUNK_SIZE + 1) * head->name.size <= STRING_NAMES_MAX;
 }
 
 enum status string_set(struct cell *head, struct bytes value, uint64_t at_ms, bool keep_expiry)
 {
-    if (value.size > STRING_SIZE_MAX || !do_names_fit(head, value))
+    if (value.size > STRING_SIZE_MAX || !do_names_fit(head, value.size))
         return STATUS_TOO_BIG;
     struct dot dot = cell_dot(head);
     if (value.size <= STRING_INLINE_MAX)
         return cell_write(head, dot, VALUE_STRING, value, at_ms, keep_expiry);
     chunks_create(head, dot, 0, value);
     return write_chunked(head, dot, (struct chunked){dot, value.size}, at_ms, keep_expiry);
+}
+
+/* For what stands in the head row: the parts as one. */
+static struct bytes assemble(struct arena *arena, uint64_t length, const struct string_part *parts,
+                             size_t count)
+{
+    char *whole = arena_alloc(arena, length);
+    memset(whole, 0, length);
+    for (size_t i = 0; i < count; i++)
+        memcpy(whole + parts[i].offset, parts[i].value.data, parts[i].value.size);
+    return bytes_of(whole, (size_t)length);
+}
+
+enum status string_set_parts(struct cell *head, uint64_t length, const struct string_part *parts,
+                             size_t count, uint64_t at_ms, bool keep_expiry)
+{
+    if (length <= STRING_INLINE_MAX) {
+        struct bytes whole = assemble(head->txn->arena, length, parts, count);
+        return string_set(head, whole, at_ms, keep_expiry);
+    }
+    if (length > STRING_SIZE_MAX || !do_names_fit(head, length))
+        return STATUS_TOO_BIG;
+    struct dot dot = cell_dot(head);
+    for (size_t i = 0; i < count; i++)
+        chunks_create(head, dot, parts[i].offset, parts[i].value);
+    return write_chunked(head, dot, (struct chunked){dot, length}, at_ms, keep_expiry);
 }
 
 /* `old` with `value` over it from `offset` on, and zeros between them. */
@@ -172,12 +229,13 @@ enum status string_overwrite(struct cell *head, uint64_t offset, struct bytes va
     enum status status = look(head, &is_chunked, &chunked, &text);
     if (status != STATUS_OK)
         return status;
-    if (offset > STRING_SIZE_MAX || value.size > STRING_SIZE_MAX - offset ||
-        !do_names_fit(head, value))
+    if (offset > STRING_SIZE_MAX || value.size > STRING_SIZE_MAX - offset)
         return STATUS_TOO_BIG;
     uint64_t length = is_chunked ? chunked.length : text.size;
     if (length < offset + value.size)
         length = offset + value.size;
+    if (!do_names_fit(head, length))
+        return STATUS_TOO_BIG;
     if (is_chunked) {
         status = chunks_overwrite(head, chunked.base, offset, value);
         chunked.length = length;

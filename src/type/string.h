@@ -23,7 +23,8 @@
 enum {
     STRING_INLINE_MAX = 16 * 1024,
     STRING_SIZE_MAX = CHUNKED_LENGTH_MAX,
-    STRING_NAMES_MAX = 1 << 30, /* of the names of the chunks that one write touches */
+    STRING_PAGE_SIZE = CHUNK_SIZE,
+    STRING_NAMES_MAX = 1 << 30, /* of the names of all chunks that a string may have */
 };
 
 /* ---- reading: of an absent key, the empty string -------------------------------------------- */
@@ -37,6 +38,27 @@ MUST_CHECK enum status string_value(struct cell *head, struct bytes *out_value);
 MUST_CHECK enum status string_range(struct cell *head, uint64_t from, uint64_t size,
                                     struct bytes *out_value);
 
+/*
+ * A string looked at page by page, for walks over what is too long to be assembled: page i is its
+ * bytes from i * STRING_PAGE_SIZE on.
+ */
+struct string_pages {
+    struct cell *head;
+    uint64_t length;
+    bool in_chunks;
+    struct dot base;   /* of the chunks: another one when the string was set anew */
+    struct bytes text; /* the string, or the name of the chunk that was looked at last */
+};
+
+MUST_CHECK enum status string_pages(struct cell *head, struct string_pages *out);
+
+/*
+ * What the page holds, borrowed: what it lacks to its full size is zeros, or behind the string's
+ * end. Any page may be asked for: far behind the end there is nothing.
+ */
+MUST_CHECK enum status string_page(struct string_pages *pages, uint64_t index,
+                                   struct bytes *out_value);
+
 /* ---- writing: stages rows; the string then reads as written --------------------------------- */
 
 /*
@@ -45,6 +67,20 @@ MUST_CHECK enum status string_range(struct cell *head, uint64_t from, uint64_t s
  */
 MUST_CHECK enum status string_set(struct cell *head, struct bytes value, uint64_t at_ms,
                                   bool keep_expiry);
+
+/* Some bytes of a string. */
+struct string_part {
+    uint64_t offset;
+    struct bytes value;
+};
+
+/*
+ * Sets the whole value as string_set does. What no part has is zeros, and takes no room in a long
+ * string. The parts are within the length, in order, each on a page of its own.
+ */
+MUST_CHECK enum status string_set_parts(struct cell *head, uint64_t length,
+                                        const struct string_part *parts, size_t count,
+                                        uint64_t at_ms, bool keep_expiry);
 
 /*
  * Overwrites from `offset` on, filling with zeros before it if needed; keeps the expiry.

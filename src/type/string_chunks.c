@@ -26,9 +26,9 @@ static struct bytes chunk_name(struct cell *head, struct dot base, uint32_t inde
     return row_key_chunk(head->txn->arena, head->name, base, index);
 }
 
-static enum status chunk_find(struct cell *head, struct dot base, uint32_t index, struct cell *out)
+static enum status chunk_find(struct cell *head, struct bytes name, struct cell *out)
 {
-    enum status status = cell_find(head->txn, chunk_name(head, base, index), out);
+    enum status status = cell_find(head->txn, name, out);
     if (status != STATUS_OK)
         return status;
     if (!out->exists) {
@@ -37,6 +37,22 @@ static enum status chunk_find(struct cell *head, struct dot base, uint32_t index
     }
     bool valid = out->newest.form == VALUE_CHUNK && out->newest.value.size <= CHUNK_SIZE;
     return valid ? STATUS_OK : STATUS_CORRUPT;
+}
+
+struct bytes chunks_name(struct cell *head, struct dot base)
+{
+    return chunk_name(head, base, 0);
+}
+
+enum status chunks_look(struct cell *head, struct bytes name, uint32_t index,
+                        struct bytes *out_value)
+{
+    struct cell chunk;
+    row_key_chunk_change(name, index);
+    enum status status = chunk_find(head, name, &chunk);
+    if (status == STATUS_OK)
+        *out_value = chunk.newest.value;
+    return status;
 }
 
 /* What the chunk has at this place: fewer bytes than the piece's where the rest is zeros. */
@@ -59,16 +75,17 @@ enum status chunks_read(struct cell *head, struct dot base, uint64_t from, uint6
 {
     uint64_t end = from + size;
     char *whole = arena_alloc(head->txn->arena, size);
+    struct bytes name = chunks_name(head, base);
     bool cold = false;
     for (uint64_t offset = from; offset < end;) {
         struct piece piece = piece_at(offset, end);
-        struct cell chunk;
-        enum status status = chunk_find(head, base, piece.index, &chunk);
+        struct bytes chunk;
+        enum status status = chunks_look(head, name, piece.index, &chunk);
         if (status != STATUS_OK && status != STATUS_COLD)
             return status;
         cold = cold || status == STATUS_COLD;
         if (!cold) {
-            struct bytes slice = chunk_slice(chunk.newest.value, piece);
+            struct bytes slice = chunk_slice(chunk, piece);
             if (slice.size == size) {
                 *out_value = slice;
                 return STATUS_OK;
@@ -117,7 +134,7 @@ enum status chunks_overwrite(struct cell *head, struct dot base, uint64_t offset
     for (size_t done = 0; done < value.size;) {
         struct piece piece = piece_at(offset + done, offset + value.size);
         struct cell chunk;
-        enum status status = chunk_find(head, base, piece.index, &chunk);
+        enum status status = chunk_find(head, chunk_name(head, base, piece.index), &chunk);
         if (status == STATUS_OK && !cold) {
             struct bytes changed = overlay(head->txn->arena, chunk.newest.value, piece.start,
                                            bytes_of(value.data + done, piece.size));

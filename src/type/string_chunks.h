@@ -17,6 +17,16 @@
 #include "row/chunked.h"
 #include "type/cell.h"
 
+/* A name that is chunks_look's, for as many chunks of the base as it likes. */
+struct bytes chunks_name(struct cell *head, struct dot base);
+
+/*
+ * What this chunk holds, borrowed; nothing if there is none. The name is made over: a long walk
+ * needs one, where the key may be long, and chunks many.
+ */
+MUST_CHECK enum status chunks_look(struct cell *head, struct bytes name, uint32_t index,
+                                   struct bytes *out_value);
+
 /*
  * The `size` bytes from `from` on: borrowed from a row if one chunk has them all, else assembled in
  * the arena.

@@ -31,14 +31,29 @@ void talk_deinit(struct talk *talk)
 
 static const struct command *find(struct bytes name)
 {
-    const struct command *tables[] = {string_commands, key_commands, expire_commands,
-                                      keyspace_commands};
+    const struct command *tables[] = {string_commands, bitmap_commands, bitfield_commands,
+                                      key_commands,    expire_commands, keyspace_commands};
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         for (const struct command *command = tables[i]; command->name; command++)
             if (bytes_equal_nocase(name, bytes_text(command->name)))
                 return command;
     fail_msg("no command %.*s", (int)name.size, name.data);
     return NULL;
+}
+
+/* The transaction of the one that waits has ended; a new one begins for its next slice. */
+static void let_others_speak(struct talk *talk, struct request *request)
+{
+    void (*meanwhile)(struct talk *) = talk->meanwhile;
+    if (meanwhile) {
+        unsigned runs = talk->runs, slices = talk->slices;
+        talk->meanwhile = NULL;
+        meanwhile(talk);
+        talk->meanwhile = meanwhile;
+        talk->runs = runs;
+        talk->slices = slices;
+    }
+    fake_txn_begin(request->txn, &talk->store, &talk->arena, talk->now_ms);
 }
 
 /* Runs until it is neither cold nor yields. */
@@ -55,10 +70,12 @@ static enum status drive(struct talk *talk, struct request *request)
         talk->runs++;
         if (status == STATUS_COLD)
             assert_true(fake_txn_fetch(request->txn) > 0);
-        else if (status == STATUS_YIELD)
-            talk->slices++;
-        else
+        else if (status != STATUS_YIELD)
             return status;
+        else {
+            talk->slices++;
+            let_others_speak(talk, request);
+        }
     }
 }
 

@@ -21,6 +21,8 @@ struct talk {
     unsigned runs;         /* of the last command */
     unsigned slices;       /* of the last command */
     uint32_t hits, misses; /* of the last command, in its last run */
+    /* NULL, or what happens before a command goes on with its next slice: others may be said. */
+    void (*meanwhile)(struct talk *talk);
 };
 
 void talk_init(struct talk *talk, bool cold);
