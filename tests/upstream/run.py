@@ -48,7 +48,7 @@ SHOAL_OPTIONS = ['--enable-debug-command', 'yes']
 REDIS_OPTIONS = ['--appendonly', 'no', '--enable-debug-command', 'yes',
                  '--enable-protected-configs', 'yes']
 # A test that brings nothing for so long is stopped and left out, and its unit run again.
-SILENCE_LIMIT_S = 60
+SILENCE_LIMIT_S = 120
 UNIT_LIMIT_S = 600
 HANGS_MAX = 8
 # Where the suite's program and its clients meet: it looks for a free port from one of these on.
