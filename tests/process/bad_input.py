@@ -378,20 +378,23 @@ def test_clients_killed_while_rows_are_fetched_from_disk():
             encode('MGET', *(f'cold:{chance.randrange(count)}' for _ in range(5)))
             for _ in range(20))), 30)
         with server.client() as client:
+            reads = re.search(rb'^cold_reads:(\d+)', client.call('INFO', 'everything'), re.M)
+            check(int(reads[1]) > 0, 'rows were fetched')
             for i in range(0, count, 100):
                 check(client.call('GET', f'cold:{i}') == b'%d ' % i * 700, f'cold:{i}')
         server.stop()
 
 
 def test_clients_killed_while_they_write_more_than_memory():
-    """So that some of them wait until there is room."""
+    """Bursts far beyond --seal-bytes, so that some of them wait until there is room."""
+    keys = 400
     with Server(['--maxmemory', '64mb', '--seal-bytes', '1mb']) as server:
         kill_while(server, lambda guest, chance: guest.socket.sendall(
-            encode('SET', f'big:{chance.randrange(50)}', bytes(200_000)) * 8), 20)
+            encode('SET', f'big:{chance.randrange(keys)}', bytes(200_000)) * 8), 20)
         server.stop()
         server.start()
         with server.client() as client:
-            for i in range(50):
+            for i in range(keys):
                 check(client.call('STRLEN', f'big:{i}') in (0, 200_000), f'big:{i} is whole')
 
 
