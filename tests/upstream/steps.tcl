@@ -19,13 +19,14 @@ proc in_steps {script} {
     }
 }
 
-proc execute_test_file {name} {
-    set ::curfile "tests/$name.tcl"
-    set file [open $::curfile]
-    set script [read $file]
-    close $file
-    in_steps $script
-    send_data_packet $::test_server_fd done $name
+# Its own variables stand among those of the file.
+proc execute_test_file {__unit} {
+    set ::curfile "tests/$__unit.tcl"
+    set __file [open $::curfile]
+    set __script [read $__file]
+    close $__file
+    in_steps $__script
+    send_data_packet $::test_server_fd done $__unit
 }
 
 rename tags whole_tags
