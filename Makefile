@@ -40,7 +40,8 @@ DOUBLES := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(wildcard tests/doubles/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
 .PHONY: all help run test lint unit unit-build sim conversation upstream-suite fuzz fuzz-build \
-	fuzz-commands fuzz-bytes process bench debug asan tsan kill powercut diskfull docs install clean
+	fuzz-commands fuzz-bytes process programs bench debug asan tsan kill powercut diskfull docs \
+	install clean
 all: build/shoal-server
 
 build/shoal-server: $(OUT)/shoal-server
@@ -144,6 +145,9 @@ fuzz-bytes: all # damaged streams to both: make fuzz-bytes SEED=7 SEEDS=100000
 process: all # real processes: started, killed, filled up: make process ONLY=bit
 	@tests/process/run.py $(ONLY)
 
+programs: all # clients and tools of others, installed into build/: make programs ONLY=jedis
+	@tests/programs/run.py $(ONLY)
+
 ROUNDS ?= 50
 kill powercut diskfull: all # that fault, again and again: make powercut ROUNDS=50
 	@tests/process/run.py --rounds $(ROUNDS) $@
@@ -173,4 +177,4 @@ clean: # build/ away; data stays
 	rm -rf build
 
 -include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(DOUBLES:.o=.d) $(OUT)/main.d \
-	$(wildcard $(OUT)/unit/*.d)
+	$(wildcard $(OUT)/unit/*.d $(OUT)/tests/fuzz/*.d)
