@@ -41,6 +41,8 @@ FROM_NOW_MS = 10_000
 EXPIRING = ('set', 'setex', 'psetex', 'getex', 'expire', 'pexpire', 'expireat', 'pexpireat')
 ECHOING = ('hello', 'expire', 'pexpire', 'expireat', 'pexpireat')
 UNORDERED = ('keys',)
+BITMAPS = ('setbit', 'getbit', 'bitcount', 'bitpos', 'bitop', 'bitfield', 'bitfield_ro')
+OPERATIONS = (b'AND', b'OR', b'XOR', b'NOT')
 
 KEYS = [b'a', b'b', b'c', b'{tag}1', b'{tag}2', b'', b'\0', b'a\r\nb', b'\xff\xfe', b'k' * 1000,
         b'%s', b'*', b'key with blanks']
@@ -90,6 +92,14 @@ class Source:
             return self.chance.choice(PATTERNS)
         return self.chance.choice((self.text(), self.integer(), b'value', self.chance.choice(ODD)))
 
+    def encoding(self):
+        """An integer's type, as BITFIELD has it."""
+        chance = self.chance
+        if chance.random() < 0.05:
+            return chance.choice((b'u0', b'u64', b'i65', b'8', b'u', b'U8', b'u08', self.nasty()))
+        sign = chance.choice((b'i', b'u'))
+        return sign + b'%d' % chance.choice((1, 5, 8, 16, 63, chance.randint(1, 64 - (sign == b'u'))))
+
     def cased(self, word):
         return self.chance.choice((word, word.lower(), word.title()))
 
@@ -124,6 +134,8 @@ def make_argument(argument, source):
         elif kind == 'block':
             for part in argument[b'arguments']:
                 words += make_argument(part, source)
+        elif argument[b'name'] == b'encoding':
+            words.append(source.encoding())
         elif kind != 'pure-token':
             words.append(source.of_type(kind))
     return words
@@ -163,11 +175,34 @@ def tame(words, source):
                 if i > 1 and is_number(word, 1, 2**53) else word for i, word in enumerate(words)]
     if name == 'hello':  # one that fails leaves no name behind in 7.2, in 7.0 it does
         return [word for word in words if word.lower() != b'setname']
+    if name in BITMAPS:
+        words = [tame_bits(word, source) if i > 1 else word for i, word in enumerate(words)]
+        if name == 'bitop' and words[1:2]:
+            words[1] = source.cased(source.chance.choice(OPERATIONS)) if is_later(words[1]) else words[1]
+        return words
     if name == 'setrange':
         return [b'%d' % source.chance.choice((source.chance.randint(0, 40000), LARGE - 100000))
                 if i == 2 and is_number(word, 40000, 2**29) else word
                 for i, word in enumerate(words)]
     return words
+
+
+def is_later(operation):
+    """One that BITOP has since 8.2."""
+    return operation.upper() in (b'DIFF', b'DIFF1', b'ANDOR', b'ONE')
+
+
+def tame_bits(word, source):
+    """No bit far out; and nothing that redis-server errs in: see known_differences."""
+    chance = source.chance
+    if is_number(word, LARGE, 2**32 + 64):
+        return b'%d' % chance.choice((chance.randint(0, LARGE), 2**17 - chance.randint(0, 70),
+                                      chance.randint(0, 2**17), 2**15 - chance.randint(0, 70)))
+    if is_number(word, -2**63, -2**62):
+        return b'%d' % -2**62
+    if is_number(word, 0, 10**5) and chance.random() < 0.1:
+        return b'#' + word
+    return word
 
 
 def commands_of(client, names):

@@ -15,7 +15,7 @@ import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FILES = ['life', 'clients', 'clients_real', 'rude', 'memory', 'kill', 'damage', 'salvage',
-         'diskfull', 'powercut']
+         'diskfull', 'powercut', 'bitmaps']
 
 
 class Skip(Exception):
