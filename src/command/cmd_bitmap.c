@@ -399,7 +399,7 @@ static enum status parse_position_span(const struct request *request, uint64_t l
     return status;
 }
 
-/* The first such bit of the walk's page, from the page's begin on; `span`'s end if there is none. */
+/* The first such bit of the span on a page; the span's end if there is none. */
 static uint64_t find_on_page(struct bytes page, struct bit_span span, bool bit)
 {
     struct bit_span held = span_held(page, span);

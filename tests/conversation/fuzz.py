@@ -98,7 +98,8 @@ class Source:
         if chance.random() < 0.05:
             return chance.choice((b'u0', b'u64', b'i65', b'8', b'u', b'U8', b'u08', self.nasty()))
         sign = chance.choice((b'i', b'u'))
-        return sign + b'%d' % chance.choice((1, 5, 8, 16, 63, chance.randint(1, 64 - (sign == b'u'))))
+        most = 64 if sign == b'i' else 63
+        return sign + b'%d' % chance.choice((1, 5, 8, 16, 63, chance.randint(1, most)))
 
     def cased(self, word):
         return self.chance.choice((word, word.lower(), word.title()))
@@ -177,8 +178,8 @@ def tame(words, source):
         return [word for word in words if word.lower() != b'setname']
     if name in BITMAPS:
         words = [tame_bits(word, source) if i > 1 else word for i, word in enumerate(words)]
-        if name == 'bitop' and words[1:2]:
-            words[1] = source.cased(source.chance.choice(OPERATIONS)) if is_later(words[1]) else words[1]
+        if name == 'bitop' and words[1:2] and is_later(words[1]):
+            words[1] = source.cased(source.chance.choice(OPERATIONS))
         return words
     if name == 'setrange':
         return [b'%d' % source.chance.choice((source.chance.randint(0, 40000), LARGE - 100000))

@@ -3,11 +3,11 @@
 
 import random
 
-from shoal import SHOAL, Server, check, is_redis
+from shoal import SHOAL, Server, ServerError, check, is_redis, wait_for
 
 MEBIBYTE = 1 << 20
 LIMIT = 64 * MEBIBYTE
-SIZE = 150 * MEBIBYTE  # several slices
+SIZE = 100 * MEBIBYTE
 PART = 2 * MEBIBYTE
 PAGE = 4096
 
@@ -19,6 +19,17 @@ def part_of(i):
 
 def count(data):
     return int.from_bytes(data, 'big').bit_count()
+
+
+def combine(client, *words):
+    """BITOP, once what the last one has left in memory is saved."""
+    def combined():
+        try:
+            return client.call('BITOP', *words) == SIZE
+        except ServerError as error:
+            check(str(error).startswith('OOM'), f'{words}: {error}')
+            return False
+    wait_for(combined, 60, f'BITOP {words}')
 
 
 def build(client, key):
@@ -46,12 +57,12 @@ def test_a_bitmap_larger_than_memory():
             check(client.value() == ones, 'BITCOUNT')
             check(client.call('BITCOUNT', 'a', 3 * PART, 5 * PART - 1) == count(part_of(4)),
                   'BITCOUNT of two parts')
-            check(client.call('BITPOS', 'a', 1) // 8 // PART == 1, 'BITPOS: the first part is zeros')
-            check(client.call('BITOP', 'NOT', 'b', 'a') == SIZE, 'BITOP NOT')
+            check(client.call('BITPOS', 'a', 1) // 8 // PART == 1, 'BITPOS')
+            combine(client, 'NOT', 'b', 'a')
             check(client.call('BITCOUNT', 'b') == SIZE * 8 - ones, 'BITCOUNT of the opposite')
-            check(client.call('BITOP', 'AND', 'c', 'a', 'b') == SIZE, 'BITOP AND')
+            combine(client, 'AND', 'c', 'a', 'b')
             check(client.call('BITPOS', 'c', 1) == -1, 'there is nothing in both')
-            check(client.call('BITOP', 'XOR', 'a', 'a', 'b') == SIZE, 'BITOP XOR')
+            combine(client, 'XOR', 'a', 'a', 'b')
             check(client.call('BITPOS', 'a', 0, 0, -1) == -1, 'all is in one of them')
 
 

@@ -392,7 +392,7 @@ static void test_a_string_deleted_between_slices(void **state)
     talk_deinit(&talk);
 }
 
-/* ---- random bitmaps against the same done bit by bit ------------------------------------------ */
+/* ---- random bitmaps against the same done bit by bit ----------------------------------------- */
 
 enum { KEYS = 3, MODEL_MAX = 40 * 1000, STEPS = 150, SEEDS = 6 };
 
