@@ -24,14 +24,52 @@ PIPELINES = (1, 16, 64)
 # redis-benchmark gives steps; the first at or above counts: 99.219 % for p99, 99.902 % for p99.9.
 PERCENTILES = {'p50': 50, 'p99': 99, 'p999': 99.9}
 OPTIONS = ['--appendfsync', 'everysec']
-# name, bytes of a value, redis-benchmark's words for it. __rand_int__ is a key of the key space.
+# name, bytes of a value, redis-benchmark's words: VALUE is a value of that size, each KEY any one of
+# the key space. If `loaded`, every key of it is there before, with a value of that size.
+KEY, VALUE = 'key:__rand_int__', 'VALUE'
+
+
+class Workload:
+    def __init__(self, name, size, *words, loaded=True, keys=1):
+        self.name, self.size, self.loaded = name, size, loaded
+        self.keys = keys  # that one command takes: fewer requests where they are many
+        self.words = [{VALUE: 'x' * size}.get(word, word) for word in words]
+
+
 WORKLOADS = [
-    ('SET 64 B', 64, ['SET', 'key:__rand_int__']),
-    ('GET 64 B', 64, ['GET', 'key:__rand_int__']),
-    ('SET 1 KiB', 1024, ['SET', 'key:__rand_int__']),
-    ('GET 1 KiB', 1024, ['GET', 'key:__rand_int__']),
-    ('INCR', 0, ['INCR', 'counter:__rand_int__']),
-    ('MSET 10 keys', 64, ['MSET']),
+    Workload('SET 64 B', 64, 'SET', KEY, VALUE, loaded=False),
+    Workload('GET 64 B', 64, 'GET', KEY),
+    Workload('SET 1 KiB', 1024, 'SET', KEY, VALUE, loaded=False),
+    Workload('GET 1 KiB', 1024, 'GET', KEY),
+    Workload('SET EX', 64, 'SET', KEY, VALUE, 'EX', '3600', loaded=False),
+    Workload('SET GET', 64, 'SET', KEY, VALUE, 'GET'),
+    Workload('GETEX', 64, 'GETEX', KEY, 'EX', '3600'),
+    Workload('GETDEL', 64, 'GETDEL', KEY),
+    Workload('MSET 10 keys', 64, 'MSET', *[KEY, VALUE] * 10, loaded=False, keys=10),
+    Workload('MGET 10 keys', 64, 'MGET', *[KEY] * 10, keys=10),
+    Workload('INCR', 0, 'INCR', 'counter:__rand_int__', loaded=False),
+    Workload('INCRBYFLOAT', 0, 'INCRBYFLOAT', 'float:__rand_int__', '0.1', loaded=False),
+    Workload('APPEND', 64, 'APPEND', 'text:__rand_int__', 'x' * 8, loaded=False),
+    Workload('STRLEN', 64, 'STRLEN', KEY),
+    Workload('GETRANGE', 1024, 'GETRANGE', KEY, '100', '163'),
+    Workload('SETRANGE', 1024, 'SETRANGE', KEY, '100', 'x' * 64),
+    Workload('LCS', 64, 'LCS', KEY, KEY, keys=2),
+    Workload('SETBIT', 0, 'SETBIT', 'bits:__rand_int__', '1000', '1', loaded=False),
+    Workload('SETBIT 1 map', 0, 'SETBIT', 'bitmap', '__rand_int__', '1', loaded=False),
+    Workload('GETBIT', 64, 'GETBIT', KEY, '100'),
+    Workload('BITCOUNT', 1024, 'BITCOUNT', KEY),
+    Workload('BITPOS', 1024, 'BITPOS', KEY, '1'),
+    Workload('BITOP', 1024, 'BITOP', 'XOR', 'bits:__rand_int__', KEY, KEY, keys=3),
+    Workload('BITFIELD', 0, 'BITFIELD', 'bits:__rand_int__', 'INCRBY', 'u16', '#7', '1',
+             loaded=False),
+    Workload('EXISTS', 64, 'EXISTS', KEY),
+    Workload('EXPIRE', 64, 'EXPIRE', KEY, '3600'),
+    Workload('TTL', 64, 'TTL', KEY),
+    Workload('DEL', 64, 'DEL', KEY),
+    Workload('COPY', 64, 'COPY', KEY, 'copy:__rand_int__'),
+    Workload('DUMP', 64, 'DUMP', KEY),
+    Workload('SCAN 100 keys', 64, 'SCAN', '0', 'COUNT', '100', keys=10),
+    Workload('RANDOMKEY', 64, 'RANDOMKEY'),
 ]
 
 
@@ -59,19 +97,12 @@ class Contestant:
         with self.server.client() as client:
             client.call('FLUSHALL')
 
-    def measure(self, words, size, pipeline, requests, keys):
-        value = 'x' * size
-        command = list(words)
-        if words[0] == 'SET':
-            command.append(value)
-        elif words[0] == 'MSET':
-            for _ in range(10):
-                command += ['key:__rand_int__', value]
+    def measure(self, words, pipeline, requests, keys):
         before = self.server.cpu_seconds()
         done = subprocess.run(
             ['redis-benchmark', '-p', str(self.server.port), '-c', str(CLIENTS),
              '-n', str(requests), '-P', str(pipeline), '-r', str(keys), '--precision', '3',
-             *command],
+             *words],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             check=False)
         cpu = self.server.cpu_seconds() - before
@@ -101,7 +132,7 @@ def line(name, pipeline, results):
     def both(key, form):
         ours, theirs = (median([pair[side][key] for pair in results]) for side in (0, 1))
         return f'{ours:{form}} /{theirs:{form}}'
-    return (f'{name:<13}{pipeline:>4}{both("ops", "8.0f"):>20}{ratio("ops"):>7.2f}'
+    return (f'{name:<14}{pipeline:>4}{both("ops", "8.0f"):>20}{ratio("ops"):>7.2f}'
             f'{both("cpu_us", "6.2f"):>17}{ratio("cpu_us"):>6.2f}'
             f'{both("p50", "6.2f"):>16}{both("p99", "6.2f"):>16}{both("p999", "6.2f"):>16}')
 
@@ -146,25 +177,25 @@ def main():
                                  text=True, check=True).stdout.split()[2].removeprefix('v=')
         out(f'Shoal / redis-server {version}, appendfsync everysec; {CLIENTS} clients, {keys} '
             f'random keys, median of {repetitions}')
-        out(f'{"":<13}{"-P":>4}{"ops/s":>20}{"ratio":>7}{"CPU us/op":>17}{"ratio":>6}'
+        out(f'{"":<14}{"-P":>4}{"ops/s":>20}{"ratio":>7}{"CPU us/op":>17}{"ratio":>6}'
             f'{"p50 ms":>16}{"p99 ms":>16}{"p99.9 ms":>16}')
-        for name, size, words in WORKLOADS:
-            if arguments.only.lower() not in name.lower():
+        for workload in WORKLOADS:
+            if arguments.only.lower() not in workload.name.lower():
                 continue
             for contestant in contestants:
                 contestant.flush()
-                if words[0] == 'GET':
-                    contestant.load(keys, size)
+                if workload.loaded:
+                    contestant.load(keys, workload.size)
             for pipeline in pipelines:
                 requests = (20_000 if arguments.quick else 150_000) * min(pipeline, 8)
-                requests //= 5 if words[0] == 'MSET' else 1
+                requests //= (workload.keys + 1) // 2
                 results = []
                 for turn in range(repetitions):
                     order = contestants if turn % 2 == 0 else contestants[::-1]
-                    found = {each.name: each.measure(words, size, pipeline, requests, keys)
+                    found = {each.name: each.measure(workload.words, pipeline, requests, keys)
                              for each in order}
                     results.append((found['Shoal'], found['redis']))
-                out(line(name, pipeline, results))
+                out(line(workload.name, pipeline, results))
         if not arguments.only:
             for size in (64, 1024):
                 sizes(contestants, keys, size, out)

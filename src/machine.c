@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,13 +33,42 @@ static uint64_t microseconds(struct timeval time)
     return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
 }
 
+static void cpu_time_of(int who, uint64_t *out_system_us, uint64_t *out_user_us)
+{
+    struct rusage usage = {0};
+    getrusage(who, &usage);
+    *out_system_us = microseconds(usage.ru_stime);
+    *out_user_us = microseconds(usage.ru_utime);
+}
+
 void machine_cpu_time(void *context, uint64_t *out_system_us, uint64_t *out_user_us)
 {
     (void)context;
-    struct rusage usage = {0};
-    getrusage(RUSAGE_SELF, &usage);
-    *out_system_us = microseconds(usage.ru_stime);
-    *out_user_us = microseconds(usage.ru_utime);
+    cpu_time_of(RUSAGE_SELF, out_system_us, out_user_us);
+}
+
+void machine_thread_cpu_time(void *context, uint64_t *out_system_us, uint64_t *out_user_us)
+{
+    (void)context;
+    cpu_time_of(RUSAGE_THREAD, out_system_us, out_user_us);
+}
+
+void machine_sleep(void *context, uint64_t us)
+{
+    (void)context;
+    struct timespec left = {.tv_sec = (time_t)(us / 1000000),
+                            .tv_nsec = (long)(us % 1000000) * 1000};
+    while (nanosleep(&left, &left) != 0)
+        continue; /* a signal */
+}
+
+const char *machine_system(void)
+{
+    static char text[256];
+    struct utsname name;
+    if (text[0] == 0 && uname(&name) == 0)
+        snprintf(text, sizeof(text), "%.80s %.80s %.80s", name.sysname, name.release, name.machine);
+    return text;
 }
 
 uint64_t machine_raise_descriptors(void)
@@ -122,4 +152,16 @@ uint64_t machine_memory(void)
         pages > 0 && page_size > 0 ? (uint64_t)pages * (uint64_t)page_size : UINT64_MAX;
     uint64_t limit = smaller(installed, limit_of_groups());
     return limit == UINT64_MAX ? 0 : limit;
+}
+
+uint64_t machine_resident(void *context)
+{
+    (void)context;
+    unsigned long long size = 0, pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file == NULL)
+        return 0;
+    int got = fscanf(file, "%llu %llu", &size, &pages);
+    fclose(file);
+    return got == 2 ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }

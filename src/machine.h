@@ -18,6 +18,18 @@ uint64_t machine_memory(void);
 /* CPU time of the process so far. */
 void machine_cpu_time(void *context, uint64_t *out_system_us, uint64_t *out_user_us);
 
+/* The same of the calling thread. */
+void machine_thread_cpu_time(void *context, uint64_t *out_system_us, uint64_t *out_user_us);
+
+/* Bytes of physical memory that the process has. 0: unknown. */
+uint64_t machine_resident(void *context);
+
+/* Stops the calling thread for so long. */
+void machine_sleep(void *context, uint64_t us);
+
+/* What it is: "Linux 6.1.0-18-amd64 x86_64". Valid for ever; not for several threads. */
+const char *machine_system(void);
+
 /* Allows as many open descriptors as the system lets this process have; returns how many that are.
  */
 uint64_t machine_raise_descriptors(void);

@@ -29,6 +29,7 @@ struct runtime {
     struct journal *journal;
     struct files *files;
     struct listener *listener;
+    char *addresses; /* where it listens; owned */
     struct tier *tier;
     struct workers *workers;
     struct node *node;
@@ -368,6 +369,35 @@ static enum status open_directory(struct runtime *runtime, struct buffer *out_er
     return status;
 }
 
+static enum status open_port(struct runtime *runtime, struct buffer *out_error);
+static void start_listening(struct runtime *runtime);
+
+/* host.listen */
+static enum status listen_anew(void *context, struct buffer *out_error)
+{
+    struct runtime *runtime = context;
+    struct listener *old = runtime->listener;
+    bool same_port = old && listener_port(old) == runtime->config->port;
+    if (same_port && strcmp(runtime->addresses, runtime->config->bind) == 0)
+        return STATUS_OK;
+    if (same_port) { /* an address can't be taken twice */
+        listener_free(old);
+        old = runtime->listener = NULL;
+    }
+    enum status status = open_port(runtime, out_error);
+    if (status != STATUS_OK) {
+        struct bytes reason = buffer_bytes(out_error);
+        journal_write(runtime->journal, JOURNAL_WARNING, "Cannot listen: %.*s", (int)reason.size,
+                      reason.data);
+        return status;
+    }
+    listener_free(old);
+    start_listening(runtime);
+    journal_write(runtime->journal, JOURNAL_NOTICE, "Ready for clients on port %u of: %s",
+                  listener_port(runtime->listener), runtime->addresses);
+    return STATUS_OK;
+}
+
 static enum status open_port(struct runtime *runtime, struct buffer *out_error)
 {
     const struct config *config = runtime->config;
@@ -377,7 +407,13 @@ static enum status open_port(struct runtime *runtime, struct buffer *out_error)
         .backlog = (int)config->tcp_backlog,
         .keepalive_s = (unsigned)config->tcp_keepalive_s,
     };
-    return listener_open(&options, &runtime->listener, out_error);
+    enum status status = listener_open(&options, &runtime->listener, out_error);
+    if (status != STATUS_OK)
+        return status;
+    memory_free(runtime->addresses);
+    runtime->addresses = memory_alloc(strlen(config->bind) + 1);
+    memcpy(runtime->addresses, config->bind, strlen(config->bind) + 1);
+    return STATUS_OK;
 }
 
 /* Before anything is changed. */
@@ -430,7 +466,13 @@ static enum status open_node(struct runtime *runtime, struct buffer *out_error)
         .process_id = getpid(),
         .executable = runtime->options->executable,
         .memory_total = machine_memory(),
+        .system = machine_system(),
+        .event_method = loop_method(runtime->loop),
         .cpu_time = machine_cpu_time,
+        .thread_cpu_time = machine_thread_cpu_time,
+        .resident = machine_resident,
+        .sleep = machine_sleep,
+        .listen = listen_anew,
         .close = close_session,
         .context = runtime,
     };
@@ -466,10 +508,17 @@ static void close_all(struct runtime *runtime)
     if (runtime->tier)
         runtime->tier->ops->free(runtime->tier);
     listener_free(runtime->listener);
+    memory_free(runtime->addresses);
     if (runtime->files)
         runtime->files->ops->free(runtime->files);
     journal_close(runtime->journal);
     loop_free(runtime->loop);
+}
+
+static void start_listening(struct runtime *runtime)
+{
+    struct listener_handler guests = {guest_accepted, guest_failed, runtime};
+    listener_start(runtime->listener, runtime->loop, &guests);
 }
 
 static void say_hello(struct runtime *runtime)
@@ -486,10 +535,9 @@ static void say_hello(struct runtime *runtime)
 
 static void serve(struct runtime *runtime)
 {
-    struct listener_handler guests = {guest_accepted, guest_failed, runtime};
     runtime->terminate = loop_watch_signal(runtime->loop, SIGTERM, on_terminate, runtime);
     runtime->interrupt = loop_watch_signal(runtime->loop, SIGINT, on_interrupt, runtime);
-    listener_start(runtime->listener, runtime->loop, &guests);
+    start_listening(runtime);
     say_hello(runtime);
     if (runtime->options->started)
         runtime->options->started(runtime->options->context);

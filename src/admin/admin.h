@@ -8,40 +8,66 @@
 
 #include "command/request.h"
 #include "config/config.h"
+#include "observe/journal.h"
 #include "observe/stats.h"
 #include "store/store.h"
 
 struct sessions;
+
+enum { ADMIN_ID_SIZE = 41 };
 
 struct admin {
     struct config *config;
     struct store *store;
     struct stats *stats;
     struct sessions *sessions;
+    struct journal *journal;
     const struct command_set *commands;
     int64_t process_id;
-    char run_id[41]; /* 40 hex digits */
+    char run_id[ADMIN_ID_SIZE];         /* 40 hex digits */
+    char replication_id[ADMIN_ID_SIZE]; /* the same */
+    const char *system;                 /* what it runs on */
+    const char *event_method;           /* "epoll" */
     const char *executable;
     uint64_t memory_total; /* of the machine or the control group, bytes; 0: unknown */
     uint64_t memory_limit; /* what maxmemory comes to, bytes; 0: unknown */
+    uint64_t memory_start; /* what it took when it had opened its data, bytes */
     /*
      * What a change of the setting means: told after config->... has changed. NULL: nothing to do.
      */
     void (*config_changed)(void *context, const char *name);
     /*
+     * Listens where `bind` and `port` of the configuration say now. On a failure clients may come
+     * nowhere until it is called again, with what was before. NULL: these cannot change.
+     */
+    enum status (*listen)(void *context, struct buffer *out_error);
+    /*
      * Asks for a stop: the process ends after this turn. `save` seals first; `now`: does not wait
      * for clients.
      */
     void (*shutdown)(void *context, bool save, bool now);
-    /* CPU time of the process, for INFO: microseconds. */
+    /* CPU time of the process, and of the core thread, for INFO: microseconds. */
     void (*cpu_time)(void *context, uint64_t *out_system_us, uint64_t *out_user_us);
+    void (*thread_cpu_time)(void *context, uint64_t *out_system_us, uint64_t *out_user_us);
+    /* Physical memory of the process, bytes; 0: unknown. */
+    uint64_t (*resident)(void *context);
+    /* Stops the core thread for so long (DEBUG SLEEP). */
+    void (*sleep)(void *context, uint64_t us);
     void *context;
 };
 
+/* Draws such an id. */
+void admin_draw_id(struct random *random, char *out_id);
+
 /* The tables of commands, one for each file of handlers. */
-extern const struct command command_commands[]; /* cmd_command.c: COMMAND */
-extern const struct command config_commands[];  /* cmd_config.c: CONFIG */
-extern const struct command info_commands[];    /* cmd_info.c: INFO */
-extern const struct command server_commands[];  /* cmd_server.c: SHUTDOWN, TIME */
+extern const struct command acl_commands[];
+extern const struct command command_commands[];
+extern const struct command config_commands[];
+extern const struct command debug_commands[];
+extern const struct command info_commands[];
+extern const struct command lolwut_commands[];
+extern const struct command memory_commands[];
+extern const struct command replication_commands[]; /* ROLE, REPLICAOF, WAIT... */
+extern const struct command server_commands[];      /* SHUTDOWN, TIME, SAVE... */
 
 #endif

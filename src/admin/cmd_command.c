@@ -4,6 +4,7 @@
 
 #include "admin/admin.h"
 #include "base/glob.h"
+#include "command/command_keys.h"
 #include "command/command_syntax.h"
 
 enum { FULL_NAME_MAX = 2 * COMMAND_NAME_MAX + 2 };
@@ -66,33 +67,71 @@ static void reply_tips(struct reply *reply, const char *tips)
     }
 }
 
-/* Where the keys stand, in the newer form: one specification, counted from the first key. */
-static void reply_key_specification(struct reply *reply, const struct command *command)
+static void reply_pair_integer(struct reply *reply, const char *name, int64_t value)
 {
-    int last = command->last_key;
-    reply_map(reply, 3);
-    reply_bulk_text(reply, "flags");
-    reply_names(reply, command->key_flags, command_key_flag_name, "");
+    reply_bulk_text(reply, name);
+    reply_integer(reply, value);
+}
+
+static void reply_pair_text(struct reply *reply, const char *name, const char *value)
+{
+    reply_bulk_text(reply, name);
+    reply_bulk_text(reply, value);
+}
+
+static void reply_begin_search(struct reply *reply, const struct key_spec *spec)
+{
+    bool keyword = spec->keyword != NULL;
     reply_bulk_text(reply, "begin_search");
     reply_map(reply, 2);
-    reply_bulk_text(reply, "type");
-    reply_bulk_text(reply, "index");
+    reply_pair_text(reply, "type", keyword ? "keyword" : "index");
     reply_bulk_text(reply, "spec");
-    reply_map(reply, 1);
-    reply_bulk_text(reply, "index");
-    reply_integer(reply, command->first_key);
+    reply_map(reply, keyword ? 2 : 1);
+    if (keyword)
+        reply_pair_text(reply, "keyword", spec->keyword);
+    reply_pair_integer(reply, keyword ? "startfrom" : "index", spec->begin);
+}
+
+static void reply_find_keys(struct reply *reply, const struct key_spec *spec)
+{
     reply_bulk_text(reply, "find_keys");
     reply_map(reply, 2);
-    reply_bulk_text(reply, "type");
-    reply_bulk_text(reply, "range");
+    reply_pair_text(reply, "type", spec->counted ? "keynum" : "range");
     reply_bulk_text(reply, "spec");
     reply_map(reply, 3);
-    reply_bulk_text(reply, "lastkey");
-    reply_integer(reply, last < 0 ? last : last - command->first_key);
-    reply_bulk_text(reply, "keystep");
-    reply_integer(reply, command->key_step);
-    reply_bulk_text(reply, "limit");
-    reply_integer(reply, 0);
+    if (spec->counted) {
+        reply_pair_integer(reply, "keynumidx", 0);
+        reply_pair_integer(reply, "firstkey", spec->first);
+        reply_pair_integer(reply, "keystep", spec->step);
+    } else {
+        reply_pair_integer(reply, "lastkey", spec->last);
+        reply_pair_integer(reply, "keystep", spec->step);
+        reply_pair_integer(reply, "limit", spec->limit);
+    }
+}
+
+static unsigned count_specs(const struct command *command)
+{
+    struct key_spec scratch;
+    unsigned count = 0;
+    while (command_key_spec(command, count, &scratch) != NULL)
+        count++;
+    return count;
+}
+
+/* Where the keys stand, in the newer form. */
+static void reply_key_specifications(struct reply *reply, const struct command *command)
+{
+    struct key_spec scratch;
+    const struct key_spec *spec;
+    reply_set(reply, count_specs(command));
+    for (unsigned i = 0; (spec = command_key_spec(command, i, &scratch)) != NULL; i++) {
+        reply_map(reply, 3);
+        reply_bulk_text(reply, "flags");
+        reply_names(reply, spec->flags, command_key_flag_name, "");
+        reply_begin_search(reply, spec);
+        reply_find_keys(reply, spec);
+    }
 }
 
 static void reply_info(struct reply *reply, const struct command *parent,
@@ -104,15 +143,13 @@ static void reply_info(struct reply *reply, const struct command *parent,
     reply_array(reply, 10);
     reply_bulk_text(reply, name);
     reply_integer(reply, command->arity);
-    reply_names(reply, command->flags, command_flag_name, "");
+    reply_names(reply, command_flags(command), command_flag_name, "");
     reply_integer(reply, command->first_key);
     reply_integer(reply, command->last_key);
     reply_integer(reply, command->key_step);
     reply_names(reply, command_categories(command), command_category_name, "@");
     reply_tips(reply, command->tips);
-    reply_set(reply, command->first_key > 0 ? 1 : 0);
-    if (command->first_key > 0)
-        reply_key_specification(reply, command);
+    reply_key_specifications(reply, command);
     if (subcommands == 0)
         reply_set(reply, 0); /* an array where there are some, in Redis */
     else
@@ -153,9 +190,24 @@ static void reply_pair(struct reply *reply, const char *name, struct bytes value
     reply_bulk(reply, value);
 }
 
-static void reply_arguments(struct reply *reply, const struct syntax_argument *first);
+/*
+ * Which specification an argument that is a key belongs to: they stand in the order of the
+ * arguments, and the last one counts for all further keys.
+ */
+struct spec_counter {
+    int64_t next, last;
+};
 
-static void reply_argument(struct reply *reply, const struct syntax_argument *argument)
+static int64_t take_spec(struct spec_counter *specs)
+{
+    return specs->next < specs->last ? specs->next++ : specs->last;
+}
+
+static void reply_arguments(struct reply *reply, const struct syntax_argument *first,
+                            struct spec_counter *specs);
+
+static void reply_argument(struct reply *reply, const struct syntax_argument *argument,
+                           struct spec_counter *specs)
 {
     bool is_key = bytes_equal(argument->type, BYTES("key"));
     bool is_shown = argument->arguments == NULL;
@@ -166,10 +218,8 @@ static void reply_argument(struct reply *reply, const struct syntax_argument *ar
     reply_pair(reply, "type", argument->type);
     if (is_shown)
         reply_pair(reply, "display_text", argument->name);
-    if (is_key) {
-        reply_bulk_text(reply, "key_spec_index");
-        reply_integer(reply, 0);
-    }
+    if (is_key)
+        reply_pair_integer(reply, "key_spec_index", take_spec(specs));
     if (argument->token.size > 0)
         reply_pair(reply, "token", argument->token);
     if (flags > 0) {
@@ -184,18 +234,19 @@ static void reply_argument(struct reply *reply, const struct syntax_argument *ar
     }
     if (argument->arguments != NULL) {
         reply_bulk_text(reply, "arguments");
-        reply_arguments(reply, argument->arguments);
+        reply_arguments(reply, argument->arguments, specs);
     }
 }
 
-static void reply_arguments(struct reply *reply, const struct syntax_argument *first)
+static void reply_arguments(struct reply *reply, const struct syntax_argument *first,
+                            struct spec_counter *specs)
 {
     size_t count = 0;
     for (const struct syntax_argument *a = first; a != NULL; a = a->next)
         count++;
     reply_array(reply, count);
     for (const struct syntax_argument *a = first; a != NULL; a = a->next)
-        reply_argument(reply, a);
+        reply_argument(reply, a, specs);
 }
 
 /* The name and the map of one command. */
@@ -218,8 +269,9 @@ static void reply_docs(struct reply *reply, struct arena *arena, const struct co
     reply_pair(reply, "group", bytes_text(command->group));
     reply_pair(reply, "complexity", bytes_text(command->complexity));
     if (arguments != NULL) {
+        struct spec_counter specs = {.last = count_specs(command) - 1};
         reply_bulk_text(reply, "arguments");
-        reply_arguments(reply, arguments);
+        reply_arguments(reply, arguments, &specs);
     }
     if (subcommands > 0) {
         reply_bulk_text(reply, "subcommands");
@@ -358,20 +410,22 @@ static enum status reply_keys(struct request *request, bool with_flags)
     const struct command *command = command_find(request->commands, argv[0], second, &parent);
     if (command == NULL)
         return refuse(request, "ERR Invalid command specified");
-    if (command->first_key <= 0)
+    if (count_specs(command) == 0)
         return refuse(request, "ERR The command has no key arguments");
     if (command->arity >= 0 ? argc != command->arity : argc < -command->arity)
         return refuse(request, "ERR Invalid number of arguments specified for command");
-    int last = command->last_key < 0 ? argc + command->last_key : command->last_key;
-    if (last >= argc || last < command->first_key)
+    struct command_key *keys = NULL;
+    size_t count = 0;
+    enum status status = command_keys(command, argv, (uint32_t)argc, request->arena, &keys, &count);
+    if ((status != STATUS_OK || count == 0) && !command->keys_optional)
         return refuse(request, "ERR Invalid arguments specified for command");
-    reply_array(request->reply, (size_t)((last - command->first_key) / command->key_step + 1));
-    for (int i = command->first_key; i <= last; i += command->key_step) {
+    reply_array(request->reply, count);
+    for (size_t i = 0; i < count; i++) {
         if (with_flags)
             reply_array(request->reply, 2);
-        reply_bulk(request->reply, argv[i]);
+        reply_bulk(request->reply, argv[keys[i].position]);
         if (with_flags)
-            reply_names(request->reply, command->key_flags, command_key_flag_name, "");
+            reply_names(request->reply, keys[i].flags, command_key_flag_name, "");
     }
     return STATUS_OK;
 }

@@ -4,44 +4,58 @@
 #include "base/check.h"
 #include "base/glob.h"
 
-static void report_reason(struct request *request, const char *name, struct bytes reason)
+static void report_reason(struct request *request, struct bytes name, struct bytes reason)
 {
-    reply_errorf(request->reply, "ERR CONFIG SET failed (possibly related to argument '%s') - %.*s",
-                 name, (int)reason.size, reason.data);
+    reply_errorf(request->reply,
+                 "ERR CONFIG SET failed (possibly related to argument '%.*s') - %.*s",
+                 (int)name.size, name.data, (int)reason.size, reason.data);
 }
 
 /* ---- GET ------------------------------------------------------------------------------------- */
 
 /* The name as the client knows it: its own word, or ours where that is a pattern. NULL: not asked
  * for. */
-static struct bytes asked_as(const struct request *request, struct bytes name)
+static struct bytes asked_as(const struct request *request, const char *text, bool hidden)
 {
+    struct bytes name = bytes_text(text);
     for (uint32_t i = 2; i < request->argc; i++) {
         if (bytes_equal_nocase(request->argv[i], name))
             return request->argv[i];
-        if (glob_match(request->argv[i], name, true))
+        if (!hidden && glob_match(request->argv[i], name, true))
             return name;
     }
     return bytes_of(NULL, 0);
 }
 
+/* Name or alias of a setting, and under which of its words it was asked for. */
+struct asked {
+    struct bytes as;
+    unsigned index;
+};
+
+static size_t find_asked(const struct request *request, struct asked *out)
+{
+    size_t count = 0;
+    for (unsigned i = 0; config_name(i) != NULL; i++) {
+        const char *const names[] = {config_name(i), config_alias(i)};
+        for (unsigned k = 0; k < 2 && names[k] != NULL; k++) {
+            out[count] = (struct asked){asked_as(request, names[k], config_is_hidden(i)), i};
+            count += out[count].as.data != NULL;
+        }
+    }
+    return count;
+}
+
 static enum status config_get(struct request *request)
 {
-    const char *name;
-    struct bytes asked[CONFIG_OPTIONS_MAX];
-    size_t count = 0;
+    struct asked asked[2 * CONFIG_OPTIONS_MAX];
+    size_t count = find_asked(request, asked);
     struct buffer value = {0};
-    for (unsigned i = 0; (name = config_name(i)) != NULL; i++) {
-        asked[i] = asked_as(request, bytes_text(name));
-        count += asked[i].data != NULL;
-    }
     reply_map(request->reply, count);
-    for (unsigned i = 0; config_name(i) != NULL; i++) {
-        if (!asked[i].data)
-            continue;
+    for (size_t i = 0; i < count; i++) {
         buffer_clear(&value, CONFIG_VALUE_MAX);
-        config_value(request->admin->config, i, &value);
-        reply_bulk(request->reply, asked[i]);
+        config_value(request->admin->config, asked[i].index, &value);
+        reply_bulk(request->reply, asked[i].as);
         reply_bulk(request->reply, buffer_bytes(&value));
     }
     buffer_deinit(&value);
@@ -50,41 +64,59 @@ static enum status config_get(struct request *request)
 
 /* ---- SET ------------------------------------------------------------------------------------- */
 
-/* One pair: the setting by index, its value before. */
+/* One pair: the setting by index and the name that it goes by here, its value before. */
 struct change {
     unsigned index;
+    const char *name;
     struct bytes old;
 };
 
-static bool find_index(struct bytes name, unsigned *out_index)
+static bool find_change(struct bytes name, struct change *out)
 {
     for (unsigned i = 0; config_name(i) != NULL; i++) {
-        if (bytes_equal_nocase(name, bytes_text(config_name(i)))) {
-            *out_index = i;
-            return true;
+        const char *const names[] = {config_name(i), config_alias(i)};
+        for (unsigned k = 0; k < 2 && names[k] != NULL; k++) {
+            if (bytes_equal_nocase(name, bytes_text(names[k]))) {
+                *out = (struct change){.index = i, .name = names[k]};
+                return true;
+            }
         }
     }
     return false;
 }
 
-/* Every name is known and there once: `changes` then holds them, with the values of now. */
+/* The pair is one that may be set, and no earlier one names the same. */
+static enum status check_pair(struct request *request, struct bytes *pair,
+                              const struct change *changes, struct change *change)
+{
+    struct buffer reason = {0};
+    if (!find_change(pair[0], change)) {
+        reply_errorf(request->reply,
+                     "ERR Unknown option or number of arguments for CONFIG SET - '%.*s'",
+                     (int)(pair[0].size < 128 ? pair[0].size : 128), pair[0].data);
+        return STATUS_REPLIED;
+    }
+    enum status status = config_may_set(request->admin->config, change->index, pair[1], &reason);
+    for (const struct change *other = changes; status == STATUS_OK && other < change; other++) {
+        if (other->name != change->name)
+            continue;
+        buffer_printf(&reason, "duplicate parameter");
+        status = STATUS_REPLIED;
+    }
+    if (status != STATUS_OK)
+        report_reason(request, pair[0], buffer_bytes(&reason));
+    buffer_deinit(&reason);
+    return status == STATUS_OK ? STATUS_OK : STATUS_REPLIED;
+}
+
+/* All pairs may be set: `changes` then holds them, with the values of now. */
 static enum status find_changes(struct request *request, struct change *changes)
 {
-    bool given[CONFIG_OPTIONS_MAX] = {false};
     for (uint32_t i = 2; i < request->argc; i += 2) {
         struct change *change = &changes[(i - 2) / 2];
-        struct bytes name = request->argv[i];
-        if (!find_index(name, &change->index)) {
-            reply_errorf(request->reply,
-                         "ERR Unknown option or number of arguments for CONFIG SET - '%.*s'",
-                         (int)(name.size < 128 ? name.size : 128), name.data);
-            return STATUS_REPLIED;
-        }
-        if (given[change->index]) {
-            report_reason(request, config_name(change->index), BYTES("duplicate parameter"));
-            return STATUS_REPLIED;
-        }
-        given[change->index] = true;
+        enum status status = check_pair(request, &request->argv[i], changes, change);
+        if (status != STATUS_OK)
+            return status;
         struct buffer old = {0};
         config_value(request->admin->config, change->index, &old);
         change->old = arena_copy(request->arena, buffer_bytes(&old));
@@ -98,37 +130,74 @@ static void undo(struct config *config, const struct change *changes, uint32_t c
     struct buffer error = {0};
     for (uint32_t i = 0; i < count; i++) {
         enum status status =
-            config_set(config, bytes_text(config_name(changes[i].index)), changes[i].old, &error);
+            config_set(config, bytes_text(changes[i].name), changes[i].old, &error);
         check(status == STATUS_OK);
     }
     buffer_deinit(&error);
 }
 
-static enum status config_set_pairs(struct request *request)
+/* Sets what `changes` names. On a failure nothing is changed, and the error is replied. */
+static enum status set_all(struct request *request, const struct change *changes, uint32_t count)
 {
     struct config *config = request->admin->config;
+    struct buffer error = {0};
+    enum status status = STATUS_OK;
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct bytes value = request->argv[2 * i + 3];
+        status = config_set(config, bytes_text(changes[i].name), value, &error);
+        if (status != STATUS_OK) {
+            report_reason(request, bytes_text(changes[i].name), buffer_bytes(&error));
+            undo(config, changes, i);
+        }
+    }
+    buffer_deinit(&error);
+    return status == STATUS_OK ? STATUS_OK : STATUS_REPLIED;
+}
+
+/* The one change that can fail when it takes effect: then all is undone. */
+static enum status listen_if_changed(struct request *request, const struct change *changes,
+                                     uint32_t count)
+{
+    struct admin *admin = request->admin;
+    struct buffer error = {0};
+    const char *name = NULL;
+    for (uint32_t i = 0; i < count && name == NULL; i++) {
+        if (strcmp(changes[i].name, "port") == 0 || strcmp(changes[i].name, "bind") == 0)
+            name = changes[i].name;
+    }
+    if (name == NULL || admin->listen == NULL)
+        return STATUS_OK;
+    enum status status = admin->listen(admin->context, &error);
+    if (status != STATUS_OK) {
+        report_reason(request, bytes_text(name),
+                      strcmp(name, "port") == 0
+                          ? BYTES("Unable to listen on this port. Check server logs.")
+                          : BYTES("Failed to bind to specified addresses."));
+        undo(admin->config, changes, count);
+        if (admin->listen(admin->context, &error) != STATUS_OK)
+            journal_write(admin->journal, JOURNAL_WARNING, "No client can connect any more");
+        status = STATUS_REPLIED;
+    }
+    buffer_deinit(&error);
+    return status;
+}
+
+static enum status config_set_pairs(struct request *request)
+{
+    struct admin *admin = request->admin;
     uint32_t count = (request->argc - 2) / 2;
     if (request->argc % 2 != 0)
         return STATUS_SYNTAX;
-    if (count > CONFIG_OPTIONS_MAX)
+    if (count > 2 * CONFIG_OPTIONS_MAX)
         return STATUS_SYNTAX; /* some must be there twice */
-    struct change changes[CONFIG_OPTIONS_MAX];
+    struct change changes[2 * CONFIG_OPTIONS_MAX];
     enum status status = find_changes(request, changes);
+    if (status == STATUS_OK)
+        status = set_all(request, changes, count);
+    if (status == STATUS_OK)
+        status = listen_if_changed(request, changes, count);
     if (status != STATUS_OK)
         return status;
-    for (uint32_t i = 0; i < count; i++) {
-        struct buffer error = {0};
-        const char *name = config_name(changes[i].index);
-        status = config_set(config, bytes_text(name), request->argv[2 * i + 3], &error);
-        if (status != STATUS_OK) {
-            report_reason(request, name, buffer_bytes(&error));
-            undo(config, changes, i);
-        }
-        buffer_deinit(&error);
-        if (status != STATUS_OK)
-            return STATUS_REPLIED;
-    }
-    struct admin *admin = request->admin;
     for (uint32_t i = 0; i < count && admin->config_changed != NULL; i++)
         admin->config_changed(admin->context, config_name(changes[i].index));
     reply_ok(request->reply);
@@ -140,7 +209,7 @@ static enum status config_set_pairs(struct request *request)
 static enum status config_rewrite_file(struct request *request)
 {
     struct buffer error = {0};
-    enum status status = config_rewrite(request->admin->config, &error);
+    enum status status = config_rewrite(request->admin->config, false, &error);
     if (status == STATUS_OK)
         reply_ok(request->reply);
     else

@@ -1,6 +1,67 @@
 /* SPDX-License-Identifier: MIT */
-/* SHUTDOWN and TIME. */
+/* SHUTDOWN and TIME; SAVE and its kin, which seal. */
 #include "admin/admin.h"
+
+static enum status refuse(struct request *request, struct bytes text)
+{
+    reply_error(request->reply, text);
+    return STATUS_REPLIED;
+}
+
+/* ---- saving ---------------------------------------------------------------------------------- */
+
+/*
+ * All data is on disk before anyone asks. What SAVE adds is that it stands in the ordered files,
+ * so that the next start replays no log: what a snapshot is to Redis.
+ */
+static enum status cmd_save(struct request *request)
+{
+    enum status status = store_seal_now(request->admin->store);
+    if (status == STATUS_OK)
+        reply_ok(request->reply);
+    return status;
+}
+
+static bool is_sealing(const struct request *request)
+{
+    struct store_stats store;
+    store_stats(request->admin->store, &store);
+    return store.sealing > 0;
+}
+
+static enum status cmd_bgsave(struct request *request)
+{
+    bool schedule = request->argc == 2 && bytes_equal_nocase(request->argv[1], BYTES("schedule"));
+    if (request->argc > 1 && !schedule)
+        return STATUS_SYNTAX;
+    bool busy = is_sealing(request);
+    if (busy && !schedule)
+        return refuse(request, BYTES("ERR Background save already in progress"));
+    store_seal_soon(request->admin->store);
+    reply_simple(request->reply,
+                 busy ? BYTES("Background saving scheduled") : BYTES("Background saving started"));
+    return STATUS_OK;
+}
+
+/* A seal ends the log that is older. */
+static enum status cmd_bgrewriteaof(struct request *request)
+{
+    bool busy = is_sealing(request);
+    store_seal_soon(request->admin->store);
+    reply_simple(request->reply, busy ? BYTES("Background append only file rewriting scheduled")
+                                      : BYTES("Background append only file rewriting started"));
+    return STATUS_OK;
+}
+
+static enum status cmd_lastsave(struct request *request)
+{
+    struct store_stats store;
+    store_stats(request->admin->store, &store);
+    reply_integer(request->reply, (int64_t)(store.sealed_ms / 1000));
+    return STATUS_OK;
+}
+
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static enum status cmd_shutdown(struct request *request)
 {
@@ -38,7 +99,47 @@ static enum status cmd_time(struct request *request)
     return STATUS_OK;
 }
 
+#define SAVE_FLAGS (CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING)
+
 const struct command server_commands[] = {
+    {.name = "bgrewriteaof",
+     .handler = cmd_bgrewriteaof,
+     .arity = 1,
+     .flags = SAVE_FLAGS,
+     .since = "1.0.0",
+     .group = "server",
+     .complexity = "O(1)",
+     .syntax = "",
+     .summary = "Asynchronously rewrites the append-only file to disk."},
+    {.name = "bgsave",
+     .handler = cmd_bgsave,
+     .arity = -1,
+     .flags = SAVE_FLAGS,
+     .since = "1.0.0",
+     .group = "server",
+     .complexity = "O(1)",
+     .syntax = "[SCHEDULE]",
+     .summary = "Asynchronously saves the database(s) to disk."},
+    {.name = "lastsave",
+     .handler = cmd_lastsave,
+     .arity = 1,
+     .flags = CMD_LOADING | CMD_STALE | CMD_FAST,
+     .categories = CAT_ADMIN | CAT_DANGEROUS,
+     .since = "1.0.0",
+     .group = "server",
+     .complexity = "O(1)",
+     .syntax = "",
+     .summary = "Returns the Unix timestamp of the last successful save to disk.",
+     .tips = "nondeterministic_output"},
+    {.name = "save",
+     .handler = cmd_save,
+     .arity = 1,
+     .flags = SAVE_FLAGS | CMD_NO_MULTI,
+     .since = "1.0.0",
+     .group = "server",
+     .complexity = "O(N log N) where N is the number of rows not yet sealed",
+     .syntax = "",
+     .summary = "Synchronously saves the database(s) to disk."},
     {.name = "shutdown",
      .handler = cmd_shutdown,
      .arity = -1,

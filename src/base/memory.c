@@ -55,6 +55,8 @@ struct memory_use memory_use(void)
     size = sizeof(use.allocated);
     if (mallctl("stats.allocated", &use.allocated, &size, NULL, 0) != 0)
         use.allocated = 0;
+    if (mallctl("stats.active", &use.active, &size, NULL, 0) != 0)
+        use.active = 0;
     if (mallctl("stats.resident", &use.resident, &size, NULL, 0) != 0)
         use.resident = 0;
     return use;
@@ -63,6 +65,12 @@ struct memory_use memory_use(void)
 const char *memory_allocator(void)
 {
     return "jemalloc-" JEMALLOC_VERSION;
+}
+
+bool memory_report(void (*write)(void *context, const char *text), void *context)
+{
+    malloc_stats_print(write, context, NULL);
+    return true;
 }
 
 void memory_purge(void)
@@ -87,6 +95,12 @@ struct memory_use memory_use(void)
 const char *memory_allocator(void)
 {
     return "libc";
+}
+
+bool memory_report(void (*write)(void *context, const char *text), void *context)
+{
+    (void)write, (void)context;
+    return false;
 }
 
 void memory_purge(void)

@@ -7,6 +7,7 @@
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Never NULL; of size 0 too. Freed with memory_free. */
@@ -20,6 +21,7 @@ size_t memory_real_size(size_t size);
 
 struct memory_use {
     size_t allocated; /* bytes in live blocks */
+    size_t active;    /* bytes of the pages that they stand in */
     size_t resident;  /* bytes of physical memory held by the allocator */
 };
 
@@ -29,6 +31,10 @@ struct memory_use memory_use(void);
 
 /* Its name and version. */
 const char *memory_allocator(void);
+
+/* What the allocator says of itself, as text for its developers, in parts. False: it says nothing.
+ */
+bool memory_report(void (*write)(void *context, const char *text), void *context);
 
 /* Gives free pages back to the system. */
 void memory_purge(void);

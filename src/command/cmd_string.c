@@ -446,6 +446,16 @@ static enum status cmd_decrby(struct request *request)
     return add(request, -by);
 }
 
+/* With GET the old value is looked at. */
+static uint32_t set_key_flags(const struct bytes *argv, uint32_t argc)
+{
+    for (uint32_t i = 3; i < argc; i++) {
+        if (bytes_equal_nocase(argv[i], BYTES("get")))
+            return KEY_RW | KEY_ACCESS | KEY_UPDATE;
+    }
+    return KEY_OW | KEY_UPDATE;
+}
+
 /* clang-format off */
 const struct command string_commands[] = {
     {
@@ -453,6 +463,7 @@ const struct command string_commands[] = {
         .flags = CMD_WRITE | CMD_DENYOOM, .categories = CAT_STRING,
         .first_key = 1, .last_key = 1, .key_step = 1,
         .key_flags = KEY_RW | KEY_ACCESS | KEY_UPDATE | KEY_VARIABLE_FLAGS,
+        .key_flags_of = set_key_flags,
         .since = "1.0.0", .group = "string",
         .complexity = "O(1)",
         .summary = "Sets the string value of a key, ignoring its type. The key is created if it "

@@ -137,6 +137,34 @@ unsigned command_count(const struct command_set *set)
     return set->count;
 }
 
+const struct key_spec *command_key_spec(const struct command *command, unsigned index,
+                                        struct key_spec *scratch)
+{
+    if (command->key_specs != NULL)
+        return command->key_specs[index].flags != 0 ? &command->key_specs[index] : NULL;
+    if (command->first_key <= 0 || index > 0)
+        return NULL;
+    int8_t last = command->last_key;
+    *scratch = (struct key_spec){
+        .flags = command->key_flags,
+        .begin = command->first_key,
+        .last = (int8_t)(last < 0 ? last : last - command->first_key),
+        .step = command->key_step,
+    };
+    return scratch;
+}
+
+uint32_t command_flags(const struct command *command)
+{
+    uint32_t flags = command->flags;
+    const struct key_spec *spec = command->key_specs;
+    for (; spec != NULL && spec->flags != 0; spec++) {
+        if (spec->keyword != NULL || spec->counted || (spec->flags & KEY_INCOMPLETE))
+            flags |= CMD_MOVABLE_KEYS;
+    }
+    return flags;
+}
+
 uint32_t command_categories(const struct command *command)
 {
     uint32_t flags = command->flags, categories = command->categories;
@@ -186,7 +214,8 @@ const char *command_category_name(unsigned bit)
 const char *command_key_flag_name(unsigned bit)
 {
     static const char *const names[] = {
-        "RO", "RW", "OW", "RM", "access", "update", "insert", "delete", "variable_flags",
+        "RO",     "RW",     "OW",      "RM",         "access",         "update",
+        "insert", "delete", "not_key", "incomplete", "variable_flags",
     };
     return NAME_OF(names, bit);
 }

@@ -76,7 +76,32 @@ enum key_flag {
     KEY_UPDATE = 1 << 5,
     KEY_INSERT = 1 << 6,
     KEY_DELETE = 1 << 7,
-    KEY_VARIABLE_FLAGS = 1 << 8,
+    KEY_NOT_KEY = 1 << 8,    /* looks like a key for routing, and is none */
+    KEY_INCOMPLETE = 1 << 9, /* there may be more keys than these */
+    KEY_VARIABLE_FLAGS = 1 << 10,
+};
+
+/*
+ * Where keys stand, as Redis's key specifications: from a position on, or behind a keyword; a range
+ * of arguments, or a number and then so many keys. What most commands need follows from first_key,
+ * last_key, key_step and key_flags below; others have a table of these, ended by flags 0:
+ *
+ *   RENAME key newkey        {.flags = ..., .begin = 1, .step = 1}, {.flags = ..., .begin = 2, ...}
+ *   ZUNIONSTORE dest n key.. {.flags = ..., .begin = 1, .step = 1},
+ *                            {.flags = ..., .begin = 2, .counted = true, .first = 1, .step = 1}
+ *   MSETEX n key value ...   {.flags = ..., .begin = 1, .counted = true, .first = 1, .step = 2}
+ *   XREAD ... STREAMS k.. id.. {.flags = ..., .keyword = "STREAMS", .begin = 1, .last = -1,
+ *                            .step = 1, .limit = 2}
+ */
+struct key_spec {
+    uint32_t flags;      /* enum key_flag */
+    const char *keyword; /* the keys begin behind this word; NULL: at `begin` */
+    int8_t begin; /* with a keyword: where its search starts; negative: from the end, backwards */
+    int8_t last;  /* the last key, counted from the first; negative: from the end of arguments */
+    int8_t limit; /* with last -1: the keys are the first of so many equal parts; 0: all of it */
+    bool counted; /* instead: their number stands at the beginning, */
+    int8_t first; /* and the first key so far behind it */
+    int8_t step;
 };
 
 struct command {
@@ -88,9 +113,14 @@ struct command {
     int8_t first_key;    /* position of the first key, 0 for none */
     int8_t last_key;     /* negative: from the end */
     int8_t key_step;
-    uint16_t key_flags; /* enum key_flag */
-    const char *since;  /* Redis version */
-    const char *group;  /* "string", "generic", "connection", "server", ... */
+    uint32_t key_flags;               /* enum key_flag */
+    const struct key_spec *key_specs; /* instead, for where keys stand; first_key, last_key and
+                                         key_step then are what Redis tells old clients */
+    bool keys_optional;               /* it may be called without a key, as EVAL */
+    /* With KEY_VARIABLE_FLAGS: the flags of its keys with these arguments. NULL: key_flags. */
+    uint32_t (*key_flags_of)(const struct bytes *argv, uint32_t argc);
+    const char *since; /* Redis version */
+    const char *group; /* "string", "generic", "connection", "server", ... */
     const char *complexity;
     const char *summary;
     /*
@@ -122,6 +152,16 @@ const struct command *command_find(const struct command_set *set, struct bytes n
 /* For going through all: index 0.. until NULL, in the order of the tables. */
 const struct command *command_at(const struct command_set *set, unsigned index);
 unsigned command_count(const struct command_set *set);
+
+/*
+ * The command's specifications, whichever way they are given: `index` 0.. until NULL. `scratch` is
+ * room for one.
+ */
+const struct key_spec *command_key_spec(const struct command *command, unsigned index,
+                                        struct key_spec *scratch);
+
+/* The flags, given and derived (CMD_MOVABLE_KEYS). */
+uint32_t command_flags(const struct command *command);
 
 /* The categories, given and derived. */
 uint32_t command_categories(const struct command *command);

@@ -30,23 +30,57 @@ void config_deinit(struct config *config)
     memset(config, 0, sizeof *config);
 }
 
+static bool is_current(const struct option *option, const struct config *config, struct bytes value)
+{
+    struct buffer now = {0};
+    option_value(option, config, &now);
+    bool same = bytes_equal(buffer_bytes(&now), value);
+    buffer_deinit(&now);
+    return same;
+}
+
+enum status config_may_set(const struct config *config, unsigned index, struct bytes value,
+                           struct buffer *out_error)
+{
+    const struct option *option = options_at(index);
+    if (option->flags & OPTION_PROTECTED) {
+        buffer_printf(out_error, "can't set protected config");
+        return STATUS_INVALID;
+    }
+    bool fixed = (option->flags & OPTION_FIXED) && !is_current(option, config, value);
+    if ((option->flags & OPTION_IMMUTABLE) || fixed) {
+        buffer_printf(out_error, "can't set immutable config");
+        return STATUS_INVALID;
+    }
+    return STATUS_OK;
+}
+
 enum status config_set(struct config *config, struct bytes name, struct bytes value,
                        struct buffer *out_error)
 {
     const struct option *option = options_find(name);
     if (option == NULL)
         return STATUS_ABSENT;
-    if (option->flags & OPTION_IMMUTABLE) {
-        buffer_printf(out_error, "can't set immutable config");
-        return STATUS_INVALID;
-    }
-    return option_set(option, config, value, out_error);
+    enum status status = config_may_set(config, options_index(option), value, out_error);
+    return status == STATUS_OK ? option_set(option, config, value, out_error) : status;
 }
 
 const char *config_name(unsigned index)
 {
     const struct option *option = options_at(index);
     return option != NULL ? option->name : NULL;
+}
+
+const char *config_alias(unsigned index)
+{
+    const struct option *option = options_at(index);
+    return option != NULL ? option->alias : NULL;
+}
+
+bool config_is_hidden(unsigned index)
+{
+    const struct option *option = options_at(index);
+    return option != NULL && (option->flags & OPTION_HIDDEN);
 }
 
 void config_value(const struct config *config, unsigned index, struct buffer *out)
@@ -122,12 +156,13 @@ enum { RULE_WIDTH = 80 };
 static void print_rule(const char *group, struct buffer *out)
 {
     size_t hashes = RULE_WIDTH - strlen(group) - 2;
+    buffer_append_u8(out, '\n');
     for (size_t i = 0; i < hashes / 2; i++)
         buffer_append_u8(out, '#');
     buffer_printf(out, " %s ", group);
     for (size_t i = hashes / 2; i < hashes; i++)
         buffer_append_u8(out, '#');
-    buffer_printf(out, "\n\n");
+    buffer_append_u8(out, '\n');
 }
 
 static void print_text(const char *text, struct buffer *out)
@@ -171,8 +206,24 @@ static void print_bounds(const struct option *option, struct buffer *out)
             option_print_number(option, option->max, out);
         buffer_printf(out, ". ");
     }
-    buffer_printf(out, option->flags & OPTION_IMMUTABLE ? "Fixed at start.\n"
-                                                        : "CONFIG SET can change it.\n");
+    bool fixed = option->flags & (OPTION_IMMUTABLE | OPTION_FIXED | OPTION_PROTECTED);
+    buffer_printf(out, fixed ? "Fixed at start.\n" : "CONFIG SET can change it.\n");
+}
+
+/* One with an effect has a paragraph, those without stand together under one text. */
+static void print_option(const struct option *option, const struct config *defaults,
+                         struct buffer *out)
+{
+    if (option->flags & OPTION_HIDDEN)
+        return;
+    if (option->text != NULL) {
+        buffer_append_u8(out, '\n');
+        print_text(option->text, out);
+        if (!(option->flags & OPTION_KEPT))
+            print_bounds(option, out);
+    }
+    option_line(option, defaults, out);
+    buffer_append_u8(out, '\n');
 }
 
 void config_print_reference(struct buffer *out)
@@ -195,15 +246,11 @@ void config_print_reference(struct buffer *out)
              "#\n"
              "# If an option stands here twice, the last one counts; those of the command line\n"
              "# count over the file. CONFIG REWRITE writes changed values into the file. Those\n"
-             "# of the last group are taken, kept and given back, and change nothing.\n\n");
+             "# of the last group are taken, kept and given back, and change nothing.\n");
     for (unsigned i = 0; (option = options_at(i)) != NULL; i++) {
         if (strcmp(group, option->group) != 0)
             print_rule(group = option->group, out);
-        print_text(option->text, out);
-        print_bounds(option, out);
-        option_line(option, &defaults, out);
-        buffer_printf(out, "\n\n");
+        print_option(option, &defaults, out);
     }
-    buffer_truncate(out, buffer_size(out) - 1); /* no empty line at the end */
     config_deinit(&defaults);
 }

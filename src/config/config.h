@@ -16,9 +16,16 @@
 #include "base/status.h"
 
 enum {
-    CONFIG_OPTIONS_MAX = 128,
+    CONFIG_OPTIONS_MAX = 256,
     CONFIG_VALUE_MAX = 4096,       /* bytes of one value */
     CONFIG_FILE_MAX = 1024 * 1024, /* bytes of a configuration file */
+};
+
+/* Who may use a command that is dangerous. */
+enum config_who {
+    CONFIG_NOBODY,
+    CONFIG_EVERYBODY,
+    CONFIG_LOCAL, /* who connects from this machine */
 };
 
 struct config {
@@ -39,6 +46,8 @@ struct config {
     int64_t appendfsync;      /* enum log_sync's order: no, everysec, always */
     int64_t maxmemory;        /* 0: three fifths of what the machine has */
     int64_t maxmemory_policy; /* enum eviction_policy's order */
+    int64_t lfu_log_factor;   /* of the frequency counters */
+    int64_t lfu_decay_time_min;
     int64_t seal_bytes;
     int64_t block_cache_bytes;
     /* The process */
@@ -48,6 +57,7 @@ struct config {
     int64_t loglevel;   /* debug, verbose, notice, warning */
     int64_t log_format; /* text, json */
     int64_t shutdown_timeout_s;
+    int64_t enable_debug_command;   /* enum config_who */
     char *kept[CONFIG_OPTIONS_MAX]; /* values of options that mean nothing here, by index */
     char *file;                     /* the configuration file, absolute; NULL: none */
 };
@@ -77,16 +87,26 @@ MUST_CHECK enum status config_arguments(struct config *config, int argc, char *c
 MUST_CHECK enum status config_set(struct config *config, struct bytes name, struct bytes value,
                                   struct buffer *out_error);
 
-/* Settings in the table's order, by index; NULL past the last. */
+/* Whether clients may change it, to this value: STATUS_INVALID as above. The first thing that
+ * config_set asks. */
+MUST_CHECK enum status config_may_set(const struct config *config, unsigned index,
+                                      struct bytes value, struct buffer *out_error);
+
+/* Settings in the table's order, by index; NULL past the last. An alias is NULL where there is
+ * none. */
 const char *config_name(unsigned index);
+const char *config_alias(unsigned index);
+/* Only to be shown to who names it in full. */
+bool config_is_hidden(unsigned index);
 /* The value as CONFIG GET shows it. Secrets are given too: whoever may ask is decided elsewhere. */
 void config_value(const struct config *config, unsigned index, struct buffer *out);
 
 /*
- * Rewrites config->file in place: changed lines replaced, comments kept, new settings appended.
- * Atomic. STATUS_ABSENT: there is none; STATUS_IO.
+ * Rewrites config->file in place: changed lines replaced, comments kept, new settings appended;
+ * `all`: those that have their default too. Atomic. STATUS_ABSENT: there is none; STATUS_IO.
  */
-MUST_CHECK enum status config_rewrite(const struct config *config, struct buffer *out_error);
+MUST_CHECK enum status config_rewrite(const struct config *config, bool all,
+                                      struct buffer *out_error);
 
 /* conf/shoal.conf: each option with its text, unit and default. */
 void config_print_reference(struct buffer *out);

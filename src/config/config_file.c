@@ -214,7 +214,7 @@ static enum status load_lines(struct config *config, const char *path, struct by
         struct buffer reason = {0};
         status = line_parse(take_line(&rest), &line, &reason);
         if (status == STATUS_OK && line.option != NULL) {
-            bool *was_seen = &seen[line.option - options_at(0)];
+            bool *was_seen = &seen[options_index(line.option)];
             status = set_line(config, &line, *was_seen, &reason);
             *was_seen = true;
         }
@@ -287,8 +287,8 @@ static void rewrite_lines(const struct config *config, struct bytes rest, bool *
         bool keep = !valid || line.option == NULL;
         if (bytes_equal(text, BYTES(rewrite_mark)))
             *out_marked = true;
-        if (!keep && !written[line.option - options_at(0)]) {
-            written[line.option - options_at(0)] = true;
+        if (!keep && !written[options_index(line.option)]) {
+            written[options_index(line.option)] = true;
             keep = line_is_current(&line, config);
             if (!keep) {
                 option_line(line.option, config, out);
@@ -304,8 +304,8 @@ static void rewrite_lines(const struct config *config, struct bytes rest, bool *
     }
 }
 
-/* Options that are not their default and that the old file does not name. */
-static void rewrite_rest(const struct config *config, const bool *written, bool marked,
+/* Options that the old file does not name and that are not their default, or `all`. */
+static void rewrite_rest(const struct config *config, bool all, const bool *written, bool marked,
                          struct buffer *out)
 {
     struct config defaults;
@@ -315,7 +315,7 @@ static void rewrite_rest(const struct config *config, const bool *written, bool 
         struct buffer fallback = {0}, now = {0};
         option_value(option, &defaults, &fallback);
         option_value(option, config, &now);
-        if (!written[i] && !bytes_equal(buffer_bytes(&fallback), buffer_bytes(&now))) {
+        if (!written[i] && (all || !bytes_equal(buffer_bytes(&fallback), buffer_bytes(&now)))) {
             if (!marked)
                 buffer_printf(out, "%s\n", rewrite_mark);
             marked = true;
@@ -374,7 +374,7 @@ static bool replace_file(const char *path, struct bytes text)
     return done && sync_directory(path);
 }
 
-enum status config_rewrite(const struct config *config, struct buffer *out_error)
+enum status config_rewrite(const struct config *config, bool all, struct buffer *out_error)
 {
     struct buffer old = {0}, text = {0};
     bool written[CONFIG_OPTIONS_MAX] = {false}, marked = false;
@@ -385,7 +385,7 @@ enum status config_rewrite(const struct config *config, struct buffer *out_error
     enum status status = read_file(config->file, &old, out_error);
     if (status == STATUS_OK) {
         rewrite_lines(config, buffer_bytes(&old), written, &marked, &text);
-        rewrite_rest(config, written, marked, &text);
+        rewrite_rest(config, all, written, marked, &text);
         if (!replace_file(config->file, buffer_bytes(&text))) {
             buffer_printf(out_error, "Rewriting config file: %s", strerror(errno));
             status = STATUS_IO;

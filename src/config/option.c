@@ -9,7 +9,7 @@
 static void *field(const struct option *option, struct config *config)
 {
     if (option->flags & OPTION_KEPT)
-        return &config->kept[option - options_at(0)];
+        return &config->kept[options_index(option)];
     return (char *)config + option->offset;
 }
 
@@ -70,30 +70,87 @@ static enum status parse_bool(struct bytes value, int64_t *out_number, struct bu
     return STATUS_OK;
 }
 
+static bool parse_size(struct bytes value, int64_t *out_number)
+{
+    uint64_t size = 0;
+    if (!number_parse_size(value, &size) || size > INT64_MAX)
+        return false;
+    *out_number = (int64_t)size;
+    return true;
+}
+
+/* "5%" is -5: so a percentage stands beside sizes, as in Redis. */
+static bool parse_percent(struct bytes value, int64_t *out_number)
+{
+    if (value.size == 0 || value.data[value.size - 1] != '%')
+        return parse_size(value, out_number);
+    if (!number_parse_i64(bytes_of(value.data, value.size - 1), out_number) || *out_number < 0)
+        return false;
+    *out_number = -*out_number;
+    return true;
+}
+
+static bool parse_octal(struct bytes value, int64_t *out_number)
+{
+    int64_t number = 0;
+    for (size_t i = 0; i < value.size; i++) {
+        if (value.data[i] < '0' || value.data[i] > '7' || number > INT64_MAX / 8)
+            return false;
+        number = number * 8 + (value.data[i] - '0');
+    }
+    *out_number = number;
+    return value.size > 0;
+}
+
+/* What is neither a word nor yes or no. NULL, or why it is no such number. */
+static const char *parse_digits(const struct option *option, struct bytes value,
+                                int64_t *out_number)
+{
+    switch (option->type) {
+    case OPTION_SIZE:
+        return parse_size(value, out_number) ? NULL : "argument must be a memory value";
+    case OPTION_PERCENT:
+        return parse_percent(value, out_number) ? NULL
+                                                : "argument must be a memory or percent value";
+    case OPTION_OCTAL:
+        return parse_octal(value, out_number) ? NULL
+                                              : "argument couldn't be parsed as an octal number";
+    default:
+        return number_parse_i64(value, out_number) ? NULL
+                                                   : "argument couldn't be parsed into an integer";
+    }
+}
+
+static enum status out_of_bounds(const struct option *option, int64_t number,
+                                 struct buffer *out_error)
+{
+    if (option->type == OPTION_PERCENT && number < 0)
+        buffer_printf(out_error, "percentage argument must be less or equal to %lld",
+                      (long long)-option->min);
+    else if (option->type == OPTION_OCTAL)
+        buffer_printf(out_error, "argument must be between %llo and %llo inclusive",
+                      (unsigned long long)option->min, (unsigned long long)option->max);
+    else
+        buffer_printf(out_error, "argument must be between %lld and %lld inclusive",
+                      (long long)option->min, (long long)option->max);
+    return STATUS_INVALID;
+}
+
 static enum status parse_number(const struct option *option, struct bytes value,
                                 int64_t *out_number, struct buffer *out_error)
 {
     int64_t number = 0;
-    uint64_t size = 0;
     if (option->type == OPTION_BOOL)
         return parse_bool(value, out_number, out_error);
     if (option->type == OPTION_ENUM)
         return parse_word(option, value, out_number, out_error);
-    if (option->type == OPTION_SIZE) {
-        if (!number_parse_size(value, &size) || size > INT64_MAX) {
-            buffer_printf(out_error, "argument must be a memory value");
-            return STATUS_INVALID;
-        }
-        number = (int64_t)size;
-    } else if (!number_parse_i64(value, &number)) {
-        buffer_printf(out_error, "argument couldn't be parsed into an integer");
+    const char *reason = parse_digits(option, value, &number);
+    if (reason != NULL) {
+        buffer_printf(out_error, "%s", reason);
         return STATUS_INVALID;
     }
-    if (number < option->min || number > option->max) {
-        buffer_printf(out_error, "argument must be between %lld and %lld inclusive",
-                      (long long)option->min, (long long)option->max);
-        return STATUS_INVALID;
-    }
+    if (number < option->min || number > option->max)
+        return out_of_bounds(option, number, out_error);
     *out_number = number;
     return STATUS_OK;
 }
@@ -108,9 +165,32 @@ static void print_number(const struct option *option, int64_t number, struct buf
             word++;
         check(word->name != NULL);
         buffer_printf(out, "%s", word->name);
+    } else if (option->type == OPTION_PERCENT && number < 0) {
+        buffer_printf(out, "%lld%%", (long long)-number);
+    } else if (option->type == OPTION_OCTAL) {
+        buffer_printf(out, "%llo", (unsigned long long)number);
     } else {
         buffer_printf(out, "%lld", (long long)number);
     }
+}
+
+static enum status set_text(const struct option *option, struct config *config, struct bytes value,
+                            struct buffer *out_error)
+{
+    struct buffer text = {0};
+    enum status status = STATUS_OK;
+    if (value.size > 0 && memchr(value.data, '\0', value.size) != NULL) {
+        buffer_printf(out_error, "argument must not hold a zero byte");
+        return STATUS_INVALID;
+    }
+    if (option->form != NULL)
+        status = option->form(value, &text, out_error);
+    else
+        buffer_append_bytes(&text, value);
+    if (status == STATUS_OK)
+        store_text(option, config, buffer_bytes(&text));
+    buffer_deinit(&text);
+    return status;
 }
 
 enum status option_set(const struct option *option, struct config *config, struct bytes value,
@@ -121,14 +201,8 @@ enum status option_set(const struct option *option, struct config *config, struc
         buffer_printf(out_error, "argument is longer than %d bytes", CONFIG_VALUE_MAX);
         return STATUS_INVALID;
     }
-    if (is_text(option)) {
-        if (value.size > 0 && memchr(value.data, '\0', value.size) != NULL) {
-            buffer_printf(out_error, "argument must not hold a zero byte");
-            return STATUS_INVALID;
-        }
-        store_text(option, config, value);
-        return STATUS_OK;
-    }
+    if (is_text(option))
+        return set_text(option, config, value, out_error);
     enum status status = parse_number(option, value, &number, out_error);
     if (status != STATUS_OK)
         return status;

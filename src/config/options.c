@@ -9,7 +9,6 @@
 #define FIELD(name)        .offset = offsetof(struct config, name)
 #define KEPT               .group = "KEPT FOR COMPATIBILITY", .flags = OPTION_KEPT
 #define KEPT_INTEGER(from) KEPT, .type = OPTION_INTEGER, .min = (from), .max = COUNT_MAX
-#define KEPT_BOOL          KEPT, .type = OPTION_BOOL
 
 /* The values are those of the enums that the fields name; the order is Redis's, in its errors. */
 static const struct option_word sync_words[] = {
@@ -32,13 +31,20 @@ static const struct option_word format_words[] = {
     {NULL, 0},
 };
 
+static const struct option_word who_words[] = {
+    {"no", CONFIG_NOBODY},
+    {"yes", CONFIG_EVERYBODY},
+    {"local", CONFIG_LOCAL},
+    {NULL, 0},
+};
+
 static const struct option options[] = {
     /* ---- network ----------------------------------------------------------------------------- */
     {.name = "bind",
      .group = "NETWORK",
      .type = OPTION_STRING,
      FIELD(bind),
-     .flags = OPTION_IMMUTABLE | OPTION_WORDS,
+     .flags = OPTION_WORDS,
      .fallback = "127.0.0.1 -::1",
      .text = "The addresses to listen on, separated by blanks. One with a '-' in front may be\n"
              "unavailable; any other that is not ends the start. '*' stands for all IPv4\n"
@@ -47,11 +53,10 @@ static const struct option options[] = {
      .group = "NETWORK",
      .type = OPTION_INTEGER,
      FIELD(port),
-     .flags = OPTION_IMMUTABLE,
      .fallback = "6379",
      .min = 0,
      .max = 65535,
-     .text = "The TCP port for clients. 0: does not listen."},
+     .text = "The TCP port for clients. 0: one that is free, which the log names."},
     {.name = "protected-mode",
      .group = "NETWORK",
      .type = OPTION_BOOL,
@@ -64,7 +69,7 @@ static const struct option options[] = {
      FIELD(tcp_backlog),
      .flags = OPTION_IMMUTABLE,
      .fallback = "511",
-     .min = 1,
+     .min = 0,
      .max = COUNT_MAX,
      .unit = "connections",
      .text = "Connections that may wait to be accepted. The kernel's net.core.somaxconn bounds\n"
@@ -121,7 +126,7 @@ static const struct option options[] = {
      .group = "DATA",
      .type = OPTION_STRING,
      FIELD(dir),
-     .flags = OPTION_IMMUTABLE,
+     .flags = OPTION_PROTECTED,
      .fallback = "./data",
      .text = "The data directory, made if it is not there. One process at a time may use it."},
     {.name = "databases",
@@ -162,11 +167,28 @@ static const struct option options[] = {
      .text = "noeviction keeps all data. The others make a cache: at maxmemory keys are removed\n"
              "for good, any key (allkeys-...) or one that expires (volatile-...), in memory and\n"
              "on disk."},
+    {.name = "lfu-log-factor",
+     .group = "DATA",
+     .type = OPTION_INTEGER,
+     FIELD(lfu_log_factor),
+     .fallback = "10",
+     .min = 0,
+     .max = COUNT_MAX,
+     .text = "How slowly the frequency that OBJECT FREQ tells grows with the uses of a key."},
+    {.name = "lfu-decay-time",
+     .group = "DATA",
+     .type = OPTION_INTEGER,
+     FIELD(lfu_decay_time_min),
+     .fallback = "1",
+     .min = 0,
+     .max = COUNT_MAX,
+     .unit = "minutes",
+     .text = "How long a key is not used until its frequency falls by one. 0: it does not."},
     {.name = "seal-bytes",
      .group = "DATA",
      .type = OPTION_SIZE,
      FIELD(seal_bytes),
-     .flags = OPTION_IMMUTABLE,
+     .flags = OPTION_FIXED,
      .fallback = "64mb",
      .min = MB,
      .max = 16 * GB,
@@ -177,7 +199,7 @@ static const struct option options[] = {
      .group = "DATA",
      .type = OPTION_SIZE,
      FIELD(block_cache_bytes),
-     .flags = OPTION_IMMUTABLE,
+     .flags = OPTION_FIXED,
      .fallback = "64mb",
      .min = MB,
      .max = 1024 * GB,
@@ -218,7 +240,7 @@ static const struct option options[] = {
      .group = "PROCESS",
      .type = OPTION_ENUM,
      FIELD(log_format),
-     .flags = OPTION_IMMUTABLE,
+     .flags = OPTION_FIXED,
      .fallback = "text",
      .words = format_words,
      .text = "text: lines as redis-server writes them. json: one object a line."},
@@ -232,43 +254,17 @@ static const struct option options[] = {
      .unit = "seconds",
      .text = "How long a stop waits for replies on their way to clients."},
 
-    /* ---- kept for compatibility -------------------------------------------------------------- */
-    {.name = "save",
-     KEPT | OPTION_WORDS | OPTION_ADDS,
-     .type = OPTION_STRING,
-     .fallback = "",
-     .text = "Redis: when to write a snapshot. Here all data is always on disk."},
-    {.name = "appendonly",
-     KEPT_BOOL,
-     .fallback = "yes",
-     .text = "Redis: whether there is a log of writes. Here there always is one."},
-    {.name = "maxmemory-samples",
-     KEPT_INTEGER(1),
-     .fallback = "5",
-     .text = "Redis: how many keys eviction looks at to choose one."},
-    {.name = "lazyfree-lazy-eviction",
-     KEPT_BOOL,
+    {.name = "enable-debug-command",
+     .group = "PROCESS",
+     .type = OPTION_ENUM,
+     FIELD(enable_debug_command),
+     .flags = OPTION_IMMUTABLE,
      .fallback = "no",
-     .text = "Redis: removes in the background. Here removing never takes long."},
-    {.name = "lazyfree-lazy-expire", KEPT_BOOL, .fallback = "no", .text = "The same."},
-    {.name = "lazyfree-lazy-server-del", KEPT_BOOL, .fallback = "no", .text = "The same."},
-    {.name = "lazyfree-lazy-user-del", KEPT_BOOL, .fallback = "no", .text = "The same."},
-    {.name = "lazyfree-lazy-user-flush", KEPT_BOOL, .fallback = "no", .text = "The same."},
-    {.name = "hash-max-listpack-entries",
-     KEPT_INTEGER(0),
-     .fallback = "512",
-     .text = "Redis: bounds of its compact encodings. Here a type has one layout."},
-    {.name = "hash-max-listpack-value", KEPT_INTEGER(0), .fallback = "64", .text = "The same."},
-    {.name = "list-max-listpack-size",
-     KEPT,
-     .type = OPTION_INTEGER,
-     .min = -COUNT_MAX,
-     .max = COUNT_MAX,
-     .fallback = "-2",
-     .text = "The same."},
-    {.name = "set-max-intset-entries", KEPT_INTEGER(0), .fallback = "512", .text = "The same."},
-    {.name = "zset-max-listpack-entries", KEPT_INTEGER(0), .fallback = "128", .text = "The same."},
-    {.name = "zset-max-listpack-value", KEPT_INTEGER(0), .fallback = "64", .text = "The same."},
+     .words = who_words,
+     .text = "Who may use DEBUG, which can stop the server for a while and fill it: nobody,\n"
+             "everybody, or clients that connect from this machine (local)."},
+
+    /* ---- kept for compatibility: more of them in options_kept.c ------------------------------ */
     {.name = "slowlog-log-slower-than",
      KEPT,
      .type = OPTION_INTEGER,
@@ -286,11 +282,6 @@ static const struct option options[] = {
      .fallback = "0",
      .unit = "milliseconds",
      .text = "Redis: which events LATENCY remembers."},
-    {.name = "notify-keyspace-events",
-     KEPT,
-     .type = OPTION_STRING,
-     .fallback = "",
-     .text = "Redis: which events on keys are published."},
     {.name = "client-output-buffer-limit",
      KEPT | OPTION_WORDS | OPTION_ADDS,
      .type = OPTION_STRING,
@@ -298,18 +289,38 @@ static const struct option options[] = {
      .text = "Redis: closes clients that do not read their replies."},
 };
 
-_Static_assert(COUNT_OF(options) <= CONFIG_OPTIONS_MAX, "config.kept has room for each option");
-
 const struct option *options_at(unsigned index)
 {
-    return index < COUNT_OF(options) ? &options[index] : NULL;
+    if (index < COUNT_OF(options))
+        return &options[index];
+    return options_kept_at(index - COUNT_OF(options));
+}
+
+static bool is_here(const struct option *option)
+{
+    uintptr_t at = (uintptr_t)option;
+    return at >= (uintptr_t)options && at < (uintptr_t)(options + COUNT_OF(options));
+}
+
+unsigned options_index(const struct option *option)
+{
+    if (!is_here(option))
+        return COUNT_OF(options) + (unsigned)(option - options_kept_at(0));
+    return (unsigned)(option - options);
+}
+
+static bool is_named(const struct option *option, struct bytes name)
+{
+    return bytes_equal_nocase(name, bytes_text(option->name)) ||
+           (option->alias != NULL && bytes_equal_nocase(name, bytes_text(option->alias)));
 }
 
 const struct option *options_find(struct bytes name)
 {
-    for (unsigned i = 0; i < COUNT_OF(options); i++) {
-        if (bytes_equal_nocase(name, bytes_text(options[i].name)))
-            return &options[i];
+    const struct option *option;
+    for (unsigned i = 0; (option = options_at(i)) != NULL; i++) {
+        if (is_named(option, name))
+            return option;
     }
     return NULL;
 }

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of settings. */
+/* The table of settings: those with an effect (options.c), then those that Redis has and that are
+ * kept for it (options_kept.c). */
 #ifndef CONFIG_OPTIONS_H
 #define CONFIG_OPTIONS_H
 
 #include "config/option.h"
 
 const struct option *options_at(unsigned index);      /* NULL past the last */
-const struct option *options_find(struct bytes name); /* without case; NULL: none */
+const struct option *options_find(struct bytes name); /* name or alias, without case; NULL: none */
+unsigned options_index(const struct option *option);
+
+/* options_kept.c: an array; NULL past the last. */
+const struct option *options_kept_at(unsigned index);
 
 #endif

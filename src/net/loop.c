@@ -34,6 +34,11 @@ struct loop *loop_new(void)
     return loop;
 }
 
+const char *loop_method(const struct loop *loop)
+{
+    return event_base_get_method(loop->base);
+}
+
 void loop_free(struct loop *loop)
 {
     if (!loop)

@@ -39,4 +39,7 @@ struct watch *loop_watch_signal(struct loop *loop, int signal, void (*ready)(voi
 
 void watch_free(struct watch *watch);
 
+/* How it waits: "epoll". */
+const char *loop_method(const struct loop *loop);
+
 #endif

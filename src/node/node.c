@@ -55,6 +55,12 @@ static void config_changed(void *context, const char *name)
     /* The others are read where they are used. */
 }
 
+static enum status listen_anew(void *context, struct buffer *out_error)
+{
+    struct node *node = context;
+    return node->host.listen(node->host.context, out_error);
+}
+
 /* Replies on their way are sent before the process ends, `now` or not: the turn ends first. */
 static void ask_for_stop(void *context, bool save, bool now)
 {
@@ -71,6 +77,27 @@ static void cpu_time(void *context, uint64_t *out_system_us, uint64_t *out_user_
     *out_system_us = *out_user_us = 0;
     if (node->host.cpu_time)
         node->host.cpu_time(node->host.context, out_system_us, out_user_us);
+}
+
+static void thread_cpu_time(void *context, uint64_t *out_system_us, uint64_t *out_user_us)
+{
+    struct node *node = context;
+    *out_system_us = *out_user_us = 0;
+    if (node->host.thread_cpu_time)
+        node->host.thread_cpu_time(node->host.context, out_system_us, out_user_us);
+}
+
+static uint64_t resident(void *context)
+{
+    struct node *node = context;
+    return node->host.resident ? node->host.resident(node->host.context) : 0;
+}
+
+static void sleep_us(void *context, uint64_t us)
+{
+    struct node *node = context;
+    if (node->host.sleep)
+        node->host.sleep(node->host.context, us);
 }
 
 /* ---- opening and closing --------------------------------------------------------------------- */
@@ -119,18 +146,26 @@ static void fill_admin(struct node *node)
         .store = node->store,
         .stats = &node->stats,
         .sessions = &node->sessions,
+        .journal = node->host.journal,
         .commands = node->commands,
         .process_id = node->host.process_id,
         .executable = node->host.executable,
         .memory_total = node->host.memory_total,
         .memory_limit = node->budget.limit,
         .config_changed = config_changed,
+        .listen = node->host.listen ? listen_anew : NULL,
         .shutdown = ask_for_stop,
+        .memory_start = memory_use().allocated,
+        .system = node->host.system,
+        .event_method = node->host.event_method,
         .cpu_time = cpu_time,
+        .thread_cpu_time = thread_cpu_time,
+        .resident = resident,
+        .sleep = sleep_us,
         .context = node,
     };
-    snprintf(node->admin.run_id, sizeof(node->admin.run_id), "%016" PRIx64 "%016" PRIx64 "%08x",
-             random_next(&random), random_next(&random), (unsigned)random_next(&random));
+    admin_draw_id(&random, node->admin.run_id);
+    admin_draw_id(&random, node->admin.replication_id);
 }
 
 static void fill_sessions(struct node *node)
@@ -209,6 +244,7 @@ void node_rejected(struct node *node)
 
 void node_receive(struct node *node, struct session *session, struct bytes bytes, uint64_t now_ms)
 {
+    node->stats.reads++;
     dispatch_receive(&node->dispatch, session, bytes, now_ms);
 }
 
@@ -220,6 +256,7 @@ char *node_room(struct node *node, struct session *session, size_t *out_size)
 
 void node_received(struct node *node, struct session *session, size_t size, uint64_t now_ms)
 {
+    node->stats.reads++;
     dispatch_received(&node->dispatch, session, size, now_ms);
 }
 
@@ -265,6 +302,7 @@ struct session *node_next_output(struct node *node)
 
 void node_sent(struct node *node, struct session *session, size_t size)
 {
+    node->stats.writes++;
     dispatch_sent(&node->dispatch, session, size);
     close_if_done(node, session);
 }

@@ -29,7 +29,15 @@ struct host {
     int64_t process_id;
     const char *executable;
     uint64_t memory_total; /* of the machine or the control group; 0 unknown */
+    const char *system;    /* what it runs on, and how it waits for sockets: for INFO */
+    const char *event_method;
+    /* For INFO and DEBUG SLEEP, see admin.h; each may be NULL. */
     void (*cpu_time)(void *context, uint64_t *out_system_us, uint64_t *out_user_us);
+    void (*thread_cpu_time)(void *context, uint64_t *out_system_us, uint64_t *out_user_us);
+    uint64_t (*resident)(void *context);
+    void (*sleep)(void *context, uint64_t us);
+    /* Listens as the configuration says now, see admin.h; NULL: it cannot. */
+    enum status (*listen)(void *context, struct buffer *out_error);
     /* The session is to be closed: its output is sent, or `now` says not to wait. Told once; the
      * answer is node_closed, not before the call returns. */
     void (*close)(void *context, struct session *session, bool now);

@@ -26,6 +26,7 @@ struct stats {
     uint64_t commands_processed;
     uint64_t input_bytes;
     uint64_t output_bytes;
+    uint64_t reads, writes; /* of sockets */
     uint64_t keyspace_hits;
     uint64_t keyspace_misses;
     uint64_t error_replies;

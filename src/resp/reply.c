@@ -175,6 +175,19 @@ void reply_push(struct reply *reply, size_t count)
     append_header(reply, reply->resp == 2 ? '*' : '>', (int64_t)count);
 }
 
+void reply_big_number(struct reply *reply, struct bytes digits)
+{
+    if (reply->resp == 2)
+        reply_bulk(reply, digits);
+    else
+        append_line(reply, '(', digits);
+}
+
+void reply_attribute(struct reply *reply, size_t pairs)
+{
+    append_header(reply, '|', (int64_t)pairs);
+}
+
 void reply_verbatim(struct reply *reply, const char *format3, struct bytes text)
 {
     if (reply->resp == 2) {

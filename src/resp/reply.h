@@ -36,6 +36,10 @@ void reply_array(struct reply *reply, size_t count);
 void reply_map(struct reply *reply, size_t pairs); /* then key, value, key, value... */
 void reply_set(struct reply *reply, size_t count);
 void reply_push(struct reply *reply, size_t count);
+/* An integer of any size, in decimal digits: a bulk string in RESP2. */
+void reply_big_number(struct reply *reply, struct bytes digits);
+/* Then so many pairs, and the reply that they speak of. Not in RESP2, which has none. */
+void reply_attribute(struct reply *reply, size_t pairs);
 void reply_verbatim(struct reply *reply, const char *format3, struct bytes text); /* "txt", "mkd" */
 
 #endif

@@ -13,6 +13,8 @@ enum {
     SEARCH_INTERVAL_MS = 100,
     SEARCH_RETRY_MS = 1000, /* after an error of reading */
     NOTES_KEEP = 64 * 1024,
+    SAMPLE_SLOT = 32, /* entries looked at to guess how long keys live: of a slot, */
+    SAMPLE_MAX = 512, /* in all */
 };
 
 /* One search of the index; its results are index names, rows and what stands between. */
@@ -235,4 +237,56 @@ bool expiry_tick(struct store *store, uint64_t now_ms)
         more = tick_heap(store, &store->current.due, now_ms, &most);
     search_begin(store, now_ms);
     return more;
+}
+
+/* ---- how long keys live ---------------------------------------------------------------------- */
+
+struct sample {
+    uint8_t db;
+    uint64_t now_ms;
+    uint64_t looked, found;
+    __uint128_t sum_ms;
+};
+
+static void sample_entry(struct store *store, const struct slot *slot, const struct entry *entry,
+                         struct sample *sample)
+{
+    sample->looked++;
+    if (!entry->is_head || !entry_has_row(entry) || apply_is_flushed(slot, entry) ||
+        row_key_db(entry_name(entry)) != sample->db)
+        return;
+    uint64_t at_ms = derive_facts(entry_row(entry), &store->scratch).at_ms;
+    arena_clear(&store->scratch);
+    if (at_ms == EXPIRY_NEVER)
+        return;
+    sample->found++;
+    sample->sum_ms += at_ms > sample->now_ms ? at_ms - sample->now_ms : 0;
+}
+
+/* Some of the slot's entries, from a bucket that chance chooses. */
+static void sample_slot(struct store *store, const struct slot *slot, struct sample *sample)
+{
+    size_t buckets = table_buckets(slot);
+    size_t from = buckets > 0 ? random_below(&store->random, buckets) : 0;
+    uint64_t most = sample->looked + SAMPLE_SLOT;
+    for (size_t i = 0; i < buckets && sample->looked < most; i++) {
+        sample->looked++; /* an empty bucket costs, too */
+        const struct entry *entry = slot->buckets[(from + i) & (buckets - 1)];
+        for (; entry != NULL; entry = entry->next)
+            sample_entry(store, slot, entry, sample);
+    }
+}
+
+uint64_t store_average_ttl(struct store *store, uint8_t db, uint64_t now_ms)
+{
+    struct sample sample = {.db = db, .now_ms = now_ms};
+    if (store_keys_with_expiry(store, db) == 0)
+        return 0;
+    unsigned first = (unsigned)random_below(&store->random, SLOT_COUNT);
+    for (unsigned i = 0; i < SLOT_COUNT && sample.looked < SAMPLE_MAX; i++) {
+        uint16_t slot = (uint16_t)((first + i) % SLOT_COUNT);
+        if (facts_look(&store->facts, slot, db)->expiring > 0)
+            sample_slot(store, &store->table.slots[slot], &sample);
+    }
+    return sample.found > 0 ? (uint64_t)(sample.sum_ms / sample.found) : 0;
 }

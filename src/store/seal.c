@@ -309,6 +309,8 @@ static void seal_succeeded(struct store *store, struct seal_job *job)
     store->seal.failure = STATUS_OK;
     store->tier_version++;
     store->stats.seals++;
+    store->stats.sealed_ms = store->tick_ms;
+    store->stats.seal_ms = seal_elapsed_ms(store);
     store->stats.sealed_rows += job->rows;
     store->stats.sealed_bytes += job->bytes;
     log_remove_below(store->log, generation->log_end);
@@ -399,6 +401,7 @@ enum status seal_begin(struct store *store, uint64_t weight, bool now)
     generation_init(&store->current, store->sealing.number + 1, position);
     job->generation = &store->sealing;
     store->seal.job = job;
+    store->seal.begun_ms = store->tick_ms;
     submit(store);
     return STATUS_OK;
 }

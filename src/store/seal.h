@@ -18,6 +18,13 @@ MUST_CHECK enum status seal_begin(struct store *store, uint64_t weight, bool now
 /* Tries a failed one again, when its time has come. */
 void seal_retry(struct store *store, uint64_t now_ms);
 
+/* Since the last seal began, as ticks tell. */
+static inline uint64_t seal_elapsed_ms(const struct store *store)
+{
+    uint64_t begun_ms = store->seal.begun_ms;
+    return store->tick_ms > begun_ms ? store->tick_ms - begun_ms : 0;
+}
+
 /* Frees entries that outlived their seal, a bounded number per call. */
 void seal_collect_garbage(struct store *store, unsigned most);
 

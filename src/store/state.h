@@ -38,6 +38,8 @@ struct store {
         enum seal_state state;
         enum status failure; /* of the last try */
         uint64_t retry_ms;
+        uint64_t begun_ms; /* the one under way */
+        bool wanted;       /* one is to begin, however little there is, at the end of a turn */
         struct seal_job *job;
     } seal;
     uint64_t tier_version; /* of what the core knows of the tier: grows with each seal that ended */

@@ -168,6 +168,7 @@ enum status store_open(const struct store_options *options, struct store **out,
     store->identity = identity;
     store->clock.last = identity.time;
     store->random.state = options->random_seed;
+    store->stats.sealed_ms = options->now_ms;
     store->active_expiry = true;
     store->tick_ms = options->now_ms;
     table_init(&store->table);
@@ -257,6 +258,18 @@ static uint64_t seal_weight(const struct store *store)
     return part < store->options.seal_bytes ? part : store->options.seal_bytes;
 }
 
+static enum status begin_seal(struct store *store, uint64_t now_ms)
+{
+    bool wanted = store->seal.wanted && store->seal.state == SEAL_IDLE;
+    enum status status = seal_begin(store, seal_weight(store), wanted);
+    if (status != STATUS_OK || !wanted)
+        return status;
+    store->seal.wanted = false;
+    if (store->seal.state == SEAL_IDLE) /* there was nothing to seal */
+        store->stats.sealed_ms = now_ms;
+    return STATUS_OK;
+}
+
 enum status store_turn_end(struct store *store, uint64_t now_ms)
 {
     if (store->table.bytes > store->options.rows_bytes) {
@@ -268,7 +281,7 @@ enum status store_turn_end(struct store *store, uint64_t now_ms)
     store->turn_rows = 0;
     enum status status = log_write(store->log);
     if (status == STATUS_OK)
-        status = seal_begin(store, seal_weight(store), false);
+        status = begin_seal(store, now_ms);
     if (status == STATUS_DISK_FULL) /* a new segment has no room: the old one goes on */
         status = STATUS_OK;
     if (status != STATUS_OK)
@@ -340,7 +353,14 @@ enum status store_seal_now(struct store *store)
     workers->ops->drain(workers);
     if (status == STATUS_OK && store->seal.state == SEAL_FAILED)
         status = store->seal.failure;
+    if (status == STATUS_OK)
+        store->stats.sealed_ms = store->tick_ms;
     return status;
+}
+
+void store_seal_soon(struct store *store)
+{
+    store->seal.wanted = true;
 }
 
 /* ---- settings and facts ---------------------------------------------------------------------- */
@@ -398,16 +418,28 @@ void store_stats(const struct store *store, struct store_stats *out)
     *out = store->stats;
     out->rows = store->table.entries;
     out->rows_bytes = store->table.bytes;
+    out->table_bytes = store->table.bucket_bytes;
     out->doomed_bytes = store->doomed_bytes;
+    out->garbage_rows = store->garbage_count;
     out->dirty_rows = store->current.count;
     out->dirty_bytes = generation_weight(&store->current);
-    out->sealing = store->seal.state != SEAL_IDLE;
-    if (out->sealing) {
+    out->sealing = store->seal.state != SEAL_IDLE || store->seal.wanted;
+    out->changes = store->current.changes;
+    out->seal_failed = store->seal.failure != STATUS_OK;
+    if (store->seal.state != SEAL_IDLE) {
+        out->seal_ms = seal_elapsed_ms(store);
+        out->changes += store->sealing.changes;
         out->dirty_rows += store->sealing.count;
         out->dirty_bytes += generation_weight(&store->sealing);
     }
     out->log_bytes = log_disk_bytes(store->log);
     out->log_position = log_position(store->log);
     out->log_synced = log_synced(store->log);
+    out->log_buffered = out->log_position - log_written(store->log);
     tier->ops->stats(tier, &out->tier);
+}
+
+uint64_t store_row_bytes(size_t name_size, size_t row_size)
+{
+    return entry_bytes_of(name_size, row_size) + sizeof(struct entry *); /* and its bucket */
 }

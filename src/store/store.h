@@ -107,6 +107,9 @@ void store_set_active_expiry(struct store *store, bool active);
 /* Seals what is dirty now and waits for it (SAVE, tests). */
 MUST_CHECK enum status store_seal_now(struct store *store);
 
+/* Begins to, at the end of this turn, or when the seal under way has ended (BGSAVE). */
+void store_seal_soon(struct store *store);
+
 /* ---- facts ----------------------------------------------------------------------------------- */
 
 /* Keys of a database, dead ones not counted; expired ones are, until purged, as in Redis. Constant
@@ -115,13 +118,22 @@ uint64_t store_keys(const struct store *store, uint8_t db);
 uint64_t store_keys_with_expiry(const struct store *store, uint8_t db);
 uint64_t store_slot_keys(const struct store *store, uint16_t slot, uint8_t db);
 
+/* How long the keys of a database that expire have still to live, on average, in milliseconds:
+ * guessed from some that are in memory. 0: there are none. Bounded time. */
+uint64_t store_average_ttl(struct store *store, uint8_t db, uint64_t now_ms);
+
+/* Bytes of memory that a row takes or, when it has been read, would take. */
+uint64_t store_row_bytes(size_t name_size, size_t row_size);
+
 uint64_t store_node(const struct store *store); /* 48 bits */
 uint16_t store_epoch(const struct store *store);
 
 struct store_stats {
     uint64_t rows;         /* in memory */
     uint64_t rows_bytes;   /* they take, with their overhead */
+    uint64_t table_bytes;  /* of these: the buckets that lead to them */
     uint64_t doomed_bytes; /* of these: deleted, waiting for their seal */
+    uint64_t garbage_rows; /* deleted and sealed, to be freed little by little */
     uint64_t dirty_rows;
     uint64_t dirty_bytes;
     uint64_t hits, misses;    /* rows asked for: found in memory, or not */
@@ -132,8 +144,13 @@ struct store_stats {
     uint64_t expired_keys;
     uint64_t seals, seal_failures;
     uint64_t sealed_rows, sealed_bytes;
-    uint64_t sealing;   /* 1 while a seal is under way */
-    uint64_t log_bytes; /* of segments on disk */
+    uint64_t sealing;      /* 1 while a seal is under way, or asked for */
+    uint64_t changes;      /* of keys by clients, not yet sealed, since the store was opened */
+    uint64_t sealed_ms;    /* when the last seal ended; when the store was opened, without one */
+    uint64_t seal_ms;      /* how long the one under way has taken, or the last one took */
+    bool seal_failed;      /* the last try */
+    uint64_t log_bytes;    /* of segments on disk */
+    uint64_t log_buffered; /* of this turn's batch */
     uint64_t log_position, log_synced;
     struct tier_stats tier;
 };

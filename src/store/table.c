@@ -22,9 +22,21 @@ static size_t buckets_bytes(const struct slot *slot)
     return slot->buckets ? memory_real_size(table_buckets(slot) * sizeof(struct entry *)) : 0;
 }
 
+static void count_buckets(struct table *table, const struct slot *slot, int sign)
+{
+    int64_t bytes = (int64_t)buckets_bytes(slot) * sign;
+    table->bytes += (uint64_t)bytes;
+    table->bucket_bytes += (uint64_t)bytes;
+}
+
+size_t entry_bytes_of(size_t name_size, size_t row_size)
+{
+    return memory_real_size(sizeof(struct entry) + name_size + row_size);
+}
+
 size_t entry_bytes(const struct entry *entry)
 {
-    return memory_real_size(sizeof(*entry) + entry->name_size + entry->row_size);
+    return entry_bytes_of(entry->name_size, entry->row_size);
 }
 
 void table_deinit(struct table *table)
@@ -86,11 +98,11 @@ void table_expect(const struct table *table, const struct bytes *keys, size_t co
 static void grow(struct table *table, struct slot *slot)
 {
     struct slot old = *slot;
-    table->bytes -= buckets_bytes(slot);
+    count_buckets(table, slot, -1);
     slot->bits = old.buckets ? (uint8_t)(old.bits + 1) : BITS_MIN;
     check(slot->bits <= BITS_MAX);
     slot->buckets = memory_zeroed(((size_t)1 << slot->bits) * sizeof(struct entry *));
-    table->bytes += buckets_bytes(slot);
+    count_buckets(table, slot, 1);
     for (size_t b = 0; b < table_buckets(&old); b++) {
         while (old.buckets[b]) {
             struct entry *entry = old.buckets[b];
@@ -157,7 +169,7 @@ void table_give_back(struct table *table, struct slot *slot)
 {
     if (slot->entries > 0)
         return;
-    table->bytes -= buckets_bytes(slot);
+    count_buckets(table, slot, -1);
     memory_free(slot->buckets);
     slot->buckets = NULL;
     slot->bits = 0;

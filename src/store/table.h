@@ -60,7 +60,8 @@ struct slot {
 struct table {
     struct slot slots[SLOT_COUNT];
     uint64_t entries;
-    uint64_t bytes; /* blocks and buckets, as the allocator counts them */
+    uint64_t bytes;        /* blocks and buckets, as the allocator counts them */
+    uint64_t bucket_bytes; /* of these, buckets */
 };
 
 void table_init(struct table *table);
@@ -89,6 +90,8 @@ static inline bool entry_is_counted(const struct entry *entry)
 }
 
 size_t entry_bytes(const struct entry *entry);
+/* The same of an entry that does not exist. */
+size_t entry_bytes_of(size_t name_size, size_t row_size);
 
 static inline struct slot *table_slot(struct table *table, struct bytes name)
 {

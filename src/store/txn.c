@@ -236,6 +236,8 @@ static enum status commit_flush(struct txn *txn)
     if (status != STATUS_OK)
         return status;
     store->flushes++;
+    for (unsigned db = 0; db < store->facts.databases; db++)
+        store->current.changes += is_flushed_by(txn, db) ? store->facts.keys[db] : 0;
     for (unsigned db = 0; db < store->facts.databases; db++) {
         for (unsigned slot = 0; is_flushed_by(txn, db) && slot < SLOT_COUNT; slot++) {
             if (facts_look(&store->facts, (uint16_t)slot, (uint8_t)db)->stored == 0)
@@ -245,6 +247,18 @@ static enum status commit_flush(struct txn *txn)
         }
     }
     return STATUS_OK;
+}
+
+/* Changes of keys: one for each head, or for what has changed below one. */
+static uint64_t count_changes(const struct txn *txn)
+{
+    uint64_t heads = 0, rows = 0;
+    for (uint32_t i = 0; i < txn->staged_count; i++) {
+        bool counts = txn->staged[i].row.size > 0;
+        rows += counts;
+        heads += counts && row_key_is_head(txn->staged[i].name);
+    }
+    return heads > 0 ? heads : rows > 0;
 }
 
 /* Deleting and flushing make room. */
@@ -296,6 +310,7 @@ enum status txn_commit(struct txn *txn)
         apply_row(store, slot, table_find(slot, staged->name), staged->name, staged->row);
     }
     store->turn_rows += txn->staged_count;
+    store->current.changes += count_changes(txn);
     txn->gate = log_position(store->log);
     return STATUS_OK;
 }

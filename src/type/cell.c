@@ -27,6 +27,20 @@ static void view(struct cell *cell)
     judge_expiry(cell, view.exists);
 }
 
+static enum status read_held(struct cell *cell)
+{
+    if (row_peek(cell->held, &cell->newest, &cell->at_ms)) {
+        judge_expiry(cell, true);
+        return STATUS_OK;
+    }
+    enum status status = row_decode(cell->held, cell->txn->arena, &cell->row);
+    if (status != STATUS_OK)
+        return status;
+    cell->decoded = true;
+    view(cell);
+    return STATUS_OK;
+}
+
 enum status cell_find(struct txn *txn, struct bytes name, struct cell *out)
 {
     out->txn = txn;
@@ -39,18 +53,14 @@ enum status cell_find(struct txn *txn, struct bytes name, struct cell *out)
         out->exists = out->expired = false;
         return STATUS_OK;
     }
-    if (status != STATUS_OK)
-        return status;
-    if (row_peek(out->held, &out->newest, &out->at_ms)) {
-        judge_expiry(out, true);
-        return STATUS_OK;
-    }
-    status = row_decode(out->held, txn->arena, &out->row);
-    if (status != STATUS_OK)
-        return status;
-    out->decoded = true;
-    view(out);
-    return STATUS_OK;
+    return status == STATUS_OK ? read_held(out) : status;
+}
+
+enum status cell_of_row(struct txn *txn, uint8_t db, struct bytes key, struct bytes row,
+                        struct cell *out)
+{
+    *out = (struct cell){.txn = txn, .name = row_key_head(txn->arena, db, key), .held = row};
+    return read_held(out);
 }
 
 enum status cell_find_head(struct txn *txn, uint8_t db, struct bytes key, struct cell *out)

@@ -41,6 +41,10 @@ MUST_CHECK enum status cell_find(struct txn *txn, struct bytes name, struct cell
 MUST_CHECK enum status cell_find_head(struct txn *txn, uint8_t db, struct bytes key,
                                       struct cell *out);
 
+/* The head row of a key that a scan has found; it lives as long as the cell. STATUS_CORRUPT. */
+MUST_CHECK enum status cell_of_row(struct txn *txn, uint8_t db, struct bytes key, struct bytes row,
+                                   struct cell *out);
+
 /* ---- changes: each stages the row, which then reads as changed ------------------------------ */
 
 /* The dot of a new event on this row. */

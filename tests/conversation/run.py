@@ -3,9 +3,9 @@
 """run.py [--self] [NAME...]: holds conversations with redis-server and with Shoal, and compares.
 
 Each file of conversations (*.talk beside this file, or those whose name contains NAME) is held in
-RESP2 and in RESP3; the replies are compared type by type and byte by byte. What may differ stands in the file
-known_differences, with its reason. --self puts a second redis-server in Shoal's place, for trying
-the conversations themselves.
+RESP2 and in RESP3; the replies are compared type by type and byte by byte. What may differ stands
+in the file known_differences, with its reason. --self puts a second redis-server in Shoal's place,
+for trying the conversations themselves.
 
 In a conversation: one command a line, quoted as for redis-cli; {x*9}, unquoted, is 9 times x. And:
 
@@ -32,61 +32,13 @@ import socket
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, '../process'))
+sys.path[:0] = [HERE, os.path.join(HERE, '../process')]
 import shoal  # noqa: E402
+from words import shape, show, split  # noqa: E402
 
 REDIS_OPTIONS = ['--appendonly', 'no']
 SHOWN_MAX = 400
 NIL = ('$nil', '*nil', '_')
-ESCAPES = {b'n': b'\n', b'r': b'\r', b't': b'\t', b'a': b'\a', b'b': b'\b'}
-
-
-def split(text):
-    """A line into arguments, as redis-cli does it."""
-    arguments, rest = [], text.encode()
-    while rest := rest.lstrip():
-        argument = b''
-        while rest and not rest[:1].isspace():
-            if rest[:1] == b'"':
-                match = re.match(rb'"((?:\\.|[^"\\])*)"', rest)
-                argument += re.sub(rb'\\(x[0-9a-fA-F]{2}|.)', unescape, match[1])
-            elif rest[:1] == b"'":
-                match = re.match(rb"'((?:\\'|[^'])*)'", rest)
-                argument += match[1].replace(b"\\'", b"'")
-            elif match := re.match(rb'\{([^*{}]+)\*(\d+)\}', rest):
-                argument += match[1] * int(match[2])
-            else:
-                match = re.match(rb'[^\s]', rest)
-                argument += match[0]
-            rest = rest[match.end():]
-        arguments.append(argument)
-    return arguments
-
-
-def unescape(match):
-    if match[1][:1] == b'x' and len(match[1]) == 3:
-        return bytes([int(match[1][1:], 16)])
-    return ESCAPES.get(match[1], match[1])
-
-
-def show(reply):
-    """A reply as one line of text, all of it."""
-    kind, content = reply
-    if isinstance(content, list):
-        return f'{kind}[' + ', '.join(show(item) for item in content) + ']'
-    if content is None:
-        return f'{kind}nil'
-    if kind in '$=':
-        return kind + '"' + ''.join(chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else
-                                    f'\\x{byte:02x}' for byte in content) + '"'
-    return kind + content.decode('latin-1')
-
-
-def shape(reply):
-    kind, content = reply
-    if isinstance(content, list):
-        return f'{kind}[' + ', '.join(shape(item) for item in content) + ']'
-    return f'{kind}nil' if content is None else kind
 
 
 class Difference:
@@ -146,6 +98,8 @@ class Side:
         if shoal.is_redis(program):
             options = REDIS_OPTIONS + options
         self.server = shoal.Server(options, program=program)
+        self.password = (options + [None])[options.index('--requirepass') + 1
+                                           if '--requirepass' in options else -1]
         self.clients = {}
 
     def client(self, name):
@@ -159,6 +113,14 @@ class Side:
     def drop(self, name):
         if name in self.clients:
             self.clients.pop(name).close()
+
+    def empty(self):
+        client = self.client('a')
+        if self.password:
+            client.call('AUTH', self.password)
+        client.call('FLUSHALL')
+        if self.password:
+            self.drop('a')
 
     def until_closed(self, name):
         client = self.client(name)
@@ -210,7 +172,7 @@ class Conversation:
         for side in self.sides:
             for client in list(side.clients):
                 side.drop(client)
-            side.client('a').call('FLUSHALL')
+            side.empty()
 
     def fresh(self, options):
         self.close()

@@ -164,13 +164,87 @@ static void a_setting_changes_or_says_why_not(void **state)
     expect_set(f, "maxmemory", "x", "argument must be a memory value");
     expect_set(f, "appendfsync", "sometimes",
                "argument(s) must be one of the following: everysec, always, no");
-    expect_set(f, "port", "7000", "can't set immutable config");
-    expect_set(f, "dir", "/tmp", "can't set immutable config");
+    expect_set(f, "databases", "17", "can't set immutable config");
+    expect_set(f, "dir", "/tmp", "can't set protected config");
     expect_set(f, "slowlog-max-len", "7", NULL);
     assert_string_equal(value(f, "slowlog-max-len"), "7");
     expect_set(f, "slowlog-max-len", "many", "argument couldn't be parsed into an integer");
     assert_int_equal(config_set(&f->config, BYTES("nothing"), BYTES("1"), &f->error),
                      STATUS_ABSENT);
+}
+
+static void a_kept_setting_has_redis_s_form(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *name, *text, *value, *reason;
+    } cases[] = {
+        {"save", "900 1 300 10", "900 1 300 10", NULL},
+        {"save", "900 1  300 10", NULL, "Invalid save parameters"},
+        {"save", " 900 1", NULL, "Invalid save parameters"},
+        {"save", "", "", NULL},
+        {"save", "900", NULL, "Invalid save parameters"},
+        {"save", "0 1", NULL, "Invalid save parameters"},
+        {"save", "1 -1", NULL, "Invalid save parameters"},
+        {"notify-keyspace-events", "KEA", "AKE", NULL},
+        {"notify-keyspace-events", "Kdtexzhsl$g", "AK", NULL},
+        {"notify-keyspace-events", "mxE", "xEm", NULL},
+        {"notify-keyspace-events", "nA", "A", NULL},
+        {"notify-keyspace-events", "Kn", "nK", NULL},
+        {"notify-keyspace-events", "q", NULL,
+         "Invalid event class character. Use 'Ag$lshzxeKEtmdn'."},
+        {"oom-score-adj-values", "1 2 -3", "1 2 -3", NULL},
+        {"oom-score-adj-values", "1 2", NULL, "wrong number of arguments"},
+        {"oom-score-adj-values", "1 2 2001", NULL,
+         "Invalid oom-score-adj-values, elements must be between -2000 and 2000."},
+        {"shutdown-on-sigint", "force NOW nosave", "nosave now force", NULL},
+        {"shutdown-on-sigint", "default", "default", NULL},
+        {"shutdown-on-sigint", "save nosave", NULL,
+         "shutdown options SAVE and NOSAVE can't be used simultaneously"},
+        {"shutdown-on-sigint", "save later", NULL,
+         "argument(s) must be one of the following: default, save, nosave, now, force"},
+        {"maxmemory-clients", "5%", "5%", NULL},
+        {"maxmemory-clients", "1mb", "1048576", NULL},
+        {"maxmemory-clients", "200%", NULL, "percentage argument must be less or equal to 100"},
+        {"maxmemory-clients", "-1%", NULL, "argument must be a memory or percent value"},
+        {"client-query-buffer-limit", "1", NULL,
+         "argument must be between 1048576 and 9223372036854775807 inclusive"},
+        {"hash-max-ziplist-entries", "7", "7", NULL},
+        {"hash-max-listpack-entries", "8", "8", NULL},
+        {"dbfilename", "other.rdb", NULL, "can't set protected config"},
+        {"daemonize", "no", NULL, "can't set immutable config"},
+        {"port", "6379", "6379", NULL},
+        {"port", "6380", "6380", NULL},
+        {"seal-bytes", "1mb", NULL, "can't set immutable config"},
+        {"seal-bytes", "67108864", "67108864", NULL}, /* it is that */
+        {"port", "65536", NULL, "argument must be between 0 and 65535 inclusive"},
+        {"seal-bytes", "64mb", NULL, "can't set immutable config"},
+        {"seal-bytes", "67108864", "67108864", NULL}, /* it is that */
+        {"replicaof", "", NULL, "can't set immutable config"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        expect_set(f, cases[i].name, cases[i].text, cases[i].reason);
+        if (cases[i].value != NULL)
+            assert_string_equal(value(f, cases[i].name), cases[i].value);
+    }
+    assert_string_equal(value(f, "hash-max-ziplist-entries"), "8");
+}
+
+/* Who asks for what is not there is not to believe that it is. */
+static void what_is_not_there_is_refused_at_start(void **state)
+{
+    struct fixture *f = *state;
+    write_file(f, "unixsocketperm 700\nreplicaof \"\"\ncluster-enabled no\ntls-port 0\n");
+    assert_int_equal(config_load(&f->config, f->path, &f->error), STATUS_OK);
+    assert_string_equal(value(f, "unixsocketperm"), "700");
+    static const char *const lines[] = {"replicaof 127.0.0.1 6379", "slaveof 127.0.0.1 6379",
+                                        "cluster-enabled yes",      "tls-port 6379",
+                                        "aclfile /etc/users",       "unixsocket /run/x"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        write_file(f, lines[i]);
+        assert_int_equal(config_load(&f->config, f->path, &f->error), STATUS_INVALID);
+        assert_non_null(strstr(take_error(f), ":1: not supported by this server"));
+    }
 }
 
 static void a_value_from_outside_is_bounded(void **state)
@@ -308,7 +382,7 @@ static void rewriting_keeps_what_people_wrote(void **state)
                            "requirepass \"pass word\\x0a#\\\"\"\n";
     struct stat now;
     for (int i = 0; i < 2; i++) { /* the second time nothing is to be done */
-        assert_int_equal(config_rewrite(&f->config, &f->error), STATUS_OK);
+        assert_int_equal(config_rewrite(&f->config, false, &f->error), STATUS_OK);
         assert_string_equal(read_file(f->path), expected);
     }
     assert_int_equal(stat(f->path, &now), 0);
@@ -319,28 +393,32 @@ static void rewriting_keeps_what_people_wrote(void **state)
     assert_int_equal(config_load(&f->config, f->path, &f->error), STATUS_OK);
     assert_string_equal(f->config.requirepass, "pass word\n#\"");
     expect_set(f, "timeout", "0", NULL); /* a default, but the file says otherwise */
-    assert_int_equal(config_rewrite(&f->config, &f->error), STATUS_OK);
+    assert_int_equal(config_rewrite(&f->config, false, &f->error), STATUS_OK);
     assert_non_null(strstr(read_file(f->path), "\ntimeout 0\n"));
+    assert_null(strstr(read_file(f->path), "\nmaxclients"));
+    assert_int_equal(config_rewrite(&f->config, true, &f->error), STATUS_OK);
+    assert_non_null(strstr(read_file(f->path), "\nmaxclients 10000\n"));
+    assert_int_equal(config_load(&f->config, f->path, &f->error), STATUS_OK);
 }
 
 static void a_value_cannot_write_another_line(void **state)
 {
     struct fixture *f = *state;
     load(f, "");
-    expect_set(f, "save", "1 2\nport 1", NULL);
-    assert_int_equal(config_rewrite(&f->config, &f->error), STATUS_OK);
+    expect_set(f, "proc-title-template", "1 2\nport 1", NULL);
+    assert_int_equal(config_rewrite(&f->config, false, &f->error), STATUS_OK);
     assert_string_equal(read_file(f->path),
-                        "# Written by CONFIG REWRITE\nsave \"1 2\\x0aport 1\"\n");
+                        "# Written by CONFIG REWRITE\nproc-title-template \"1 2\\x0aport 1\"\n");
 }
 
 static void rewriting_needs_a_file(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(config_rewrite(&f->config, &f->error), STATUS_ABSENT);
+    assert_int_equal(config_rewrite(&f->config, false, &f->error), STATUS_ABSENT);
     assert_string_equal(take_error(f), "The server is running without a config file");
     load(f, "");
     unlink(f->path);
-    assert_int_equal(config_rewrite(&f->config, &f->error), STATUS_IO);
+    assert_int_equal(config_rewrite(&f->config, false, &f->error), STATUS_IO);
 }
 
 static void the_reference_is_the_table(void **state)
@@ -379,6 +457,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(the_defaults_are_redis_s, setup, teardown),
         cmocka_unit_test_setup_teardown(the_words_stand_for_the_enums, setup, teardown),
         cmocka_unit_test_setup_teardown(a_setting_changes_or_says_why_not, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_kept_setting_has_redis_s_form, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_there_is_refused_at_start, setup, teardown),
         cmocka_unit_test_setup_teardown(a_value_from_outside_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_is_read_as_redis_reads_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bad_line_is_named, setup, teardown),

@@ -218,6 +218,34 @@ static void test_the_index_follows_changes(void **state)
     small_audit(small);
 }
 
+static void test_how_long_keys_live_is_guessed(void **state)
+{
+    struct small_store *small = *state;
+    char key[32];
+    assert_int_equal(store_average_ttl(small->store, 0, small->now_ms), 0);
+    small_set_many(small, "forever", 0, 500);
+    assert_int_equal(store_average_ttl(small->store, 0, small->now_ms), 0);
+    for (unsigned i = 0; i < 500; i++) {
+        snprintf(key, sizeof(key), "key%u", i);
+        small_set_until(small, key, "1", small->now_ms + 50000 + i % 2 * 10000);
+    }
+    small->db = 1;
+    small_set_until(small, "b", "1", small->now_ms + 7);
+    small->db = 0;
+    uint64_t guess = store_average_ttl(small->store, 0, small->now_ms);
+    assert_true(guess > 52000 && guess < 58000);
+    assert_int_equal(store_average_ttl(small->store, 1, small->now_ms), 7);
+    assert_int_equal(store_average_ttl(small->store, 1, small->now_ms + 8), 0);
+    guess = store_average_ttl(small->store, 0, small->now_ms + 10000);
+    assert_true(guess > 42000 && guess < 48000);
+    small_flush(small);
+    assert_int_equal(store_average_ttl(small->store, 0, small->now_ms), 0);
+    small_seal(small); /* what is not in memory is not seen */
+    small_forget(small);
+    small->db = 1;
+    assert_int_equal(store_average_ttl(small->store, 1, small->now_ms), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +260,7 @@ int main(void)
         SMALL_STORE_TEST(test_a_failed_search_is_repeated),
         SMALL_STORE_TEST(test_collected_while_sealed),
         SMALL_STORE_TEST(test_the_index_follows_changes),
+        SMALL_STORE_TEST(test_how_long_keys_live_is_guessed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

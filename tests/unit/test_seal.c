@@ -211,6 +211,70 @@ static void test_a_tier_that_fails_for_good(void **state)
     small_set(small, "more", "value");
 }
 
+static struct store_stats stats_of(struct small_store *small)
+{
+    struct store_stats stats;
+    store_stats(small->store, &stats);
+    return stats;
+}
+
+static void test_changes_are_counted_until_sealed(void **state)
+{
+    struct small_store *small = *state;
+    assert_int_equal(stats_of(small).changes, 0);
+    small_set(small, "a", "1");
+    small_set(small, "a", "1");
+    small_expect(small, "a", "1");
+    small_set_size(small, "long", 100 * 1000); /* many rows, one key */
+    assert_int_equal(stats_of(small).changes, 3);
+    small_begin_seal(small);
+    small_delete(small, "a");
+    assert_int_equal(stats_of(small).changes, 4);
+    small_run_jobs(small);
+    assert_int_equal(stats_of(small).changes, 1);
+    small_flush(small);
+    assert_int_equal(stats_of(small).changes, 2);
+    small_seal(small);
+    assert_int_equal(stats_of(small).changes, 0);
+    small_set(small, "a", "1");
+    small_crash(small);
+    small_start(small);
+    assert_int_equal(stats_of(small).changes, 0); /* since the start */
+}
+
+static void test_a_seal_can_be_asked_for(void **state)
+{
+    struct small_store *small = *state;
+    uint64_t opened_ms = small->now_ms;
+    small_set(small, "a", "1");
+    assert_int_equal(stats_of(small).sealed_ms, opened_ms);
+    small_tick_for(small, 500);
+    store_seal_soon(small->store);
+    assert_true(stats_of(small).sealing);
+    assert_int_equal(stats_of(small).seals, 0);
+    small_turn(small);             /* it begins */
+    store_seal_soon(small->store); /* another, after it */
+    small_set(small, "b", "1");
+    small_turn(small);
+    assert_int_equal(stats_of(small).seals, 0);
+    small_run_jobs(small);
+    assert_int_equal(stats_of(small).seals, 1);
+    assert_int_equal(stats_of(small).changes, 1);
+    assert_true(stats_of(small).sealing);
+    small_tick_for(small, 300);
+    assert_int_equal(stats_of(small).seals, 2);
+    assert_int_equal(stats_of(small).changes, 0);
+    assert_false(stats_of(small).sealing);
+    uint64_t sealed_ms = stats_of(small).sealed_ms;
+    assert_true(sealed_ms >= opened_ms + 500);
+    small_tick_for(small, 500); /* with nothing to seal all is sealed as of now */
+    store_seal_soon(small->store);
+    small_turn(small);
+    assert_true(stats_of(small).sealed_ms > sealed_ms);
+    assert_int_equal(stats_of(small).seals, 2);
+    assert_false(stats_of(small).sealing);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +287,8 @@ int main(void)
         SMALL_STORE_TEST(test_a_failed_seal_is_tried_again),
         SMALL_STORE_TEST(test_a_failed_seal_does_not_wait_for_the_clock),
         SMALL_STORE_TEST(test_a_tier_that_fails_for_good),
+        SMALL_STORE_TEST(test_changes_are_counted_until_sealed),
+        SMALL_STORE_TEST(test_a_seal_can_be_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What Redis's replication commands say of a node that has no replicas and is none: clients and
+ * tools ask it at their start. What would need a replica is refused.
+ */
+#include "admin/admin.h"
+#include "base/number.h"
+
+static enum status refuse(struct request *request, struct bytes text)
+{
+    reply_error(request->reply, text);
+    return STATUS_REPLIED;
+}
+
+static enum status cmd_role(struct request *request)
+{
+    reply_array(request->reply, 3);
+    reply_bulk_text(request->reply, "master");
+    reply_integer(request->reply, 0);
+    reply_array(request->reply, 0);
+    return STATUS_OK;
+}
+
+static enum status cmd_replicaof(struct request *request)
+{
+    int64_t port;
+    if (bytes_equal_nocase(request->argv[1], BYTES("no")) &&
+        bytes_equal_nocase(request->argv[2], BYTES("one"))) {
+        reply_ok(request->reply);
+        return STATUS_OK;
+    }
+    if (!number_parse_i64(request->argv[2], &port) || port < 0 || port > 65535)
+        return refuse(request, BYTES("ERR Invalid master port"));
+    return refuse(request, BYTES("ERR This server cannot be a replica"));
+}
+
+/* There are no replicas, and there will be none while it waits: the answer is known at once. */
+static enum status cmd_wait(struct request *request)
+{
+    int64_t replicas, timeout;
+    if (!number_parse_i64(request->argv[1], &replicas))
+        return STATUS_NOT_INTEGER;
+    if (!number_parse_i64(request->argv[2], &timeout))
+        return refuse(request, BYTES("ERR timeout is not an integer or out of range"));
+    if (timeout < 0)
+        return refuse(request, BYTES("ERR timeout is negative"));
+    if (timeout > INT64_MAX - (int64_t)request->now_ms)
+        return refuse(request, BYTES("ERR timeout is out of range"));
+    reply_integer(request->reply, 0);
+    return STATUS_OK;
+}
+
+static enum status cmd_sync(struct request *request)
+{
+    return refuse(request, BYTES("ERR This server does not replicate to Redis"));
+}
+
+#define REPLICA_FLAGS  (CMD_ADMIN | CMD_NOSCRIPT | CMD_STALE | CMD_NO_ASYNC_LOADING)
+#define SYNC_FLAGS     (CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING | CMD_NO_MULTI)
+#define REPLICA_SYNTAX "(args: (host-port: host port:integer)|(no-one: NO ONE))"
+
+const struct command replication_commands[] = {
+    {.name = "psync",
+     .handler = cmd_sync,
+     .arity = -3,
+     .flags = SYNC_FLAGS,
+     .since = "2.8.0",
+     .group = "server",
+     .complexity = "O(1)",
+     .syntax = "replicationid offset:integer",
+     .summary = "An internal command used in replication."},
+    {.name = "replicaof",
+     .handler = cmd_replicaof,
+     .arity = 3,
+     .flags = REPLICA_FLAGS,
+     .since = "5.0.0",
+     .group = "server",
+     .complexity = "O(1)",
+     .syntax = REPLICA_SYNTAX,
+     .summary = "Configures a server as replica of another, or promotes it to a master."},
+    {.name = "role",
+     .handler = cmd_role,
+     .arity = 1,
+     .flags = CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST,
+     .categories = CAT_ADMIN | CAT_DANGEROUS,
+     .since = "2.8.12",
+     .group = "server",
+     .complexity = "O(1)",
+     .syntax = "",
+     .summary = "Returns the replication role."},
+    {.name = "slaveof",
+     .handler = cmd_replicaof,
+     .arity = 3,
+     .flags = REPLICA_FLAGS,
+     .since = "1.0.0",
+     .group = "server",
+     .complexity = "O(1)",
+     .syntax = REPLICA_SYNTAX,
+     .summary = "Sets a Redis server as a replica of another, or promotes it to being a master."},
+    {.name = "sync",
+     .handler = cmd_sync,
+     .arity = 1,
+     .flags = SYNC_FLAGS,
+     .since = "1.0.0",
+     .group = "server",
+     .complexity = "O(1)",
+     .syntax = "",
+     .summary = "An internal command used in replication."},
+    {.name = "wait",
+     .handler = cmd_wait,
+     .arity = 3,
+     .flags = CMD_NOSCRIPT,
+     .categories = CAT_CONNECTION,
+     .since = "3.0.0",
+     .group = "generic",
+     .complexity = "O(1)",
+     .syntax = "numreplicas:integer timeout:integer",
+     .summary = "Blocks until the asynchronous replication of all preceding write commands sent by "
+                "the connection is completed.",
+     .tips = "request_policy:all_shards response_policy:agg_min"},
+    {.name = NULL},
+};
