@@ -10,6 +10,9 @@ endif
 
 CC = gcc
 KIND ?= release
+ifeq ($(KIND),fuzz)
+CC = clang-14
+endif
 OUT := build/$(KIND)
 VERSION := 0.1.0
 
@@ -18,6 +21,8 @@ FLAGS_debug := -O0 -g3
 FLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 FLAGS_tsan := -O1 -g -fsanitize=thread
+# Clang minds NULL + 0, which an empty buffer's bytes are.
+FLAGS_fuzz := $(FLAGS_asan) -fsanitize=fuzzer-no-link -fno-sanitize=pointer-overflow
 LIBS_release := -ljemalloc
 
 CFLAGS := -std=c11 -D_GNU_SOURCE -Isrc -DSHOAL_VERSION='"$(VERSION)"' -MMD -MP \
@@ -34,8 +39,8 @@ TEST_OBJECTS := $(TEST_SOURCES:tests/%.c=$(OUT)/tests/%.o)
 DOUBLES := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(wildcard tests/doubles/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all help run test lint unit unit-build sim conversation fuzz-commands fuzz-bytes process \
-	bench debug asan tsan kill powercut diskfull docs install clean
+.PHONY: all help run test lint unit unit-build sim conversation fuzz fuzz-build fuzz-commands \
+	fuzz-bytes process bench debug asan tsan kill powercut diskfull docs install clean
 all: build/shoal-server
 
 build/shoal-server: $(OUT)/shoal-server
@@ -109,6 +114,23 @@ conversation: all # the same conversations with redis-server and with Shoal
 	@tests/conversation/run.py $(ONLY)
 
 SEED ?= 1
+# A fuzz target: with libFuzzer in KIND=fuzz, in all others with what replays its inputs.
+FUZZ := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_MAIN := $(if $(filter fuzz,$(KIND)),libfuzzer,replay)
+$(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/tests/fuzz/$(FUZZ_MAIN).o $(OUT)/tests.a $(OUT)/shoal.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS) $(if $(filter fuzz,$(KIND)),-fsanitize=fuzzer) -lcmocka $(LDLIBS)
+
+.SECONDARY: $(FUZZ:%=$(OUT)/tests/fuzz/%.o)
+fuzz-build: $(FUZZ:%=$(OUT)/fuzz/%)
+
+FUZZ_SECONDS ?= 60
+fuzz: # libFuzzer on parsers and decoders, each FUZZ_SECONDS=60: make fuzz ONLY=row
+	@deps/install.sh build test fuzz
+	@$(MAKE) --no-print-directory KIND=fuzz fuzz-build
+	@$(MAKE) --no-print-directory KIND=asan fuzz-build
+	@tests/fuzz/run.py --seconds $(FUZZ_SECONDS) $(ONLY)
+
 fuzz-commands: all # random commands to redis-server and Shoal: make fuzz-commands SEED=7 SEEDS=1000
 	@tests/conversation/fuzz.py --seed $(SEED) --rounds $(SEEDS) $(ONLY)
 
@@ -127,9 +149,9 @@ bench: # Shoal beside redis-server: make bench ARGS='--quick --only set'
 	@$(MAKE) --no-print-directory all
 	@scripts/bench.py $(ARGS)
 
-docs: all $(OUT)/unit/test_config # written from the code: conf/shoal.conf, docs/commands.md
+docs: all $(OUT)/unit/test_config $(OUT)/unit/test_commands # written from the code: conf/shoal.conf, docs/commands.md
 	$(OUT)/unit/test_config --print >$(OUT)/shoal.conf && cp $(OUT)/shoal.conf conf/
-	scripts/commands.py >$(OUT)/commands.md && cp $(OUT)/commands.md docs/
+	scripts/commands.py $(OUT)/unit/test_commands >$(OUT)/commands.md && cp $(OUT)/commands.md docs/
 
 PREFIX ?= /usr/local
 CONFIG ?= /etc/shoal

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # deps/install.sh [GROUP...]: installs those packages of deps/packages.txt that are missing or too
-# old. Without a group, all.
+# old. Without a group, what `make test` needs.
 set -eu
 list="$(dirname "$0")/packages.txt"
 [ $# -gt 0 ] || set -- build test bench
@@ -18,7 +18,7 @@ installed() { # PACKAGE LEAST_VERSION
 
 command -v dpkg-query >/dev/null || die "this is not Debian: install by hand what $list names"
 for group; do
-    grep -q "^$group " "$list" || die "no such group: $group (there are: build test bench)"
+    grep -q "^$group " "$list" || die "no such group: $group (there are: build test bench fuzz)"
 done
 
 missing=

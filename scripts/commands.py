@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Prints docs/commands.md: what COMMAND DOCS of a server just started says of each command."""
+"""commands.py TEST_COMMANDS: prints docs/commands.md: what COMMAND DOCS of a server just started says
+of each command, and what that program's --differs does."""
 
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../tests/process'))
@@ -45,16 +47,27 @@ def rows(docs):
         yield text(facts[b'group']), words.replace('|', '\\|'), text(facts[b'summary'])
 
 
+def differences(program):
+    """Name of a command, and what differs from Redis."""
+    lines = subprocess.run([program, '--differs'], stdout=subprocess.PIPE, text=True,
+                           check=True).stdout.splitlines()
+    return [line.split('\t', 1) for line in lines]
+
+
 def main():
     with shoal.Server() as server, server.client() as client:
         client.call('HELLO', '3')
         found = list(rows(client.call('COMMAND', 'DOCS')))
-    print('# Commands\n\nAs Redis 7.2 has them. Written by `make docs` from the table in the code.')
+    print('# Commands\n\nAs Redis 7.2 has them, but for [what differs](#what-differs-from-redis). '
+          'Written by `make docs` from the table in the code.')
     for group in sorted({group for group, _, _ in found}):
         print(f'\n## {group}\n\n| command | what it does |\n|---|---|')
         for of, words, summary in found:
             if of == group:
                 print(f'| `{words}` | {summary} |')
+    print('\n## What differs from Redis\n\n| command | difference |\n|---|---|')
+    for name, words in sorted(differences(sys.argv[1])):
+        print(f'| `{name.upper().replace("|", " ")}` | {words} |')
 
 
 if __name__ == '__main__':

@@ -102,6 +102,20 @@ def conversation():
 def fuzz():
     count(run('fuzz-commands', ['tests/conversation/fuzz.py']))
     count(run('fuzz-bytes', ['tests/conversation/fuzz_bytes.py']))
+    if not build('build-fuzz', ['make', '-s', '-k', 'KIND=asan', 'fuzz-build']):
+        return
+    targets = [os.path.splitext(os.path.basename(source))[0]
+               for source in sorted(glob.glob('tests/fuzz/fuzz_*.c'))]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for result in pool.map(replay, targets):
+            count(result)
+
+
+def replay(target):
+    """The inputs of a libFuzzer target, without libFuzzer."""
+    corpus = f'tests/fuzz/corpus/{target.removeprefix("fuzz_")}'
+    return run(f'fuzz/{target}',
+               [f'build/asan/fuzz/{target}'] + ([corpus] if os.path.isdir(corpus) else []))
 
 
 def process():

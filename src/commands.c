@@ -23,6 +23,8 @@ const struct command *const command_tables[] = {
     memory_commands,
     replication_commands,
     server_commands,
+    cluster_commands,
+    module_commands,
     NULL,
 };
 /* clang-format on */

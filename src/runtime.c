@@ -272,6 +272,7 @@ static void resume_clients(struct runtime *runtime)
     }
 }
 
+/* Those that wait for nothing, and the others when their last output is sent. */
 static void close_ended(struct runtime *runtime)
 {
     for (struct list *at = runtime->ending.next, *next; at != &runtime->ending; at = next) {
@@ -295,6 +296,7 @@ static void turn(struct runtime *runtime)
      * as clean. */
     if (status != STATUS_OK)
         _exit(1);
+    close_ended(runtime); /* before whoever killed them hears of it and asks them something */
     send_outputs(runtime);
     if (now_ms >= runtime->idle_due_ms) {
         runtime->idle_due_ms = now_ms + 1000;

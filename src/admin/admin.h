@@ -61,12 +61,14 @@ void admin_draw_id(struct random *random, char *out_id);
 
 /* The tables of commands, one for each file of handlers. */
 extern const struct command acl_commands[];
+extern const struct command cluster_commands[];
 extern const struct command command_commands[];
 extern const struct command config_commands[];
 extern const struct command debug_commands[];
 extern const struct command info_commands[];
 extern const struct command lolwut_commands[];
 extern const struct command memory_commands[];
+extern const struct command module_commands[];
 extern const struct command replication_commands[]; /* ROLE, REPLICAOF, WAIT... */
 extern const struct command server_commands[];      /* SHUTDOWN, TIME, SAVE... */
 

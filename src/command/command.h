@@ -131,6 +131,7 @@ struct command {
      */
     const char *syntax;
     const char *tips;                  /* Redis's command tips, blank-separated; NULL: none */
+    const char *differs;               /* from Redis 7.2, in words for users; NULL: in nothing */
     const struct command *subcommands; /* a table, or NULL */
 };
 

@@ -241,13 +241,16 @@ void option_print_number(const struct option *option, int64_t number, struct buf
     buffer_printf(out, "%s", units[unit]);
 }
 
+/* Whether it reads back without quotes: words with one blank between. */
 static bool is_plain(const char *text, bool words)
 {
     if (*text == '\0' || *text == ' ')
         return false;
     for (; *text != '\0'; text++) {
         unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\'' || c == '\\' || c < ' ' || c > '~' || (c == ' ' && !words))
+        if (c == '"' || c == '\'' || c == '\\' || c < ' ' || c > '~')
+            return false;
+        if (c == ' ' && (!words || text[1] == ' ' || text[1] == '\0'))
             return false;
     }
     return true;

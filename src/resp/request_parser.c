@@ -312,7 +312,7 @@ static const char *peek_header(const char *at, const char *end, char type, size_
     const char *digits = at;
     for (; at < end && (unsigned char)(*at - '0') < 10 && at - digits < PEEK_DIGITS_MAX; at++)
         number = number * 10 + (unsigned char)(*at - '0');
-    if (at == digits || end - at < 2 || *at != '\r')
+    if (at == digits || end - at < 2 || *at != '\r' || (*digits == '0' && at - digits > 1))
         return NULL;
     *out_number = number;
     return at + 2;

@@ -322,7 +322,9 @@ enum status apply_replayed(struct store *store, struct bytes name, struct bytes 
             status = STATUS_OK;
         buffer_deinit(&held);
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && row.size > 0)
         apply_row(store, slot, entry, name, row);
+    else if (status == STATUS_OK && entry && entry_has_row(entry))
+        apply_collect(store, slot, entry);
     return status;
 }

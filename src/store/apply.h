@@ -18,9 +18,8 @@ void apply_row(struct store *store, struct slot *slot, struct entry *entry, stru
 void apply_cleared(struct store *store, uint16_t slot, uint8_t db);
 
 /*
- * A row of the log: the log holds what each change came to, so it takes the place of what the store
- * holds, which is read from the tier if need be, waiting for it. (Merging it anew would be wrong:
- * of a row that has been collected in between the log knows nothing.)
+ * A row of the log, or LOG_COLLECTED: the log holds what each change came to, so it takes the place
+ * of what the store holds, which is read from the tier if need be, waiting for it.
  */
 MUST_CHECK enum status apply_replayed(struct store *store, struct bytes name, struct bytes row);
 

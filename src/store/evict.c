@@ -77,13 +77,16 @@ static struct entry *at_place(struct store *store, struct due due)
     return NULL;
 }
 
-/* The key that expires first, of those that changed lately. */
+/* The key that expires first, of those that changed lately. It stays in the heap: perhaps it cannot
+ * be deleted now. */
 static struct entry *soonest_victim(struct store *store)
 {
-    for (unsigned looks = 0; looks < LOOKS && store->current.due.count > 0; looks++) {
-        struct entry *entry = at_place(store, due_pop(&store->current.due));
+    struct due_heap *due = &store->current.due;
+    for (unsigned looks = 0; looks < LOOKS && due->count > 0; looks++) {
+        struct entry *entry = at_place(store, due->items[0]);
         if (entry)
             return entry;
+        due_pop(due);
     }
     return NULL;
 }

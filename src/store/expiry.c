@@ -25,6 +25,8 @@ struct expiry_job {
     uint64_t version;     /* store.tier_version when it was submitted */
     uint64_t searched_ms; /* the clock then */
     uint64_t next_ms;     /* when to search again */
+    uint64_t now_ms;      /* the clock, as last told */
+    bool anew;            /* it has gone back since the last search began */
     struct buffer from;   /* the search goes on here */
     struct buffer names;  /* notes: what was found in the index */
     struct buffer found;  /* notes: each of these, then its head row, empty if there is none */
@@ -48,19 +50,29 @@ void expiry_deinit(struct store *store)
 
 /* ---- in memory ------------------------------------------------------------------------------- */
 
-/* True if it was collected: other entries of its bucket may be gone with it, its chunks. */
-static bool collect_if_expired(struct store *store, struct slot *slot, struct entry *entry,
-                               uint64_t now_ms)
+/*
+ * The log says so first: it must not come back with a restart, should the clock then be behind.
+ * STATUS_OK: it was collected, and other entries of its bucket may be gone with it, its chunks.
+ * STATUS_ABSENT: it has not expired. An error: the log has no room.
+ */
+static enum status collect_if_expired(struct store *store, struct slot *slot, struct entry *entry,
+                                      uint64_t now_ms)
 {
+    struct bytes name = entry_name(entry);
     if (!entry_has_row(entry))
-        return false;
+        return STATUS_ABSENT;
     struct row_facts facts = derive_facts(entry_row(entry), &store->scratch);
     arena_clear(&store->scratch);
     if (facts.at_ms >= now_ms) /* it lives through its last millisecond */
-        return false;
+        return STATUS_ABSENT;
+    enum status status = log_reserve(store->log, name.size, 1);
+    if (status != STATUS_OK)
+        return status;
+    log_append(store->log, name, LOG_COLLECTED);
+    slot->written = log_position(store->log);
     apply_collect(store, slot, entry);
     store->stats.expired_keys++;
-    return true;
+    return STATUS_OK;
 }
 
 static struct entry *first_at(const struct slot *slot, uint64_t hash)
@@ -68,26 +80,32 @@ static struct entry *first_at(const struct slot *slot, uint64_t hash)
     return slot->buckets ? slot->buckets[table_bucket(slot, hash)] : NULL;
 }
 
-static void collect_at(struct store *store, uint64_t place, uint64_t now_ms)
+static enum status collect_at(struct store *store, uint64_t place, uint64_t now_ms)
 {
     struct slot *slot = &store->table.slots[place >> 48];
     uint64_t hash = place & 0xffffffffffff;
     struct entry *next;
     for (struct entry *entry = first_at(slot, hash); entry; entry = next) {
         next = entry->next;
-        if (entry->is_head && row_key_hash_of(entry_name(entry)) == hash &&
-            !apply_drop_if_flushed(store, slot, entry) &&
-            collect_if_expired(store, slot, entry, now_ms))
+        if (!entry->is_head || row_key_hash_of(entry_name(entry)) != hash ||
+            apply_drop_if_flushed(store, slot, entry))
+            continue;
+        enum status status = collect_if_expired(store, slot, entry, now_ms);
+        if (status == STATUS_OK)
             next = first_at(slot, hash);
+        else if (status != STATUS_ABSENT)
+            return status;
     }
+    return STATUS_OK;
 }
 
+/* What the log has no room for stays in the heap. */
 static bool tick_heap(struct store *store, struct due_heap *heap, uint64_t now_ms, unsigned *most)
 {
     while (heap->count > 0 && heap->items[0].at_ms < now_ms) {
-        if ((*most)-- == 0)
+        if ((*most)-- == 0 || collect_at(store, heap->items[0].place, now_ms) != STATUS_OK)
             return true;
-        collect_at(store, due_pop(heap).place, now_ms);
+        due_pop(heap);
     }
     return false;
 }
@@ -151,16 +169,16 @@ static void search_run(struct job *job)
     buffer_deinit(&to);
 }
 
-/* An index row came due: the key may have expired, or changed since. */
-static void take_found(struct store *store, struct bytes index_name, struct bytes row,
-                       uint64_t now_ms)
+/* An index row came due: the key may have expired, or changed since. An error: to be seen again. */
+static enum status take_found(struct store *store, struct bytes index_name, struct bytes row,
+                              uint64_t now_ms)
 {
     uint64_t at_ms;
     struct bytes name;
     struct row checked;
     struct row_key key;
     if (!meta_expiry_decode(index_name, &at_ms, &name) || !row_key_decode(name, &key))
-        return;
+        return STATUS_OK;
     struct slot *slot = table_slot(&store->table, name);
     struct entry *entry = table_find(slot, name);
     if (entry && apply_drop_if_flushed(store, slot, entry))
@@ -173,8 +191,8 @@ static void take_found(struct store *store, struct bytes index_name, struct byte
     if (stale)
         generation_note(&store->current.index_deletes, index_name);
     arena_clear(&store->scratch);
-    if (entry)
-        collect_if_expired(store, slot, entry, now_ms);
+    enum status status = entry ? collect_if_expired(store, slot, entry, now_ms) : STATUS_OK;
+    return status == STATUS_ABSENT ? STATUS_OK : status;
 }
 
 static void search_done(struct job *job)
@@ -182,11 +200,15 @@ static void search_done(struct job *job)
     struct expiry_job *search = list_entry(job, struct expiry_job, job);
     struct store *store = search->store;
     struct bytes index_name, row;
+    /* What was written since the clock went back lives on. */
+    uint64_t until_ms = search->now_ms < search->searched_ms ? search->now_ms : search->searched_ms;
     search->running = false;
     if (search->version == store->tier_version) {
         for (size_t at = 0; generation_next_note(&search->found, &at, &index_name);) {
             check(generation_next_note(&search->found, &at, &row));
-            take_found(store, index_name, row, search->searched_ms);
+            enum status status = take_found(store, index_name, row, until_ms);
+            if (status != STATUS_OK)
+                search->status = status;
         }
         if (search->count == FOUND_MAX)
             search->next_ms = 0;
@@ -203,12 +225,11 @@ static void search_done(struct job *job)
 static void search_begin(struct store *store, uint64_t now_ms)
 {
     struct expiry_job *search = store->expiry;
-    if (search->running || !store_has_room(store))
+    if (search->running || !store_has_room(store) || (now_ms < search->next_ms && !search->anew))
         return;
-    if (now_ms < search->searched_ms) /* the clock went back: what it skipped is to be seen */
+    if (search->anew) /* what it skipped is to be seen */
         buffer_clear(&search->from, SIZE_MAX);
-    else if (now_ms < search->next_ms)
-        return;
+    search->anew = false;
     search->running = true;
     search->searched_ms = now_ms;
     search->next_ms = now_ms + SEARCH_INTERVAL_MS;
@@ -225,10 +246,18 @@ void expiry_sealed(struct store *store, uint64_t at_ms)
         buffer_clear(&search->from, SIZE_MAX);
 }
 
+void expiry_clock(struct store *store, uint64_t now_ms)
+{
+    struct expiry_job *search = store->expiry;
+    search->anew |= now_ms < search->now_ms;
+    search->now_ms = now_ms;
+}
+
 bool expiry_tick(struct store *store, uint64_t now_ms)
 {
     unsigned most = DUE_PER_TICK;
     bool more = false;
+    expiry_clock(store, now_ms);
     if (!store->active_expiry)
         return false;
     if (store->seal.state != SEAL_IDLE)

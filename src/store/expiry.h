@@ -15,6 +15,9 @@ void expiry_deinit(struct store *store);
 /* Collects what is due, at most so much per call. True if more is due already. */
 bool expiry_tick(struct store *store, uint64_t now_ms);
 
+/* What the clock says, each turn: it may go back. */
+void expiry_clock(struct store *store, uint64_t now_ms);
+
 /* A seal has put rows into the tier's index, the first of which expires then. */
 void expiry_sealed(struct store *store, uint64_t at_ms);
 

@@ -5,11 +5,15 @@
  * count of bytes since the log's first batch, headers of segments not counted. A segment is rotated
  * when its rows are sealed, and removed when they are in the ordered tier.
  *
- *   segment header (64 bytes): magic "SHOALLOG", format(4), zero(4), start position(8), node(8),
- * epoch(8), zero(16), checksum(8) of the 56 bytes before batch header (40 bytes):   checksum(8) of
- * all that follows, magic(4), records(4), size(8) of what follows the header, position(8) of this
- * header, synced(8): the position known durable when this was written record: name size(varint) row
- * size(varint) name row
+ *   segment header (64 bytes)
+ *     | magic "SHOALLOG" | format(4) | zero(4) | start position(8) | node(8) | epoch(8) | zero(16)
+ *     | checksum(8) of the 56 bytes before |
+ *   batch header (40 bytes)
+ *     | checksum(8) of all that follows | magic(4) | records(4) | size(8) of the records
+ *     | position(8) of this header | synced(8): the position known durable when this was written |
+ *   record
+ *     | name size(varint) | row size(varint) | name | row |
+ *     row size 0 (LOG_COLLECTED): the key of that head had expired and was removed
  *
  * All little-endian; checksums are XXH3-64. Room is reserved ahead (files_ops.reserve), so a full
  * disk is met before a write is accepted, never after: log_reserve says so. A segment ends at zeros
@@ -37,12 +41,14 @@ enum log_sync {
 };
 
 enum {
-    LOG_FORMAT = 1,
+    LOG_FORMAT = 2,
     LOG_BATCH_MAX = 1024 * 1024 * 1024,  /* bytes of one batch */
     LOG_RESERVE_FIRST = 64 * 1024,       /* reserved at first in a segment, doubling up to... */
     LOG_RESERVE_STEP = 16 * 1024 * 1024, /* ...this much at a time */
     LOG_SYNC_EVERY_MS = 1000,            /* LOG_SYNC_EVERYSEC */
 };
+
+#define LOG_COLLECTED bytes_of("", 0)
 
 struct log;
 

@@ -31,13 +31,15 @@ static enum status replay_row(void *context, actor_t actor, struct bytes name, s
     struct store *store = context;
     struct row_key key;
     struct row row;
+    enum status status;
     (void)actor;
     if (!row_key_decode(name, &key))
         return STATUS_CORRUPT;
     if (key.db >= store->facts.databases)
         return STATUS_INVALID;
-    enum status status = row_decode(bytes, &store->scratch, &row);
-    if (status == STATUS_OK) {
+    if (bytes.size == 0) {
+        status = key.kind == ROW_HEAD ? apply_replayed(store, name, bytes) : STATUS_CORRUPT;
+    } else if ((status = row_decode(bytes, &store->scratch, &row)) == STATUS_OK) {
         clock_see(&store->clock, row_newest_time(&row));
         arena_clear(&store->scratch);
         if (key.kind == ROW_CLEARED) {
@@ -272,6 +274,7 @@ static enum status begin_seal(struct store *store, uint64_t now_ms)
 
 enum status store_turn_end(struct store *store, uint64_t now_ms)
 {
+    expiry_clock(store, now_ms);
     if (store->table.bytes > store->options.rows_bytes) {
         if (store->options.eviction == EVICT_NOTHING)
             cache_trim(store, TURN_TRIM);
@@ -346,8 +349,8 @@ bool store_disk_full(const struct store *store)
 enum status store_seal_now(struct store *store)
 {
     struct workers *workers = store->options.workers;
+    workers->ops->drain(workers); /* what is found to have expired goes to the log */
     enum status status = log_write(store->log);
-    workers->ops->drain(workers);
     if (status == STATUS_OK)
         status = seal_begin(store, 0, true);
     workers->ops->drain(workers);

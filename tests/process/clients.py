@@ -109,3 +109,18 @@ def test_a_hundred_clients_count_exactly():
             thread.join()
         with server.client() as client:
             check(client.call('GET', 'n') == b'10000', 'the sum')
+
+
+def test_who_was_killed_is_gone_before_the_killer_hears():
+    with Server() as server, server.client() as killer:
+        for _ in range(200):
+            with server.client() as victim:
+                identity = victim.call('CLIENT', 'ID')
+                check(killer.call('CLIENT', 'KILL', 'ID', identity) == 1, 'killed')
+                victim.socket.setblocking(False)
+                try:
+                    check(victim.socket.recv(1) == b'', 'closed')
+                except ConnectionResetError:
+                    pass
+                except BlockingIOError:
+                    raise AssertionError('it could still be asked something') from None

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Programs that others wrote for Redis, used as their users use them: redis-py, redis-cli,
-redis-benchmark."""
+"""redis-py, a client that others wrote for Redis, used as its users use it."""
 
-import shutil
-import subprocess
+import datetime
+import time
 
 from run import Skip
 from shoal import Server, check, wait_for
@@ -12,8 +11,6 @@ try:
     import redis
 except ImportError:
     redis = None
-
-PROGRAM_LIMIT_S = 60
 
 
 def connect(server, **more):
@@ -121,42 +118,133 @@ def test_redis_py_connects_again():
         check(client.get('k') == b'1', 'after a restart')
 
 
-def program(server, words, text=''):
-    if not shutil.which(words[0]):
-        raise Skip(f'{words[0]} is not installed (redis-tools)')
-    done = subprocess.run([words[0], '-p', str(server.port), *words[1:]], input=text,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=PROGRAM_LIMIT_S, check=False)
-    check(done.returncode == 0, f'{words}: exit status {done.returncode}: {done.stdout[-1000:]}')
-    return done.stdout
+def test_redis_py_every_string_command():
+    with Server() as server, connect(server, decode_responses=True) as client:
+        check(client.setnx('k', 'abc') and not client.setnx('k', 'no'), 'SETNX')
+        check(client.getset('k', 'abcdef') == 'abc', 'GETSET')
+        check(client.setex('e', 100, 'x') and client.psetex('p', 100_000, 'x'), 'SETEX, PSETEX')
+        check(0 < client.ttl('e') <= 100 and 0 < client.pttl('p') <= 100_000, 'and their time')
+        check(client.msetnx({'m1': 1, 'm2': 2}) and not client.msetnx({'m2': 3, 'm3': 3}), 'MSETNX')
+        check(client.incrbyfloat('f', 1.25) == 1.25 and client.incrbyfloat('f', -0.25) == 1.0,
+              'INCRBYFLOAT')
+        check(client.incrby('n', 5) == 5 and client.decrby('n', 2) == 3, 'INCRBY, DECRBY')
+        check(client.substr('k', 1, 2) == 'bc', 'SUBSTR')
+        client.mset({'l1': 'ohmytext', 'l2': 'mynewtext'})
+        check(client.execute_command('LCS', 'l1', 'l2') == 'mytext', 'LCS')
+        check(client.execute_command('LCS', 'l1', 'l2', 'LEN') == 6, 'LCS LEN')
+        check(client.getex('k', ex=50) == 'abcdef' and 0 < client.ttl('k') <= 50, 'GETEX EX')
+        when = datetime.datetime.now() + datetime.timedelta(hours=1)
+        check(client.set('k', 'x', exat=when) and 3500 < client.ttl('k') <= 3600, 'SET EXAT')
+        check(client.set('k', 'x', pxat=int(time.time() * 1000) + 90_000), 'SET PXAT')
+        check(80 < client.ttl('k') <= 90, 'and its time')
 
 
-def test_redis_cli():
-    with Server() as server:
-        lines = ''.join(f'SET key:{i} {"x" * i}\r\n' for i in range(1, 1001))
-        check('errors: 0, replies: 1000' in program(server, ['redis-cli', '--pipe'], lines),
-              '--pipe')
-        check(len(program(server, ['redis-cli', '--scan']).split()) == 1000, '--scan')
-        check(len(program(server, ['redis-cli', '--scan', '--pattern', 'key:?']).split()) == 9,
-              '--scan --pattern')
-        big = program(server, ['redis-cli', '--bigkeys'])
-        check('Biggest string found \'"key:1000"\' has 1000 bytes' in big, '--bigkeys')
-        check('proto 3' in program(server, ['redis-cli', '-3', 'HELLO']), '-3')
-        check(program(server, ['redis-cli', '-n', '2', 'DBSIZE']) == '0\n', '-n')
-        check(program(server, ['redis-cli', '--csv', 'MGET', 'key:1', 'no']) == '"x",NULL\n',
-              '--csv')
-        program(server, ['redis-cli', '-x', 'SET', 'text'], 'from here')
-        talk = program(server, ['redis-cli'], 'GET text\nINCR text\n')
-        check(talk.startswith('from here\nERR value is not an integer'), 'standard input')
+def test_redis_py_bits():
+    with Server() as server, connect(server, decode_responses=True) as client:
+        check(client.setbit('b', 7, 1) == 0 and client.getbit('b', 7) == 1, 'SETBIT, GETBIT')
+        client.set('a', b'\xff\xf0\x00')
+        check(client.bitcount('a') == 12 and client.bitcount('a', 1, 2) == 4, 'BITCOUNT')
+        check(client.bitcount('a', 8, 9, 'BIT') == 2, 'of bits')
+        check(client.bitpos('a', 0) == 12 and client.bitpos('a', 1, 2) == -1, 'BITPOS')
+        check(client.bitpos('a', 0, 0, 3, 'BIT') == -1, 'of bits')
+        check(client.bitop('NOT', 'd', 'a') == 3 and client.bitcount('d') == 12, 'BITOP NOT')
+        check(client.bitop('XOR', 'd', 'a', 'd') == 3 and client.bitcount('d') == 24, 'BITOP XOR')
+        field = client.bitfield('f').set('u8', '#1', 255).incrby('i5', 0, 3).get('u8', 8)
+        check(field.execute() == [0, 3, 255], 'BITFIELD')
+        field = client.bitfield('f', 'FAIL').incrby('u8', '#1', 1)
+        check(field.execute() == [None], 'OVERFLOW FAIL')
+        check(client.execute_command('BITFIELD_RO', 'f', 'GET', 'u8', 8) == [255], 'BITFIELD_RO')
 
 
-def test_redis_benchmark():
-    with Server() as server:
-        words = ['redis-benchmark', '-n', '2000', '-q', '-t', 'ping,set,get,incr,mset']
-        for more in ([], ['-P', '16', '-r', '1000'], ['-3', '-c', '5']):
-            said = program(server, words + more)
-            check(said.count('requests per second') == 6 and 'rror' not in said,
-                  f'{more}: {said[-1000:]}')
-        with server.client() as client:
-            wait_for(lambda: b'connected_clients:1\r' in client.call('INFO', 'clients'),
-                     what='all are gone')
+def test_redis_py_every_key_command():
+    with Server() as server, connect(server) as client, connect(server, db=1) as other:
+        client.mset({'a': 'value', 'b': 'x'})
+        check(client.copy('a', 'c') and not client.copy('a', 'c'), 'COPY')
+        check(client.copy('a', 'c', destination_db=1, replace=True) and other.get('c') == b'value',
+              'COPY DB REPLACE')
+        check(client.move('b', 1) and other.get('b') == b'x' and not client.exists('b'), 'MOVE')
+        check(client.rename('c', 'd') and client.get('d') == b'value', 'RENAME')
+        check(not client.renamenx('d', 'a') and client.renamenx('d', 'e'), 'RENAMENX')
+        check('no such key' in fails(redis.ResponseError, client.rename, 'none', 'x'), 'no key')
+        payload = client.dump('a')
+        check(client.restore('r', 50_000, payload) and client.get('r') == b'value', 'RESTORE')
+        check(0 < client.pttl('r') <= 50_000, 'its time')
+        check('BUSYKEY' in fails(redis.ResponseError, client.restore, 'r', 0, payload), 'BUSYKEY')
+        check(client.restore('r', 0, payload, replace=True) and client.ttl('r') == -1, 'REPLACE')
+        check('checksum' in fails(redis.ResponseError, client.restore, 'q', 0, payload[:-1] + b'x'),
+              'a damaged one')
+        check(client.randomkey() in (b'a', b'e', b'r'), 'RANDOMKEY')
+        check(client.touch('a', 'none', 'e') == 2 and client.unlink('e', 'none') == 1, 'TOUCH')
+        check(client.object('encoding', 'a') == b'embstr', 'OBJECT ENCODING')
+        check(client.object('refcount', 'a') == 1 and client.object('idletime', 'a') >= 0, 'OBJECT')
+        check(client.expire('a', 100, nx=True) and not client.expire('a', 100, nx=True), 'NX')
+        check(client.expire('a', 200, gt=True) and not client.expire('a', 300, lt=True), 'GT, LT')
+        now = int(time.time())
+        check(client.expireat('a', now + 100) and client.expiretime('a') == now + 100, 'EXPIREAT')
+        check(client.pexpireat('a', now * 1000 + 5) is not None, 'PEXPIREAT')
+        check(client.pexpire('r', 9000) and client.pexpiretime('r') > now * 1000, 'PEXPIRETIME')
+        check(client.swapdb(0, 1) and client.get('b') == b'x' and other.exists('r'), 'SWAPDB')
+        check(client.wait(0, 10) == 0, 'WAIT')
+        check(client.flushdb(asynchronous=True) and other.dbsize() > 0, 'FLUSHDB ASYNC')
+
+
+def test_redis_py_every_server_command():
+    with Server() as server, connect(server, decode_responses=True) as client:
+        check(client.acl_whoami() == 'default' and client.acl_users() == ['default'], 'ACL')
+        check('string' in client.acl_cat() and 'get' in client.acl_cat('string'), 'ACL CAT')
+        check(client.acl_list()[0].startswith('user default on'), 'ACL LIST')
+        check(len(client.acl_genpass()) == 64 and len(client.acl_genpass(8)) in (2, 64), 'GENPASS')
+        check(client.role()[0] == 'master', 'ROLE')
+        check(client.module_list() == [], 'MODULE LIST')
+        check(abs(client.lastsave().timestamp() - time.time()) < 100, 'LASTSAVE')
+        check(client.save() and isinstance(client.lastsave(), datetime.datetime), 'SAVE')
+        check(client.bgsave() and client.bgrewriteaof(), 'BGSAVE, BGREWRITEAOF')
+        check('version' in client.lolwut().lower() or 'ver' in client.lolwut(), 'LOLWUT')
+        client.set('k', 'x' * 1000)
+        check(client.memory_usage('k', samples=0) >= 1000 and client.memory_usage('no') is None,
+              'MEMORY USAGE')
+        check(client.memory_stats()['keys.count'] == 1, 'MEMORY STATS')
+        check(client.memory_purge(), 'MEMORY PURGE')
+        check(isinstance(client.memory_malloc_stats(), str), 'MEMORY MALLOC-STATS')
+        check(client.config_resetstat() and client.info('stats')['keyspace_hits'] == 0, 'RESETSTAT')
+        client.get('k')
+        check(client.info('commandstats')['cmdstat_get']['calls'] == 1, 'commandstats')
+        check(client.info('errorstats') is not None, 'errorstats')
+        check('server' not in client.info('memory', 'stats'), 'INFO of sections')
+        fails(redis.ResponseError, client.config_rewrite)
+        check(client.execute_command('LATENCY', 'LATEST') == [], 'LATENCY LATEST')
+        check(client.execute_command('LATENCY', 'RESET') == 0, 'LATENCY RESET')
+        check(client.time()[0] > 1_500_000_000, 'TIME')
+
+
+def test_redis_py_slow_commands_and_a_monitor():
+    with Server() as server, connect(server, decode_responses=True) as client:
+        client.config_set('slowlog-log-slower-than', 0)
+        client.set('k', 'v')
+        client.config_set('slowlog-log-slower-than', -1)
+        entries = client.slowlog_get(10)
+        check(b'SET k v' in [entry['command'] for entry in entries], f'SLOWLOG GET: {entries}')
+        check(client.slowlog_len() == len(entries) and client.slowlog_reset(), 'SLOWLOG LEN, RESET')
+        check(client.slowlog_len() == 0, 'none is left')
+        with connect(server, decode_responses=True) as watcher, watcher.monitor() as monitor:
+            client.set('seen', 'words here')
+            event = monitor.next_command()
+            check(event['command'] == 'SET seen words here' and event['db'] == 0, f'{event}')
+
+
+def test_redis_py_looks_after_clients():
+    with Server() as server, connect(server, decode_responses=True) as client, \
+            connect(server, decode_responses=True) as other:
+        other.client_setname('other')
+        check(client.client_no_evict('ON') == 'OK', 'CLIENT NO-EVICT')
+        names = [entry['name'] for entry in client.client_list(_type='normal')]
+        check(sorted(names) == ['', 'other'], f'CLIENT LIST TYPE: {names}')
+        theirs = client.client_list(client_id=[str(other.client_id())])
+        check([entry['name'] for entry in theirs] == ['other'], 'CLIENT LIST ID')
+        check(client.client_getredir() == -1, 'CLIENT GETREDIR')
+        check(client.client_pause(10_000, all=False) and other.get('k') is None, 'CLIENT PAUSE')
+        check(client.client_unpause() and other.set('k', 'v'), 'CLIENT UNPAUSE')
+        check(client.client_unblock(other.client_id()) == 0, 'CLIENT UNBLOCK')
+        check(client.client_kill_filter(_type='normal') == 1, 'CLIENT KILL TYPE')
+        wait_for(lambda: len(client.client_list()) == 1, what='it is gone')
+        check(client.execute_command('RESET') == 'RESET', 'RESET')

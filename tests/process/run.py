@@ -14,8 +14,8 @@ import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FILES = ['life', 'clients', 'clients_real', 'rude', 'bad_input', 'memory', 'kill', 'damage',
-         'salvage', 'diskfull', 'powercut', 'bitmaps']
+FILES = ['life', 'clients', 'clients_real', 'redis_cli', 'redis_benchmark', 'monitoring', 'rude',
+         'bad_input', 'memory', 'kill', 'damage', 'salvage', 'diskfull', 'powercut', 'bitmaps']
 
 
 class Skip(Exception):

@@ -41,7 +41,10 @@ void world_fail(struct world *world, const char *format, ...)
 
 bool world_excused_by_clock(const struct world *world, const struct model_value *value)
 {
-    return value->at_ms < world->latest_ms;
+    for (size_t i = value->since; value->exists && i < world->clock_count; i++)
+        if (value->at_ms < world->clocks[i])
+            return true;
+    return false;
 }
 
 bool world_excused_by_eviction(const struct world *world, const struct model_value *value)
@@ -201,62 +204,71 @@ static enum status run_operation(struct client *client)
 
 /* ---- the way of an operation ----------------------------------------------------------------- */
 
-/* What has expired on a clock that went back was perhaps collected, which the log does not tell: it
- * may come back with a restart. */
 static void flush_model(struct world *world, struct model_state *state, unsigned db)
 {
     for (unsigned key = 0; key < MODEL_KEYS; key++) {
         struct model_value *value = &state->values[db][key];
-        if (!value->exists || world_excused_by_clock(world, value))
-            continue;
-        if (!world_excused_by_eviction(world, value))
+        if (value->exists && !world_excused_by_clock(world, value) &&
+            !world_excused_by_eviction(world, value))
             world->changed_at[db][key] = world->turn + 1;
         value->exists = false;
+        world->gone[db][key] = (struct gone){0};
     }
 }
 
-/* What a run found evicted is gone for good. */
-static unsigned count_evictions(struct client *client)
+static void count_evictions(struct world *world, unsigned count)
 {
-    struct world *world = client->world;
     struct store_stats stats;
-    unsigned count = 0;
-    for (unsigned key = 0; key < MODEL_KEYS; key++)
-        count += client->fates[key] == FATE_EVICTED;
-    if (count == 0)
-        return 0;
     world->evictions_seen += count;
     store_stats(world->store, &stats);
     if (world->evictions_seen > stats.evicted_keys)
         world_fail(world, "%llu keys are gone, %llu were evicted",
                    (unsigned long long)world->evictions_seen,
                    (unsigned long long)stats.evicted_keys);
-    return count;
+}
+
+/* What a run found gone by itself is gone for good. */
+static void take_fates(struct client *client)
+{
+    struct world *world = client->world;
+    unsigned db = client->operation.db, evicted = 0, expired = 0;
+    for (unsigned key = 0; key < MODEL_KEYS; key++) {
+        evicted += client->fates[key] == FATE_EVICTED;
+        expired += client->fates[key] == FATE_EXPIRED;
+    }
+    if (evicted + expired == 0)
+        return;
+    struct model_state *state = model_step(&world->model);
+    for (unsigned key = 0; key < MODEL_KEYS; key++) {
+        if (client->fates[key] == FATE_AS_EXPECTED)
+            continue;
+        state->values[db][key].exists = false;
+        if (client->fates[key] == FATE_EXPIRED)
+            world->gone[db][key] = (struct gone){.gate = client->txn.gate};
+    }
+    count_evictions(world, evicted);
 }
 
 static void committed(struct client *client)
 {
     struct world *world = client->world;
     const struct operation *operation = &client->operation;
-    bool changed = client->txn.staged_count > 0 || operation->kind == FLUSH;
-    if (count_evictions(client) == 0 && !changed)
-        return;
+    take_fates(client);
+    if (client->txn.staged_count == 0 && operation->kind != FLUSH)
+        return; /* its reply says nothing of the operations before it */
     struct model_state *state = model_step(&world->model);
     struct model_value *values = state->values[operation->db];
-    for (unsigned key = 0; key < MODEL_KEYS; key++)
-        if (client->fates[key] == FATE_EVICTED || (changed && client->fates[key] == FATE_EXPIRED))
-            values[key].exists = false;
-    if (!changed)
-        return; /* its reply says nothing of the operations before it */
     for (unsigned db = 0; db < MODEL_DATABASES; db++)
         if (operation_flushes(operation, db))
             flush_model(world, state, db);
     for (unsigned i = 0; operation->kind != FLUSH && i < operation->key_count; i++) {
         unsigned key = operation->keys[i];
         world->changed_at[operation->db][key] = world->turn + 1;
+        world->gone[operation->db][key] = (struct gone){0};
         if (!operation_apply_to_model(operation, &world->model, &values[key], world->now_ms))
             world_fail(world, "%s of key %u was done, and should have been refused",
                        operation_name(operation), key);
+        values[key].since = world->clock_count - 1;
     }
     if (world->reply_count == world->reply_room) {
         world->reply_room = world->reply_room ? world->reply_room * 2 : 16;

@@ -18,7 +18,7 @@ enum { CLIENTS = 3 };
 /* What a run found of a key that the model has, and that no client took away. */
 enum fate {
     FATE_AS_EXPECTED,
-    FATE_EXPIRED, /* on a clock that has gone back since; may be seen again */
+    FATE_EXPIRED, /* on a clock that has gone back since */
     FATE_EVICTED,
 };
 
@@ -31,6 +31,14 @@ struct client {
     unsigned cold_runs; /* of this operation */
     struct operation operation;
     enum fate fates[MODEL_KEYS]; /* of this run, in the operation's database */
+};
+
+/* Whether somebody was told that a key is gone whose time, as the clock has gone back since, is not
+ * over. */
+struct gone {
+    uint64_t gate; /* of the reply; 0: nobody was */
+    bool told;     /* the reply was sent */
+    bool durable;  /* what it told of */
 };
 
 /* An operation whose reply waits. */
@@ -60,13 +68,16 @@ struct world {
     bool fails_read;  /* of some row of the tier */
     bool read_errors; /* in this life: a client may still be told */
     struct operation_mix mix;
-    uint64_t latest_ms;       /* the clock at most, so far */
+    uint64_t *clocks; /* all that it said so far; the last is now_ms */
+    size_t clock_count, clock_room;
     uint64_t clock_back_odds; /* 0: it never goes back */
     uint64_t turn; /* log position where this turn's batch begins: a batch is durable as a whole */
     uint64_t changed_at[MODEL_DATABASES]
-                       [MODEL_KEYS];          /* a reply that tells of it waits for so much */
+                       [MODEL_KEYS]; /* a reply that tells of it waits for so much */
+    struct gone gone[MODEL_DATABASES][MODEL_KEYS];
     enum eviction_policy eviction;            /* by which keys may be missing */
     uint64_t evictions_seen, evictions_known; /* in the last life: by clients, by the store */
+    bool power_cut;                           /* ended the last life */
     bool closed;         /* the last life ended by a clean stop, or in the midst of one */
     struct dot last_dot; /* of it */
     uint64_t hash;       /* of all that was told */
@@ -78,7 +89,8 @@ __attribute__((format(printf, 2, 3))) void world_tell(struct world *world, const
 /* A check failed. The first is said on stderr. */
 __attribute__((format(printf, 2, 3))) void world_fail(struct world *world, const char *format, ...);
 
-/* Whether a key of this value may be gone though no client took it. */
+/* Whether a key of this value may be gone though no client took it: its time has once been over
+ * since it was written, or a policy evicts such. */
 bool world_excused_by_clock(const struct world *world, const struct model_value *value);
 bool world_excused_by_eviction(const struct world *world, const struct model_value *value);
 

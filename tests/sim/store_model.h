@@ -22,6 +22,7 @@ struct model_value {
     bool exists;
     struct bytes value;
     uint64_t at_ms; /* UINT64_MAX: it does not expire */
+    size_t since;   /* of the world's clocks, the one when it was written */
 };
 
 struct model_state {

@@ -12,9 +12,30 @@ enum {
     SETTLE_ROUNDS = 30,
     SETTLE_MS = 1100,
     CLOCK_BACK_MS = 5000,
+    ALL_TIME_LEFT_MS = 0, /* a clock on which nothing has expired */
 };
 
 /* ---- the node's life ------------------------------------------------------------------------- */
+
+static void set_clock(struct world *world, uint64_t now_ms)
+{
+    if (world->clock_count == world->clock_room) {
+        world->clock_room = world->clock_room ? world->clock_room * 2 : 64;
+        world->clocks = memory_resize(world->clocks, world->clock_room * sizeof(*world->clocks));
+    }
+    world->clocks[world->clock_count++] = world->now_ms = now_ms;
+}
+
+static void take_gone(struct world *world, uint64_t synced)
+{
+    for (unsigned db = 0; db < MODEL_DATABASES; db++) {
+        for (unsigned key = 0; key < MODEL_KEYS; key++) {
+            struct gone *gone = &world->gone[db][key];
+            gone->told |= store_gate_passed(world->store, gone->gate);
+            gone->durable |= gone->gate <= synced;
+        }
+    }
+}
 
 static void take_replies(struct world *world)
 {
@@ -31,6 +52,7 @@ static void take_replies(struct world *world)
             world->replies[kept++] = reply;
     }
     world->reply_count = kept;
+    take_gone(world, stats.log_synced);
 }
 
 static void turn_begin(struct world *world)
@@ -95,7 +117,7 @@ static void clients_stop(struct world *world)
     }
 }
 
-/* Reads every key, however cold. */
+/* Reads every key, however cold; also those whose time is over. */
 static void read_state(struct world *world, struct model_state *out)
 {
     struct client *client = &world->clients[0];
@@ -104,7 +126,7 @@ static void read_state(struct world *world, struct model_state *out)
             struct model_value *value = &out->values[db][key];
             enum status status;
             do {
-                txn_begin(&client->txn, world->now_ms);
+                txn_begin(&client->txn, ALL_TIME_LEFT_MS);
                 status = client_read(client, (uint8_t)db, key, value);
                 if (status == STATUS_COLD) {
                     client_fetch(client);
@@ -120,6 +142,11 @@ static void read_state(struct world *world, struct model_state *out)
     client_stop(client);
 }
 
+static bool must_be_gone(const struct world *world, const struct gone *gone)
+{
+    return gone->gate > 0 && (world->power_cut ? gone->durable : gone->told);
+}
+
 /* Whether that is what came back of it; out_evicted of its keys may have been evicted. */
 static bool is_state(const struct world *world, const struct model_state *expected,
                      const struct model_state *actual, uint64_t *out_evicted)
@@ -129,9 +156,10 @@ static bool is_state(const struct world *world, const struct model_state *expect
         for (unsigned key = 0; key < MODEL_KEYS; key++) {
             const struct model_value *a = &expected->values[db][key];
             const struct model_value *b = &actual->values[db][key];
-            if (model_looks_same(a, b, world->now_ms) ||
-                (world_excused_by_clock(world, a) &&
-                 (!b->exists || world_excused_by_clock(world, b))))
+            if (b->exists && must_be_gone(world, &world->gone[db][key]))
+                return false;
+            if (model_looks_same(a, b, ALL_TIME_LEFT_MS) ||
+                (!b->exists && world_excused_by_clock(world, a)))
                 continue;
             if (b->exists || !world_excused_by_eviction(world, a))
                 return false;
@@ -141,20 +169,14 @@ static bool is_state(const struct world *world, const struct model_state *expect
     return true;
 }
 
-/*
- * Those that were evicted are gone for good. What an earlier restart could not see, its time being
- * over then, is what it is now that the clock has gone back.
- */
+/* What is not there any more, evicted or collected, is gone for good. */
 static void take_state(struct world *world, const struct model_state *actual)
 {
     struct model_state *state = &world->model.states[world->model.count];
     for (unsigned db = 0; db < MODEL_DATABASES; db++) {
         for (unsigned key = 0; key < MODEL_KEYS; key++) {
-            struct model_value *value = &state->values[db][key];
-            if (actual->values[db][key].exists)
-                *value = actual->values[db][key];
-            else if (!world_excused_by_clock(world, value))
-                value->exists = false;
+            if (!actual->values[db][key].exists)
+                state->values[db][key].exists = false;
         }
     }
 }
@@ -166,7 +188,7 @@ static void tell_differences(struct world *world, const struct model_state *expe
         for (unsigned key = 0; key < MODEL_KEYS; key++) {
             const struct model_value *a = &expected->values[db][key];
             const struct model_value *b = &actual->values[db][key];
-            if (model_looks_same(a, b, world->now_ms))
+            if (model_looks_same(a, b, ALL_TIME_LEFT_MS))
                 continue;
             world_tell(
                 world,
@@ -209,6 +231,7 @@ static void check_recovered(struct world *world, size_t least)
     world->evictions_seen = 0;
     world->read_errors = false;
     memset(world->changed_at, 0, sizeof(world->changed_at));
+    memset(world->gone, 0, sizeof(world->gone));
     turn_begin(world);
 }
 
@@ -242,6 +265,7 @@ static size_t life_end(struct world *world, enum end end)
     struct store_stats stats;
     store_stats(world->store, &stats);
     world->evictions_known = stats.evicted_keys;
+    world->power_cut = end == END_POWER_CUT;
     world->last_dot = txn_dot(&world->clients[0].txn, 0);
     if (world->options.sync == LOG_SYNC_ALWAYS && least < world->acknowledged)
         world_fail(world, "acknowledged %zu, synced only %zu", world->acknowledged, world->synced);
@@ -321,11 +345,9 @@ static void pass_time(struct world *world, uint64_t most_ms)
 {
     struct random *random = &world->random;
     if (world->clock_back_odds && random_once_in(random, world->clock_back_odds))
-        world->now_ms -= random_below(random, CLOCK_BACK_MS);
+        set_clock(world, world->now_ms - random_below(random, CLOCK_BACK_MS));
     else
-        world->now_ms += random_below(random, most_ms);
-    if (world->now_ms > world->latest_ms)
-        world->latest_ms = world->now_ms;
+        set_clock(world, world->now_ms + random_below(random, most_ms));
 }
 
 static void step(struct world *world)
@@ -386,8 +408,7 @@ static void settle(struct world *world)
     struct store_stats stats;
     heal(world);
     for (unsigned round = 0; left && round < SETTLE_ROUNDS; round++) {
-        world->now_ms += SETTLE_MS;
-        world->latest_ms = world->now_ms > world->latest_ms ? world->now_ms : world->latest_ms;
+        set_clock(world, world->now_ms + SETTLE_MS);
         store_stats(world->store, &stats);
         uint64_t seals = stats.seals;
         store_tick(world->store, world->now_ms);
@@ -459,7 +480,7 @@ bool store_world_run(uint64_t seed, bool trace, uint64_t *out_hash)
     world->seed = seed;
     world->trace = trace;
     world->random.state = seed;
-    world->now_ms = world->latest_ms = START_MS;
+    set_clock(world, START_MS);
     world->disk = sim_files_new(random_next(&world->random), SIM_FILES_UNLIMITED);
     world->tier_disk = sim_tier_new(random_next(&world->random));
     model_init(&world->model);
@@ -482,6 +503,7 @@ bool store_world_run(uint64_t seed, bool trace, uint64_t *out_hash)
     *out_hash = world->hash + sim_files_digest(world->disk);
     model_deinit(&world->model);
     memory_free(world->replies);
+    memory_free(world->clocks);
     if (passed) { /* after a failure the store may still use them */
         sim_tier_delete(world->tier_disk);
         sim_files_free(world->disk);

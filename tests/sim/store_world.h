@@ -13,7 +13,8 @@
  *   - operations on several keys are there whole or not at all;
  *   - scans return each key that is there throughout, DBSIZE counts what is there;
  *   - keys may be missing only while a policy evicts, and only so many as it evicted; or where the
- * clock went back after their time;
+ * clock went back after their time, and then for good: what a client was told is gone does not come
+ * back, with no restart (A9);
  *   - a reply waits until what it tells of is durable;
  *   - no actor contradicts itself (rule 1);
  *   - when nothing goes wrong any more, all work that is left gets done, and counts are exact;

@@ -401,6 +401,19 @@ static void rewriting_keeps_what_people_wrote(void **state)
     assert_int_equal(config_load(&f->config, f->path, &f->error), STATUS_OK);
 }
 
+static void blanks_within_a_value_stay(void **state)
+{
+    struct fixture *f = *state;
+    load(f, "save 900 1\nsave 60 \"\"\nsave 30 1\n");
+    assert_string_equal(value(f, "save"), "900 1 60  30 1");
+    expect_set(f, "timeout", "5", NULL);
+    assert_int_equal(config_rewrite(&f->config, &f->error), STATUS_OK);
+    config_deinit(&f->config);
+    config_init(&f->config);
+    assert_int_equal(config_load(&f->config, f->path, &f->error), STATUS_OK);
+    assert_string_equal(value(f, "save"), "900 1 60  30 1");
+}
+
 static void a_value_cannot_write_another_line(void **state)
 {
     struct fixture *f = *state;
@@ -464,6 +477,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_bad_line_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(the_command_line_counts_over_the_file, setup, teardown),
         cmocka_unit_test_setup_teardown(rewriting_keeps_what_people_wrote, setup, teardown),
+        cmocka_unit_test_setup_teardown(blanks_within_a_value_stay, setup, teardown),
         cmocka_unit_test_setup_teardown(a_value_cannot_write_another_line, setup, teardown),
         cmocka_unit_test_setup_teardown(rewriting_needs_a_file, setup, teardown),
         cmocka_unit_test_setup_teardown(the_reference_is_the_table, setup, teardown),

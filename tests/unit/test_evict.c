@@ -115,6 +115,24 @@ static void test_the_shortest_time_to_live_goes_first(void **state)
     small_expect(small, "latest", "value");
 }
 
+/* What could not be deleted for want of room in the log still expires in time. */
+static void test_a_refused_eviction_forgets_no_expiry(void **state)
+{
+    struct small_store *small = *state;
+    store_set_eviction(small->store, EVICT_VOLATILE_TTL);
+    small_set_until(small, "soon", "value", small->now_ms + 1000);
+    sim_files_set_capacity(small->disk, sim_files_used(small->disk));
+    while (small_try_set(small, "forever", "a value that takes some room in the log") == STATUS_OK)
+        ;
+    squeeze(small, 1);
+    assert_int_equal(small->store->stats.evicted_keys, 0);
+    sim_files_set_capacity(small->disk, SIM_FILES_UNLIMITED);
+    store_set_eviction(small->store, EVICT_NOTHING);
+    store_set_rows_bytes(small->store, UINT64_MAX); /* no seal: the index cannot help */
+    small_tick_for(small, 2000);
+    small_expect_keys(small, 1);
+}
+
 /* However much a turn writes: what it adds, it evicts. */
 static void test_memory_stays_bounded_under_a_flood(void **state)
 {
@@ -222,6 +240,7 @@ int main(void)
         SMALL_STORE_TEST(test_the_newest_key_is_not_the_victim),
         SMALL_STORE_TEST(test_random_policies_evict),
         SMALL_STORE_TEST(test_the_shortest_time_to_live_goes_first),
+        SMALL_STORE_TEST(test_a_refused_eviction_forgets_no_expiry),
         SMALL_STORE_TEST(test_memory_stays_bounded_under_a_flood),
         SMALL_STORE_TEST(test_proofs_of_absence_do_not_fill_memory),
         SMALL_STORE_TEST(test_what_waits_for_its_seal_costs_no_more_keys),

@@ -158,6 +158,135 @@ static void test_the_clock_goes_back_for_a_moment(void **state)
     small_expect_keys(small, 1);
 }
 
+/* And comes back before the next search would be due: that one must not wait for its interval. */
+static void test_the_clock_is_seen_going_back_without_a_search(void **state)
+{
+    struct small_store *small = *state;
+    small_tick_for(small, 1000);
+    small->now_ms -= 400;
+    small_set_until(small, "a", "1", small->now_ms + 100);
+    store_set_active_expiry(small->store, false); /* as when there is no room for a search */
+    store_tick(small->store, small->now_ms);
+    small_seal(small);
+    small_forget(small);
+    store_set_active_expiry(small->store, true);
+    small->now_ms += 450;
+    store_tick(small->store, small->now_ms);
+    small_run_jobs(small);
+    small_expect_keys(small, 0);
+}
+
+/* A search that began on the later clock does not take what was written on the earlier one. */
+static void test_a_search_is_overtaken_by_the_clock(void **state)
+{
+    struct small_store *small = *state;
+    uint64_t at_ms = small->now_ms + 1000;
+    small_set_until(small, "a", "1", at_ms);
+    small_seal(small);
+    small_forget(small);
+    small->now_ms = at_ms + 1;
+    store_tick(small->store, small->now_ms); /* a search is to be run */
+    small->now_ms = at_ms - 500;
+    small_set_until(small, "a", "2", at_ms);
+    small_turn(small);
+    small_run_jobs(small);
+    small_expect(small, "a", "2");
+    small_tick_for(small, 1000);
+    small_expect_keys(small, 0);
+    small_audit(small);
+}
+
+static void expect_gone_after_a_crash(struct small_store *small, uint64_t at_ms)
+{
+    small_tick_for(small, 2000);
+    small_expect_keys(small, 0);
+    small_crash(small);
+    small->now_ms = at_ms - 500;
+    small_start(small);
+    small_expect(small, "a", NULL);
+    small_expect_keys(small, 0);
+    assert_int_equal(store_keys_with_expiry(small->store, 0), 0);
+    small_audit(small);
+    small_seal(small);
+    small_expect(small, "a", NULL);
+    small_audit(small);
+}
+
+static void test_collected_for_good(void **state)
+{
+    struct small_store *small = *state;
+    uint64_t at_ms = small->now_ms + 1000;
+    small_set_until(small, "a", "1", at_ms);
+    expect_gone_after_a_crash(small, at_ms);
+    small_set_until(small, "a", "2", at_ms);
+    small_expect(small, "a", "2");
+}
+
+static void test_collected_from_the_tier_for_good(void **state)
+{
+    struct small_store *small = *state;
+    uint64_t at_ms = small->now_ms + 1000;
+    small_set_until(small, "a", "1", at_ms);
+    small_seal(small);
+    small_forget(small);
+    expect_gone_after_a_crash(small, at_ms);
+}
+
+/* What has replaced it since is not taken with it. */
+static void test_set_again_after_collection(void **state)
+{
+    struct small_store *small = *state;
+    small_set_until(small, "a", "1", small->now_ms + 1000);
+    small_tick_for(small, 1500);
+    small_expect_keys(small, 0);
+    small_set(small, "a", "2");
+    small_turn(small);
+    small_crash(small);
+    small_start(small);
+    small_expect(small, "a", "2");
+    small_audit(small);
+}
+
+/* Who is told that it is gone, by a clock on which it is not over, waits for the log. */
+static void test_a_reply_waits_for_the_collection(void **state)
+{
+    struct small_store *small = *state;
+    store_set_sync(small->store, LOG_SYNC_ALWAYS);
+    small_set_until(small, "a", "1", small->now_ms + 50);
+    small_turn(small);
+    small_run_jobs(small);
+    store_tick(small->store, small->now_ms + 100);
+    small_expect(small, "a", NULL);
+    assert_false(store_gate_passed(small->store, small->txn.gate));
+    small_turn(small);
+    small_run_jobs(small);
+    assert_true(store_gate_passed(small->store, small->txn.gate));
+}
+
+/* Nothing is lost of what there was no room for. */
+static void test_a_full_disk_puts_collecting_off(void **state)
+{
+    struct small_store *small = *state;
+    char key[32];
+    for (unsigned i = 0; i < 6000; i++) {
+        snprintf(key, sizeof(key), "a-key-of-some-length-%u", i);
+        small_set_until(small, key, "1", small->now_ms + 1000);
+        if (i == 2999)
+            small_seal(small);
+    }
+    small_turn(small);
+    small_crash(small); /* a new segment, with little room */
+    small_start(small);
+    small_forget(small);
+    sim_files_set_capacity(small->disk, sim_files_used(small->disk));
+    small_tick_for(small, 3000);
+    assert_in_range(store_keys(small->store, 0), 1, 6000);
+    sim_files_set_capacity(small->disk, SIM_FILES_UNLIMITED);
+    small_tick_for(small, 3000);
+    small_expect_keys(small, 0);
+    small_audit(small);
+}
+
 /* A disk that fails to read once does not leave keys behind for ever. */
 static void test_a_failed_search_is_repeated(void **state)
 {
@@ -257,6 +386,13 @@ int main(void)
         SMALL_STORE_TEST(test_what_nobody_looked_for_is_found_later),
         SMALL_STORE_TEST(test_the_clock_goes_back),
         SMALL_STORE_TEST(test_the_clock_goes_back_for_a_moment),
+        SMALL_STORE_TEST(test_the_clock_is_seen_going_back_without_a_search),
+        SMALL_STORE_TEST(test_a_search_is_overtaken_by_the_clock),
+        SMALL_STORE_TEST(test_collected_for_good),
+        SMALL_STORE_TEST(test_collected_from_the_tier_for_good),
+        SMALL_STORE_TEST(test_set_again_after_collection),
+        SMALL_STORE_TEST(test_a_reply_waits_for_the_collection),
+        SMALL_STORE_TEST(test_a_full_disk_puts_collecting_off),
         SMALL_STORE_TEST(test_a_failed_search_is_repeated),
         SMALL_STORE_TEST(test_collected_while_sealed),
         SMALL_STORE_TEST(test_the_index_follows_changes),

@@ -323,6 +323,7 @@ static void a_look_ahead_finds_plain_keys(void **state)
         "*1\r\n$4\r\nPING\r\n",
         "*9\r\n$3\r\nDEL\r\n",
         "*-1\r\n",
+        "*2\r\n$3\r\nGET\r\n$01\r\nk\r\n",
         "*2\r\n:3\r\nGET\r\n$1\r\nk\r\n",
         "*2\r\n$3\r\nGET\r\n$-1\r\n",
         "*2\r\n$3\r\nGET\r\n$0\r\n\r\n",
