@@ -157,7 +157,7 @@ bench: # Shoal beside redis-server: make bench ARGS='--quick --only set'
 	@$(MAKE) --no-print-directory all
 	@scripts/bench.py $(ARGS)
 
-docs: all $(OUT)/unit/test_config $(OUT)/unit/test_commands # written from the code: conf/shoal.conf, docs/commands.md
+docs: all $(OUT)/unit/test_config $(OUT)/unit/test_commands # conf/shoal.conf, docs/commands.md
 	$(OUT)/unit/test_config --print >$(OUT)/shoal.conf && cp $(OUT)/shoal.conf conf/
 	scripts/commands.py $(OUT)/unit/test_commands >$(OUT)/commands.md && cp $(OUT)/commands.md docs/
 
