@@ -8,9 +8,17 @@
 /* clang-format off */
 const struct command *const command_tables[] = {
     string_commands,
+    string_many_commands,
+    string_range_commands,
+    string_number_commands,
+    lcs_commands,
     bitmap_commands,
     bitfield_commands,
     key_commands,
+    rename_commands,
+    dump_commands,
+    object_commands,
+    randomkey_commands,
     expire_commands,
     keyspace_commands,
     connection_commands,

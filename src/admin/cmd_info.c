@@ -381,12 +381,13 @@ static void print_cluster(const struct request *request, struct buffer *out)
 static void print_keyspace(const struct request *request, struct buffer *out)
 {
     struct store *store = request->admin->store;
-    for (unsigned db = 0; db < request->databases; db++) {
-        uint64_t keys = store_keys(store, (uint8_t)db);
+    for (unsigned index = 0; index < request->databases; index++) {
+        uint8_t db = store_database(store, (uint8_t)index);
+        uint64_t keys = store_keys(store, db);
         if (keys > 0)
             buffer_printf(out, "db%u:keys=%" PRIu64 ",expires=%" PRIu64 ",avg_ttl=%" PRIu64 "\r\n",
-                          db, keys, store_keys_with_expiry(store, (uint8_t)db),
-                          store_average_ttl(store, (uint8_t)db, request->now_ms));
+                          index, keys, store_keys_with_expiry(store, db),
+                          store_average_ttl(store, db, request->now_ms));
     }
 }
 

@@ -26,6 +26,7 @@
     X(NOT_INTEGER, "not an integer or out of range")                                               \
     X(NOT_FLOAT, "not a valid float")                                                              \
     X(OVERFLOW, "increment or decrement would overflow")                                           \
+    X(NOT_FINITE, "increment would produce NaN or Infinity")                                       \
     X(REPLIED, "an error reply is already written")
 
 enum status {

@@ -40,6 +40,8 @@ struct bytes command_error_text(enum status status)
         return BYTES("ERR value is not a valid float");
     case STATUS_OVERFLOW:
         return BYTES("ERR increment or decrement would overflow");
+    case STATUS_NOT_FINITE:
+        return BYTES("ERR increment would produce NaN or Infinity");
     case STATUS_OK:
     case STATUS_COLD:
     case STATUS_YIELD:

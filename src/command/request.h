@@ -40,7 +40,7 @@ struct request {
     unsigned number;              /* the command's, of its set */
     struct bytes *argv;           /* argv[0] is the command's name */
     uint32_t argc;
-    uint8_t db;
+    uint8_t db; /* the store's number of it: see store_database */
     unsigned databases;
     struct reply *reply;
     struct txn *txn;

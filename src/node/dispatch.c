@@ -213,6 +213,7 @@ static enum status execute(struct dispatch *dispatch, struct session *session)
     request->hits = request->misses = 0;
     observer_run(dispatch->observer, request);
     txn_begin(&session->txn, request->now_ms);
+    session->txn.no_touch = session->no_touch;
     enum status status = request->command->handler(request);
     if (status == STATUS_OK)
         status = txn_commit(&session->txn);
@@ -276,7 +277,7 @@ static bool run(struct dispatch *dispatch, struct session *session, bool again, 
     bool ran;
     request->argv = session->parser.argv;
     request->argc = session->parser.argc;
-    request->db = session->db;
+    request->db = store_database(session->sessions->store, session->db);
     request->now_ms = dispatch->now_ms;
     dispatch->observer->brief = size < rest && size <= OBSERVER_BRIEF_BYTES;
     if (!again)

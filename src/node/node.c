@@ -39,6 +39,13 @@ static void set_limit(struct node *node)
     node->admin.memory_limit = node->budget.limit;
 }
 
+static void set_lfu(struct node *node)
+{
+    const struct config *config = node->config;
+    store_set_lfu(node->store, (unsigned)config->lfu_log_factor,
+                  (unsigned)config->lfu_decay_time_min);
+}
+
 static void config_changed(void *context, const char *name)
 {
     struct node *node = context;
@@ -47,6 +54,8 @@ static void config_changed(void *context, const char *name)
         store_set_sync(node->store, (enum log_sync)config->appendfsync);
     else if (strcmp(name, "maxmemory-policy") == 0)
         store_set_eviction(node->store, (enum eviction_policy)config->maxmemory_policy);
+    else if (strncmp(name, "lfu-", strlen("lfu-")) == 0)
+        set_lfu(node);
     else if (strcmp(name, "loglevel") == 0 && node->host.journal)
         journal_set_level(node->host.journal, (enum journal_level)config->loglevel);
     else if (strcmp(name, "maxmemory") == 0) {
@@ -130,6 +139,7 @@ static enum status open_store(struct node *node, uint64_t now_ms, struct buffer 
     enum status status = store_open(&options, &node->store, &recovery, out_error);
     if (status != STATUS_OK)
         return status;
+    set_lfu(node);
     struct journal *journal = host->journal;
     if (recovery.new_directory)
         journal_write(journal, JOURNAL_NOTICE, "A new data directory");

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The commands by which a client says who it is and how it wants to be spoken to. */
-#include <limits.h>
-
 #include "base/number.h"
+#include "command/arguments.h"
 #include "session/session.h"
 
 #define WRONG_PASSWORD "WRONGPASS invalid username-password pair or user is disabled."
@@ -127,17 +126,11 @@ static enum status hello(struct request *request)
 
 static enum status select_database(struct request *request)
 {
-    int64_t index;
-    if (!number_parse_i64(request->argv[1], &index))
-        return STATUS_NOT_INTEGER;
-    if (index < INT_MIN || index > INT_MAX) {
-        reply_errorf(request->reply, "ERR value is out of range, value must between %d and %d",
-                     INT_MIN, INT_MAX);
-        return STATUS_REPLIED;
-    }
-    if (index < 0 || index >= (int64_t)request->databases)
-        return refuse(request, "ERR DB index is out of range");
-    request->session->db = (uint8_t)index;
+    uint8_t index;
+    enum status status = argument_database(request, request->argv[1], &index);
+    if (status != STATUS_OK)
+        return status;
+    request->session->db = index;
     reply_ok(request->reply);
     return STATUS_OK;
 }

@@ -99,6 +99,23 @@ static enum status collect_at(struct store *store, uint64_t place, uint64_t now_
     return STATUS_OK;
 }
 
+void expiry_saw(struct store *store, struct bytes name)
+{
+    if (store->seen.count == EXPIRED_SEEN_MAX)
+        return;
+    store->seen.places[store->seen.count++] =
+        (uint64_t)row_key_slot(name) << 48 | row_key_hash_of(name);
+}
+
+/* What the log has no room for is found again by the heap or the index. */
+void expiry_collect_seen(struct store *store, uint64_t now_ms)
+{
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; i < store->seen.count && status == STATUS_OK; i++)
+        status = collect_at(store, store->seen.places[i], now_ms);
+    store->seen.count = 0;
+}
+
 /* What the log has no room for stays in the heap. */
 static bool tick_heap(struct store *store, struct due_heap *heap, uint64_t now_ms, unsigned *most)
 {

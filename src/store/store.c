@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "store/access.h"
 #include "store/apply.h"
 #include "store/cache.h"
 #include "store/evict.h"
@@ -147,6 +148,21 @@ static enum status check_identity_is_there(struct files *files, struct buffer *o
     return status;
 }
 
+/* With fewer databases than there were, some number may stand for one that is beyond them. */
+static enum status check_databases(const struct identity *identity, unsigned databases,
+                                   struct buffer *out_error)
+{
+    _Static_assert((int)IDENTITY_DATABASES == (int)DATABASES_MAX, "a number for each");
+    for (unsigned i = 0; i < databases; i++) {
+        if (identity_database(identity, (uint8_t)i) < databases)
+            continue;
+        buffer_printf(out_error,
+                      "SWAPDB has exchanged a database with one beyond the number of `databases`");
+        return STATUS_INVALID;
+    }
+    return STATUS_OK;
+}
+
 enum status store_open(const struct store_options *options, struct store **out,
                        struct store_recovery *out_recovery, struct buffer *out_error)
 {
@@ -163,8 +179,12 @@ enum status store_open(const struct store_options *options, struct store **out,
     if (status == STATUS_OK)
         status = identity_take(options->files, mark, options->random48, &identity,
                                &recovery.was_clean, out_error);
-    if (status != STATUS_OK)
+    if (status == STATUS_OK)
+        status = check_databases(&identity, options->databases, out_error);
+    if (status != STATUS_OK) {
+        identity_deinit(&identity);
         return status;
+    }
     struct store *store = memory_zeroed(sizeof(*store));
     store->options = *options;
     store->identity = identity;
@@ -173,6 +193,9 @@ enum status store_open(const struct store_options *options, struct store **out,
     store->stats.sealed_ms = options->now_ms;
     store->active_expiry = true;
     store->tick_ms = options->now_ms;
+    access_set_time(store, options->now_ms);
+    store->lfu.on = access_is_lfu(options->eviction);
+    store_set_lfu(store, LFU_LOG_FACTOR, LFU_DECAY_MINUTES);
     table_init(&store->table);
     facts_init(&store->facts, options->databases);
     arena_init(&store->scratch);
@@ -420,6 +443,7 @@ void store_set_rows_bytes(struct store *store, uint64_t bytes)
 void store_set_eviction(struct store *store, enum eviction_policy policy)
 {
     store->options.eviction = policy;
+    store->lfu.on = access_is_lfu(policy);
     store->evict_nothing_left = false;
 }
 
@@ -428,9 +452,31 @@ void store_set_paused(struct store *store, bool paused)
     store->paused = paused;
 }
 
+void store_set_lfu(struct store *store, unsigned log_factor, unsigned decay_minutes)
+{
+    store->lfu.log_factor = log_factor;
+    store->lfu.decay_minutes = decay_minutes;
+}
+
 void store_set_active_expiry(struct store *store, bool active)
 {
     store->active_expiry = active;
+}
+
+uint8_t store_database(const struct store *store, uint8_t index)
+{
+    return identity_database(&store->identity, index);
+}
+
+enum status store_swap_databases(struct store *store, uint8_t a, uint8_t b)
+{
+    check(a < store->facts.databases && b < store->facts.databases);
+    if (a == b)
+        return STATUS_OK;
+    enum status status = identity_swap_databases(store->options.files, &store->identity, a, b);
+    if (status == STATUS_IO)
+        fail(store, status);
+    return status;
 }
 
 uint64_t store_keys(const struct store *store, uint8_t db)
@@ -446,6 +492,11 @@ uint64_t store_keys_with_expiry(const struct store *store, uint8_t db)
 uint64_t store_slot_keys(const struct store *store, uint16_t slot, uint8_t db)
 {
     return facts_look(&store->facts, slot, db)->keys;
+}
+
+uint16_t store_slot_at(const struct store *store, uint8_t db, uint64_t rank)
+{
+    return facts_slot_at(&store->facts, db, rank);
 }
 
 uint64_t store_node(const struct store *store)

@@ -283,6 +283,16 @@ void store_set_eviction(struct store *store, enum eviction_policy policy)
     (void)store, (void)policy;
 }
 
+void txn_saw_expired(struct txn *txn, struct bytes name)
+{
+    (void)txn, (void)name;
+}
+
+void store_set_lfu(struct store *store, unsigned log_factor, unsigned decay_minutes)
+{
+    (void)store, (void)log_factor, (void)decay_minutes;
+}
+
 void store_set_active_expiry(struct store *store, bool active)
 {
     (void)store, (void)active;
@@ -309,6 +319,12 @@ enum status store_seal_now(struct store *store)
 {
     (void)store;
     return STATUS_OK;
+}
+
+uint8_t store_database(const struct store *store, uint8_t index)
+{
+    (void)store;
+    return index;
 }
 
 uint64_t store_keys(const struct store *store, uint8_t db)
