@@ -15,6 +15,7 @@
 #include "session/session.h"
 #include "type/digest.h"
 #include "type/string.h"
+#include "type/value.h"
 
 enum {
     SLEEP_MAX_S = 300,
@@ -317,6 +318,32 @@ static enum status debug_populate(struct request *request)
     return cold ? STATUS_COLD : ok(request);
 }
 
+/* What OBJECT tells, in one line. There is no address to tell. */
+static enum status debug_object(struct request *request)
+{
+    struct cell head;
+    struct bytes encoding;
+    uint64_t size;
+    enum status status = argument_key_peek(request, request->argv[2], &head);
+    if (status == STATUS_OK && !head.exists)
+        status = STATUS_ABSENT;
+    if (status == STATUS_OK)
+        status = value_encoding(&head, &encoding);
+    if (status == STATUS_OK)
+        status = string_length(&head, &size);
+    if (status != STATUS_OK)
+        return status;
+    struct txn_access access = txn_access(request->txn, head.name);
+    char line[160];
+    int length = snprintf(line, sizeof line,
+                          "Value at:0x0 refcount:1 encoding:%.*s serializedlength:%llu lru:%u "
+                          "lru_seconds_idle:%llu",
+                          (int)encoding.size, encoding.data, (unsigned long long)size,
+                          access.frequency, (unsigned long long)access.idle_s);
+    reply_simple(request->reply, bytes_of(line, (size_t)length));
+    return STATUS_OK;
+}
+
 static void reply_digest(struct reply *reply, const struct digest *digest)
 {
     char text[2 * DIGEST_SIZE + 1];
@@ -464,6 +491,8 @@ static enum status debug_help(struct request *request)
         "    The same as RELOAD.",
         "LOG <message>",
         "    Write <message> to the server log.",
+        "OBJECT <key>",
+        "    Show low level info about `key` and associated value.",
         "POPULATE <count> [<prefix>] [<size>]",
         "    Create <count> string keys named key:<num>. If <prefix> is specified then",
         "    it is used instead of the 'key' prefix.",
@@ -503,6 +532,7 @@ static const struct {
     {"help", 2, 2, debug_help},
     {"loadaof", 2, UINT32_MAX, seal},
     {"log", 3, 3, debug_log},
+    {"object", 3, 3, debug_object},
     {"pause-cron", 3, 3, debug_nothing},
     {"populate", 3, 5, debug_populate},
     {"protocol", 3, 3, debug_protocol},
