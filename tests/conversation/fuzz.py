@@ -33,8 +33,8 @@ SHOWN_MAX = 60     # bytes of a word
 # Conversations and unit tests speak with these.
 SKIPPED = re.compile(r'quit|shutdown|info|time|monitor|config.*|'
                      r'command(\|(help|info|docs|count|list))?|'
-                     r'client\|(kill|reply|list|info|id|help|setinfo|no-touch|tracking)|debug|lolwut|'
-                     r'wait|p?sync|replicaof|slaveof|save|bgsave|bgrewriteaof|lastsave|'
+                     r'client\|(kill|reply|list|info|id|help|setinfo|no-touch|tracking)|debug|'
+                     r'lolwut|wait|p?sync|replicaof|slaveof|save|bgsave|bgrewriteaof|lastsave|'
                      r'memory\|(doctor|malloc-stats|stats|help)|acl\|(cat|getuser|help|list)|'
                      r'cluster\|(help|myshardid)|module\|(help|load|loadex|unload)')
 # Only whether they fail is compared, and how: orders, ids, and when what has expired no longer

@@ -524,6 +524,8 @@ static void test_reals_at_the_end_of_numbers(void **state)
     assert_int_equal(in_txn(&world, increment_real, &step), STATUS_NOT_FINITE);
     expect_increment_real(&world, -last, "0");
     expect_increment_real(&world, 0.25, "0.25");
+    world_deinit(&world);
+}
 
 /* ---- pages ---------------------------------------------------------------------------------- */
 
