@@ -32,8 +32,8 @@ static struct bytes format_wide(__int128 value, struct arena *arena)
 
 static struct bytes format_real(real_t value, struct arena *arena)
 {
-    char *text = arena_alloc(arena, REAL_TEXT_MAX);
-    return bytes_of(text, real_format(value, text));
+    char text[REAL_TEXT_MAX]; /* mostly far shorter, and there may be many of them */
+    return arena_copy(arena, bytes_of(text, real_format(value, text)));
 }
 
 /* ---- numbers: what the base is, with what was added --------------------------------------- */
