@@ -351,7 +351,7 @@ static enum status debug_digest_value(struct request *request)
 /* A walk over all databases: where it is, and the digest of what lies behind. */
 struct digest_walk {
     struct request *request;
-    uint64_t db;
+    uint64_t db; /* as clients count them: so SWAPDB changes the digest */
     uint64_t slot;
     uint64_t hash;
     struct digest digest;
@@ -364,7 +364,7 @@ static bool is_enough(const struct digest_walk *walk)
 }
 
 /* Takes the page's rows; stops before one that would be too much, of another hash than the last. */
-static enum status digest_page(struct digest_walk *walk, const struct scan_page *page)
+static enum status digest_page(struct digest_walk *walk, uint8_t db, const struct scan_page *page)
 {
     struct txn *txn = walk->request->txn;
     for (size_t i = 0; i < page->count; i++) {
@@ -376,7 +376,7 @@ static enum status digest_page(struct digest_walk *walk, const struct scan_page 
             walk->hash = hash;
             return STATUS_OK;
         }
-        enum status status = cell_of_row(txn, (uint8_t)walk->db, row->key, row->row, &head);
+        enum status status = cell_of_row(txn, db, row->key, row->row, &head);
         if (status == STATUS_OK)
             status = digest_value(&head, &value, &size);
         if (status != STATUS_OK)
@@ -395,21 +395,22 @@ static enum status digest_on(struct digest_walk *walk)
 {
     struct txn *txn = walk->request->txn;
     for (; walk->db < walk->request->databases; walk->db++, walk->slot = 0) {
-        if (store_keys(txn->store, (uint8_t)walk->db) == 0)
+        uint8_t db = store_database(txn->store, (uint8_t)walk->db);
+        if (store_keys(txn->store, db) == 0)
             continue;
         while (walk->slot < SLOT_COUNT) {
             struct scan_page page;
             if (is_enough(walk))
                 return STATUS_YIELD;
-            if (store_slot_keys(txn->store, (uint16_t)walk->slot, (uint8_t)walk->db) == 0) {
+            if (store_slot_keys(txn->store, (uint16_t)walk->slot, db) == 0) {
                 walk->slot++;
                 walk->hash = 0;
                 continue;
             }
-            enum status status = txn_scan(txn, (uint16_t)walk->slot, (uint8_t)walk->db, walk->hash,
-                                          DIGEST_PAGE, &page);
+            enum status status =
+                txn_scan(txn, (uint16_t)walk->slot, db, walk->hash, DIGEST_PAGE, &page);
             if (status == STATUS_OK)
-                status = digest_page(walk, &page);
+                status = digest_page(walk, db, &page);
             if (status != STATUS_OK)
                 return status;
             walk->heads++; /* an empty page is work too */

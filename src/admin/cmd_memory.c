@@ -30,6 +30,7 @@ static enum status memory_usage(struct request *request)
     struct cell head;
     uint64_t bytes;
     enum status status = parse_samples(request, &samples);
+    request->txn->no_touch = true;
     if (status == STATUS_OK)
         status = argument_key(request, request->argv[2], &head);
     if (status != STATUS_OK)

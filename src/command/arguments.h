@@ -39,6 +39,20 @@ void argument_look_ahead(struct request *request, struct key_arguments keys, uin
 MUST_CHECK enum status argument_key_read(struct request *request, struct bytes key,
                                          struct cell *out);
 
+/* The same, but it does not count as an access: of what is not about the value (see OBJECT). */
+MUST_CHECK enum status argument_key_peek(struct request *request, struct bytes key,
+                                         struct cell *out);
+
+/* The first two in another database than the request's, as the store counts them (request.db). */
+MUST_CHECK enum status argument_key_in(struct request *request, uint8_t db, struct bytes key,
+                                       struct cell *out);
+MUST_CHECK enum status argument_key_read_in(struct request *request, uint8_t db, struct bytes key,
+                                            struct cell *out);
+
+/* The number of a database, as clients count them: see store_database. */
+MUST_CHECK enum status argument_database(struct request *request, struct bytes text,
+                                         uint8_t *out_index);
+
 /* STATUS_NOT_INTEGER. */
 MUST_CHECK enum status argument_integer(struct bytes text, int64_t *out_value);
 

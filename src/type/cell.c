@@ -32,13 +32,15 @@ static enum status read_held(struct cell *cell)
 {
     if (row_peek(cell->held, &cell->newest, &cell->at_ms)) {
         judge_expiry(cell, true);
-        return STATUS_OK;
+    } else {
+        enum status status = row_decode(cell->held, cell->txn->arena, &cell->row);
+        if (status != STATUS_OK)
+            return status;
+        cell->decoded = true;
+        view(cell);
     }
-    enum status status = row_decode(cell->held, cell->txn->arena, &cell->row);
-    if (status != STATUS_OK)
-        return status;
-    cell->decoded = true;
-    view(cell);
+    if (__builtin_expect(cell->expired, 0))
+        txn_saw_expired(cell->txn, cell->name);
     return STATUS_OK;
 }
 

@@ -6,7 +6,10 @@
 #include "row/row.h"
 #include "type/string_chunks.h"
 
-enum { WIDE_TEXT_MAX = 40 }; /* a sign and the 39 digits of a 128-bit integer */
+enum {
+    WIDE_TEXT_MAX = 40, /* a sign and the 39 digits of a 128-bit integer */
+    EMBEDDED_MAX = 44,  /* bytes that Redis keeps beside the string's header */
+};
 
 static bool is_string(const struct cell *head)
 {
@@ -150,6 +153,24 @@ enum status string_range(struct cell *head, uint64_t from, uint64_t size, struct
     return STATUS_OK;
 }
 
+enum status string_encoding(struct cell *head, struct bytes *out_name)
+{
+    bool is_chunked;
+    struct chunked chunked;
+    struct bytes text;
+    int64_t integer;
+    enum status status = look(head, &is_chunked, &chunked, &text);
+    if (status != STATUS_OK)
+        return status;
+    if (is_chunked || text.size > EMBEDDED_MAX)
+        *out_name = BYTES("raw");
+    else if (number_parse_i64(text, &integer))
+        *out_name = BYTES("int");
+    else
+        *out_name = BYTES("embstr");
+    return STATUS_OK;
+}
+
 enum status string_pages(struct cell *head, struct string_pages *out)
 {
     struct string_pages pages = {.head = head};
@@ -203,6 +224,25 @@ enum status string_set(struct cell *head, struct bytes value, uint64_t at_ms, bo
         return cell_write(head, dot, VALUE_STRING, value, at_ms, keep_expiry);
     chunks_create(head, dot, 0, value);
     return write_chunked(head, dot, (struct chunked){dot, value.size}, at_ms, keep_expiry);
+}
+
+enum status string_copy(struct cell *from, struct cell *to)
+{
+    bool is_chunked;
+    struct chunked chunked;
+    struct bytes text;
+    enum status status = look(from, &is_chunked, &chunked, &text);
+    if (status != STATUS_OK)
+        return status;
+    if (!is_chunked)
+        return string_set(to, text, from->at_ms, false);
+    if (!do_names_fit(to, chunked.length))
+        return STATUS_TOO_BIG;
+    struct dot dot = cell_dot(to);
+    status = chunks_copy(from, chunked, to, dot);
+    if (status != STATUS_OK)
+        return status;
+    return write_chunked(to, dot, (struct chunked){dot, chunked.length}, from->at_ms, false);
 }
 
 /* For what stands in the head row: the parts as one. */

@@ -38,6 +38,9 @@ MUST_CHECK enum status string_value(struct cell *head, struct bytes *out_value);
 MUST_CHECK enum status string_range(struct cell *head, uint64_t from, uint64_t size,
                                     struct bytes *out_value);
 
+/* How Redis would keep it: "int", "embstr" or "raw". */
+MUST_CHECK enum status string_encoding(struct cell *head, struct bytes *out_name);
+
 /*
  * A string looked at page by page, for walks over what is too long to be assembled: page i is its
  * bytes from i * STRING_PAGE_SIZE on.
@@ -81,6 +84,12 @@ struct string_part {
 MUST_CHECK enum status string_set_parts(struct cell *head, uint64_t length,
                                         const struct string_part *parts, size_t count,
                                         uint64_t at_ms, bool keep_expiry);
+
+/*
+ * Sets the string of one key to another's, with its time to live: a long one chunk by chunk, so
+ * that what is zeros stays absent and the whole is never in one place. STATUS_TOO_BIG as above.
+ */
+MUST_CHECK enum status string_copy(struct cell *from, struct cell *to);
 
 /*
  * Overwrites from `offset` on, filling with zeros before it if needed; keeps the expiry.
