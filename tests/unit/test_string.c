@@ -399,6 +399,31 @@ static void test_concurrent_increments(void **state)
     world_deinit(&world);
 }
 
+/* A peer's sum may be anything that fits: nothing overflows. */
+static void test_sums_at_their_limits(void **state)
+{
+    (void)state;
+    __int128 most = (__int128)(~(unsigned __int128)0 >> 1);
+    struct world world;
+    world_init(&world, false);
+    for (int sign = 1; sign >= -1; sign -= 2) {
+        struct row row;
+        row_init(&row);
+        row_write(&row, (struct dot){actor_of(1, 1), 4}, VALUE_STRING,
+                  sign > 0 ? BYTES("9223372036854775807") : BYTES("-9223372036854775808"),
+                  EXPIRY_NEVER, false, &world.arena);
+        row_increment(&row, (struct dot){actor_of(1, 1), 5}, sign > 0 ? most : -most - 1,
+                      &world.arena);
+        row_increment_real(&row, (struct dot){actor_of(2, 1), 6}, sign > 0 ? 0.0 : 0.5,
+                           &world.arena);
+        put_row(&world, &row);
+        struct step step = {.by = sign > 0 ? INT64_MAX : INT64_MIN, .real_by = 1};
+        assert_int_not_equal(in_txn(&world, increment, &step), STATUS_OK);
+        assert_int_equal(in_txn(&world, increment_real, &step), STATUS_OK);
+    }
+    world_deinit(&world);
+}
+
 /* A word written while another node counted: the word counts. */
 static void test_increments_on_a_word(void **state)
 {
@@ -689,6 +714,7 @@ int main(void)
         cmocka_unit_test(test_reading_a_part_reads_its_chunks),
         cmocka_unit_test(test_sparse),
         cmocka_unit_test(test_concurrent_increments),
+        cmocka_unit_test(test_sums_at_their_limits),
         cmocka_unit_test(test_increments_on_a_word),
         cmocka_unit_test(test_concurrent_reals),
         cmocka_unit_test(test_reals_leave_integers_exact),
