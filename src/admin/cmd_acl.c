@@ -223,6 +223,7 @@ const struct command acl_commands[] = {
      .complexity = "Depends on subcommand.",
      .syntax = "",
      .summary = "A container for Access List Control commands.",
+     .differs = "One user, \"default\", who may do all; others cannot be made.",
      .subcommands = acl_subcommands},
     {.name = NULL},
 };

@@ -111,6 +111,7 @@ const struct command cluster_commands[] = {
      .since = "3.0.0",
      .group = "cluster",
      .complexity = "Depends on subcommand.",
+     .syntax = "",
      .summary = "A container for Redis Cluster commands.",
      .subcommands = cluster_subcommands},
     {.name = "readonly",

@@ -15,6 +15,7 @@
 #include "session/session.h"
 #include "type/digest.h"
 #include "type/string.h"
+#include "type/value.h"
 
 enum {
     SLEEP_MAX_S = 300,
@@ -24,6 +25,7 @@ enum {
     DIGEST_SLICE_HEADS = 4096,              /* and in one slice, */
     DIGEST_SLICE_BYTES = 16 * 1024 * 1024,  /* with so much of values */
     HASH_BITS = 48,
+    LRU_CLOCK_LIMIT = 1 << 24,
 };
 
 #define HASH_MASK (((uint64_t)1 << HASH_BITS) - 1)
@@ -102,12 +104,14 @@ static enum status debug_config_rewrite(struct request *request)
     return status;
 }
 
-/* Nothing is kept by memory alone, so to load it anew would show the same: it is sealed, which the
- * next start would begin with. */
-static enum status seal(struct request *request)
+/* What is asked for from now on is read from the ordered files, as after a restart. */
+static enum status reload(struct request *request)
 {
     enum status status = store_seal_now(request->admin->store);
-    return status == STATUS_OK ? ok(request) : status;
+    if (status != STATUS_OK)
+        return status;
+    store_forget(request->admin->store);
+    return ok(request);
 }
 
 static enum status debug_reload(struct request *request)
@@ -120,7 +124,7 @@ static enum status debug_reload(struct request *request)
             return refuse(request,
                           "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
     }
-    return seal(request);
+    return reload(request);
 }
 
 /* Settings of structures that this server does not have: without effect, and harmless. */
@@ -317,6 +321,35 @@ static enum status debug_populate(struct request *request)
     return cold ? STATUS_COLD : ok(request);
 }
 
+/* What OBJECT tells, in one line. There is no address to tell. */
+static enum status debug_object(struct request *request)
+{
+    struct cell head;
+    struct bytes encoding;
+    struct dump value;
+    struct buffer text = {0};
+    enum status status = argument_key_peek(request, request->argv[2], &head);
+    if (status == STATUS_OK && !head.exists)
+        status = STATUS_ABSENT;
+    if (status == STATUS_OK)
+        status = value_encoding(&head, &encoding);
+    if (status == STATUS_OK)
+        status = value_read(&head, &value);
+    if (status != STATUS_OK)
+        return status;
+    struct txn_access access = txn_access(request->txn, head.name);
+    uint64_t idle_s = access.counts ? 0 : access.idle_s;
+    size_t size = dump_encode(&value, request->arena).size - DUMP_OVERHEAD;
+    buffer_printf(&text, "Value at:0x0 refcount:1 encoding:%.*s serializedlength:%zu ",
+                  (int)encoding.size, encoding.data, size);
+    buffer_printf(&text, "lru:%llu lru_seconds_idle:%llu",
+                  (unsigned long long)((request->now_ms / 1000 - idle_s) % LRU_CLOCK_LIMIT),
+                  (unsigned long long)idle_s);
+    reply_simple(request->reply, buffer_bytes(&text));
+    buffer_deinit(&text);
+    return STATUS_OK;
+}
+
 static void reply_digest(struct reply *reply, const struct digest *digest)
 {
     char text[2 * DIGEST_SIZE + 1];
@@ -351,7 +384,7 @@ static enum status debug_digest_value(struct request *request)
 /* A walk over all databases: where it is, and the digest of what lies behind. */
 struct digest_walk {
     struct request *request;
-    uint64_t db;
+    uint64_t db; /* as clients count them: so SWAPDB changes the digest */
     uint64_t slot;
     uint64_t hash;
     struct digest digest;
@@ -364,7 +397,7 @@ static bool is_enough(const struct digest_walk *walk)
 }
 
 /* Takes the page's rows; stops before one that would be too much, of another hash than the last. */
-static enum status digest_page(struct digest_walk *walk, const struct scan_page *page)
+static enum status digest_page(struct digest_walk *walk, uint8_t db, const struct scan_page *page)
 {
     struct txn *txn = walk->request->txn;
     for (size_t i = 0; i < page->count; i++) {
@@ -376,7 +409,7 @@ static enum status digest_page(struct digest_walk *walk, const struct scan_page 
             walk->hash = hash;
             return STATUS_OK;
         }
-        enum status status = cell_of_row(txn, (uint8_t)walk->db, row->key, row->row, &head);
+        enum status status = cell_of_row(txn, db, row->key, row->row, &head);
         if (status == STATUS_OK)
             status = digest_value(&head, &value, &size);
         if (status != STATUS_OK)
@@ -395,21 +428,22 @@ static enum status digest_on(struct digest_walk *walk)
 {
     struct txn *txn = walk->request->txn;
     for (; walk->db < walk->request->databases; walk->db++, walk->slot = 0) {
-        if (store_keys(txn->store, (uint8_t)walk->db) == 0)
+        uint8_t db = store_database(txn->store, (uint8_t)walk->db);
+        if (store_keys(txn->store, db) == 0)
             continue;
         while (walk->slot < SLOT_COUNT) {
             struct scan_page page;
             if (is_enough(walk))
                 return STATUS_YIELD;
-            if (store_slot_keys(txn->store, (uint16_t)walk->slot, (uint8_t)walk->db) == 0) {
+            if (store_slot_keys(txn->store, (uint16_t)walk->slot, db) == 0) {
                 walk->slot++;
                 walk->hash = 0;
                 continue;
             }
-            enum status status = txn_scan(txn, (uint16_t)walk->slot, (uint8_t)walk->db, walk->hash,
-                                          DIGEST_PAGE, &page);
+            enum status status =
+                txn_scan(txn, (uint16_t)walk->slot, db, walk->hash, DIGEST_PAGE, &page);
             if (status == STATUS_OK)
-                status = digest_page(walk, &page);
+                status = digest_page(walk, db, &page);
             if (status != STATUS_OK)
                 return status;
             walk->heads++; /* an empty page is work too */
@@ -463,6 +497,8 @@ static enum status debug_help(struct request *request)
         "    The same as RELOAD.",
         "LOG <message>",
         "    Write <message> to the server log.",
+        "OBJECT <key>",
+        "    Show low level info about `key` and associated value.",
         "POPULATE <count> [<prefix>] [<size>]",
         "    Create <count> string keys named key:<num>. If <prefix> is specified then",
         "    it is used instead of the 'key' prefix.",
@@ -471,7 +507,7 @@ static enum status debug_help(struct request *request)
         "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
         "    true, false.",
         "RELOAD [option ...]",
-        "    Seal all data, as SAVE. It need not be loaded to be seen.",
+        "    Seal all data, as SAVE, and drop it from memory: it is read again when needed.",
         "SET-ACTIVE-EXPIRE <0|1>",
         "    Setting it to 0 disables expiring keys in background when they are not",
         "    accessed. Setting it to 1 reenables it.",
@@ -500,8 +536,9 @@ static const struct {
     {"digest-value", 2, UINT32_MAX, debug_digest_value},
     {"error", 3, 3, debug_error},
     {"help", 2, 2, debug_help},
-    {"loadaof", 2, UINT32_MAX, seal},
+    {"loadaof", 2, UINT32_MAX, reload},
     {"log", 3, 3, debug_log},
+    {"object", 3, 3, debug_object},
     {"pause-cron", 3, 3, debug_nothing},
     {"populate", 3, 5, debug_populate},
     {"protocol", 3, 3, debug_protocol},
@@ -596,6 +633,10 @@ const struct command debug_commands[] = {
      .group = "server",
      .complexity = "Depends on subcommand.",
      .syntax = "subcommand [arg...]",
-     .summary = "A container for debugging commands."},
+     .summary = "A container for debugging commands.",
+     .differs = "What ends the process or shows Redis's structures is refused. RELOAD and LOADAOF "
+                "seal, see SAVE, and drop all rows from memory; SLEEP takes at most 300 seconds; "
+                "POPULATE makes at most 1048576 "
+                "keys; digests are not Redis's."},
     {.name = NULL},
 };

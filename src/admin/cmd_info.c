@@ -152,8 +152,8 @@ static void print_clients(const struct request *request, struct buffer *out)
     buffer_printf(out, "cluster_connections:0\r\n");
     buffer_printf(out, "maxclients:%" PRId64 "\r\n", admin->config->maxclients);
     print_largest_buffers(admin->sessions, out);
-    buffer_printf(out, "blocked_clients:0\r\n"
-                       "tracking_clients:0\r\n"
+    print_number("blocked_clients", admin->sessions->blocked_count, out);
+    buffer_printf(out, "tracking_clients:0\r\n"
                        "clients_in_timeout_table:0\r\n"
                        "total_blocking_keys:0\r\n"
                        "total_blocking_keys_on_nokey:0\r\n");
@@ -224,6 +224,19 @@ static void print_memory(const struct request *request, struct buffer *out)
     print_number("lazyfree_pending_objects", memory.waiting_rows, out);
 }
 
+static void print_seconds(const char *name, bool known, uint64_t ms, struct buffer *out)
+{
+    buffer_printf(out, "%s:%" PRId64 "\r\n", name, known ? (int64_t)(ms / 1000) : -1);
+}
+
+/* How long the last seal took, and the one under way has taken; both under two names. */
+static void print_seal_times(const char *last, const char *current, const struct store_stats *store,
+                             struct buffer *out)
+{
+    print_seconds(last, store->seals > 0 && !store->sealing, store->seal_ms, out);
+    print_seconds(current, store->sealing, store->seal_ms, out);
+}
+
 /* A seal is what a snapshot is to Redis: from then on the log before it is not needed. */
 static void print_seals(const struct store_stats *store, struct buffer *out)
 {
@@ -231,11 +244,7 @@ static void print_seals(const struct store_stats *store, struct buffer *out)
     print_number("rdb_bgsave_in_progress", store->sealing, out);
     print_number("rdb_last_save_time", store->sealed_ms / 1000, out);
     buffer_printf(out, "rdb_last_bgsave_status:%s\r\n", store->seal_failed ? "err" : "ok");
-    int64_t seconds = (int64_t)(store->seal_ms / 1000);
-    buffer_printf(out, "rdb_last_bgsave_time_sec:%" PRId64 "\r\n",
-                  store->seals > 0 && !store->sealing ? seconds : -1);
-    buffer_printf(out, "rdb_current_bgsave_time_sec:%" PRId64 "\r\n",
-                  store->sealing ? seconds : -1);
+    print_seal_times("rdb_last_bgsave_time_sec", "rdb_current_bgsave_time_sec", store, out);
     print_number("rdb_saves", store->seals, out);
 }
 
@@ -256,6 +265,7 @@ static void print_persistence(const struct request *request, struct buffer *out)
                        "aof_enabled:1\r\n");
     print_number("aof_rewrite_in_progress", store.sealing, out);
     buffer_printf(out, "aof_rewrite_scheduled:0\r\n");
+    print_seal_times("aof_last_rewrite_time_sec", "aof_current_rewrite_time_sec", &store, out);
     buffer_printf(out, "aof_last_bgrewrite_status:%s\r\n", store.seal_failed ? "err" : "ok");
     print_number("aof_rewrites", store.seals, out);
     buffer_printf(out, "aof_last_write_status:%s\r\n", failing ? "err" : "ok");
@@ -316,6 +326,8 @@ static void print_stats(const struct request *request, struct buffer *out)
     print_number("total_writes_processed", stats->writes, out);
     buffer_printf(out, "io_threaded_reads_processed:0\r\n"
                        "io_threaded_writes_processed:0\r\n");
+    print_number("client_output_buffer_limit_disconnections", stats->output_limit_disconnections,
+                 out);
     print_number("acl_access_denied_auth", stats->acl_denied_auth, out);
     buffer_printf(out, "acl_access_denied_cmd:0\r\n"
                        "acl_access_denied_key:0\r\n"
@@ -379,12 +391,13 @@ static void print_cluster(const struct request *request, struct buffer *out)
 static void print_keyspace(const struct request *request, struct buffer *out)
 {
     struct store *store = request->admin->store;
-    for (unsigned db = 0; db < request->databases; db++) {
-        uint64_t keys = store_keys(store, (uint8_t)db);
+    for (unsigned index = 0; index < request->databases; index++) {
+        uint8_t db = store_database(store, (uint8_t)index);
+        uint64_t keys = store_keys(store, db);
         if (keys > 0)
             buffer_printf(out, "db%u:keys=%" PRIu64 ",expires=%" PRIu64 ",avg_ttl=%" PRIu64 "\r\n",
-                          db, keys, store_keys_with_expiry(store, (uint8_t)db),
-                          store_average_ttl(store, (uint8_t)db, request->now_ms));
+                          index, keys, store_keys_with_expiry(store, db),
+                          store_average_ttl(store, db, request->now_ms));
     }
 }
 
@@ -433,7 +446,9 @@ static const struct section sections[] = {
     {"replication", "Replication", print_replication},
     {"cpu", "CPU", print_cpu},
     {"modules", "Modules", print_modules},
+    {"commandstats", "Commandstats", info_commandstats, true},
     {"errorstats", "Errorstats", print_errors},
+    {"latencystats", "Latencystats", info_latencystats, true},
     {"cluster", "Cluster", print_cluster},
     {"keyspace", "Keyspace", print_keyspace},
     {"shoal", "Shoal", print_shoal},
@@ -478,6 +493,7 @@ const struct command info_commands[] = {
      .complexity = "O(1)",
      .syntax = "[section...]",
      .summary = "Returns information and statistics about the server.",
+     .differs = "Fields of what is not there are 0 or left out; a section \"shoal\" besides.",
      .tips = "nondeterministic_output request_policy:all_shards response_policy:special"},
     {.name = NULL},
 };

@@ -84,6 +84,7 @@ const struct command lolwut_commands[] = {
      .group = "server",
      .complexity = "O(1)",
      .syntax = "[VERSION version:integer]",
-     .summary = "Displays computer art and the Redis version."},
+     .summary = "Displays computer art and the Redis version.",
+     .differs = "One picture for all versions: fish."},
     {.name = NULL},
 };

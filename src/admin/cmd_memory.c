@@ -30,6 +30,7 @@ static enum status memory_usage(struct request *request)
     struct cell head;
     uint64_t bytes;
     enum status status = parse_samples(request, &samples);
+    request->txn->no_touch = true;
     if (status == STATUS_OK)
         status = argument_key(request, request->argv[2], &head);
     if (status != STATUS_OK)
@@ -268,6 +269,7 @@ static const struct command memory_subcommands[] = {
      .complexity = "O(1)",
      .syntax = "",
      .summary = "Returns details about memory usage.",
+     .differs = "No figures per database; tables.buckets and tier.cache besides.",
      .tips = TO_ALL},
     {.name = "usage",
      .handler = memory_usage,
@@ -281,7 +283,9 @@ static const struct command memory_subcommands[] = {
      .group = "server",
      .complexity = "O(N) where N is the number of samples.",
      .syntax = "key:key [SAMPLES count:integer]",
-     .summary = "Estimates the memory usage of a key."},
+     .summary = "Estimates the memory usage of a key.",
+     .differs = "What the key's rows take, or would take: they need not be in memory. SAMPLES is "
+                "for the pieces of a long string. A key whose time is over is not there."},
     {.name = NULL},
 };
 

@@ -81,6 +81,7 @@ const struct command module_commands[] = {
      .since = "4.0.0",
      .group = "server",
      .complexity = "Depends on subcommand.",
+     .syntax = "",
      .summary = "A container for module commands.",
      .subcommands = module_subcommands},
     {.name = NULL},

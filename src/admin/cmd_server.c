@@ -119,7 +119,8 @@ const struct command server_commands[] = {
      .group = "server",
      .complexity = "O(1)",
      .syntax = "[SCHEDULE]",
-     .summary = "Asynchronously saves the database(s) to disk."},
+     .summary = "Asynchronously saves the database(s) to disk.",
+     .differs = "Begins a seal, see SAVE; BGREWRITEAOF too."},
     {.name = "lastsave",
      .handler = cmd_lastsave,
      .arity = 1,
@@ -139,7 +140,11 @@ const struct command server_commands[] = {
      .group = "server",
      .complexity = "O(N log N) where N is the number of rows not yet sealed",
      .syntax = "",
-     .summary = "Synchronously saves the database(s) to disk."},
+     .summary = "Synchronously saves the database(s) to disk.",
+     .differs =
+         "Data is on disk without it. It seals: what stands in the log goes into the ordered "
+         "files, so that the next start replays nothing. While another seal is under way it "
+         "waits for it."},
     {.name = "shutdown",
      .handler = cmd_shutdown,
      .arity = -1,

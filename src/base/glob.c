@@ -60,16 +60,20 @@ bool glob_match(struct bytes pattern, struct bytes text, bool nocase)
     size_t p = 0, t = 0;
     size_t star = 0, star_text = 0; /* behind the newest star; the text that it has not taken */
     bool starred = false;
+    unsigned stars = 0;
     size_t steps = 0, steps_max = pattern.size + text.size + GLOB_EXTRA_STEPS_MAX;
 
     while (t < text.size) {
         size_t next = p;
         if (p < pattern.size && pattern.data[p] == '*') {
+            stars += !starred || star != p; /* of several in a row only one counts */
             star = ++p;
             star_text = t;
             starred = true;
             if (p == pattern.size)
                 return true;
+            if (stars > GLOB_STARS_MAX)
+                return false;
             continue;
         }
         if (p < pattern.size && element_match(pattern, p, text.data[t], nocase, &next)) {

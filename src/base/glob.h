@@ -18,7 +18,11 @@
  * many stars can ask for more, and then counts as not matching. Far above what any sensible one
  * needs.
  */
-enum { GLOB_EXTRA_STEPS_MAX = 1 << 20 };
+enum {
+    GLOB_EXTRA_STEPS_MAX = 1 << 20,
+    GLOB_STARS_MAX =
+        1000, /* before the last one: with more it counts as not matching, in Redis too */
+};
 
 /* Whether all of `text` matches. With nocase ASCII letters match without case. */
 bool glob_match(struct bytes pattern, struct bytes text, bool nocase);

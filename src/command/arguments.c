@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "command/arguments.h"
 
+#include <limits.h>
+
 #include "base/number.h"
 #include "resp/reply.h"
+#include "store/store.h"
 
 enum { MS_PER_SECOND = 1000 };
 
-enum status argument_key(struct request *request, struct bytes key, struct cell *out)
+enum status argument_key_in(struct request *request, uint8_t db, struct bytes key, struct cell *out)
 {
     if (__builtin_expect(key.size > KEY_SIZE_MAX, 0)) {
         reply_errorf(request->reply, "ERR key is too long (at most %d bytes)", KEY_SIZE_MAX);
         return STATUS_REPLIED;
     }
-    return cell_find_head(request->txn, request->db, key, out);
+    return cell_find_head(request->txn, db, key, out);
 }
 
-enum status argument_key_read(struct request *request, struct bytes key, struct cell *out)
+enum status argument_key_read_in(struct request *request, uint8_t db, struct bytes key,
+                                 struct cell *out)
 {
-    enum status status = argument_key(request, key, out);
+    enum status status = argument_key_in(request, db, key, out);
     if (status == STATUS_OK && out->exists)
         request->hits++;
     else if (status == STATUS_OK)
@@ -25,9 +29,59 @@ enum status argument_key_read(struct request *request, struct bytes key, struct 
     return status;
 }
 
+enum status argument_key(struct request *request, struct bytes key, struct cell *out)
+{
+    return argument_key_in(request, request->db, key, out);
+}
+
+enum status argument_key_read(struct request *request, struct bytes key, struct cell *out)
+{
+    return argument_key_read_in(request, request->db, key, out);
+}
+
+enum status argument_key_peek(struct request *request, struct bytes key, struct cell *out)
+{
+    request->txn->no_touch = true;
+    return argument_key_read(request, key, out);
+}
+
+enum status argument_database(struct request *request, struct bytes text, uint8_t *out_index)
+{
+    int64_t index;
+    if (!number_parse_i64(text, &index))
+        return STATUS_NOT_INTEGER;
+    if (index < INT_MIN || index > INT_MAX) {
+        reply_errorf(request->reply, "ERR value is out of range, value must between %d and %d",
+                     INT_MIN, INT_MAX);
+        return STATUS_REPLIED;
+    }
+    if (index < 0 || index >= (int64_t)request->databases) {
+        reply_error(request->reply, BYTES("ERR DB index is out of range"));
+        return STATUS_REPLIED;
+    }
+    *out_index = (uint8_t)index;
+    return STATUS_OK;
+}
+
+void argument_look_ahead(struct request *request, struct key_arguments keys, uint32_t at)
+{
+    struct bytes next[STORE_EXPECTED_MAX];
+    size_t count = 0;
+    if ((at - keys.first) % (STORE_EXPECTED_MAX * keys.step) != 0 || at + keys.step >= keys.end)
+        return;
+    for (; at < keys.end && count < STORE_EXPECTED_MAX; at += keys.step)
+        next[count++] = request->argv[at];
+    store_expect(request->txn->store, next, count);
+}
+
 enum status argument_integer(struct bytes text, int64_t *out_value)
 {
     return number_parse_i64(text, out_value) ? STATUS_OK : STATUS_NOT_INTEGER;
+}
+
+enum status argument_real(struct bytes text, real_t *out_value)
+{
+    return real_parse(text, out_value) ? STATUS_OK : STATUS_NOT_FLOAT;
 }
 
 static enum status time_invalid(struct request *request)

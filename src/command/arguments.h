@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/real.h"
 #include "base/status.h"
 #include "command/request.h"
 #include "type/cell.h"
@@ -20,12 +21,43 @@
  */
 MUST_CHECK enum status argument_key(struct request *request, struct bytes key, struct cell *out);
 
-/* The same for a command that reads the key's value: counted as a hit or a miss of the keyspace. */
+/* Arguments that are keys, `step` apart. */
+struct key_arguments {
+    uint32_t first, end, step;
+};
+
+/*
+ * For the loop over many keys, when it comes to argument `at`: has the processor load what memory
+ * holds of the next ones, from time to time.
+ */
+void argument_look_ahead(struct request *request, struct key_arguments keys, uint32_t at);
+
+/*
+ * As argument_key, for a command that reads the key's value: counted as a hit or a miss of the
+ * keyspace.
+ */
 MUST_CHECK enum status argument_key_read(struct request *request, struct bytes key,
                                          struct cell *out);
 
+/* The same, but it does not count as an access: of what is not about the value (see OBJECT). */
+MUST_CHECK enum status argument_key_peek(struct request *request, struct bytes key,
+                                         struct cell *out);
+
+/* The first two in another database than the request's, as the store counts them (request.db). */
+MUST_CHECK enum status argument_key_in(struct request *request, uint8_t db, struct bytes key,
+                                       struct cell *out);
+MUST_CHECK enum status argument_key_read_in(struct request *request, uint8_t db, struct bytes key,
+                                            struct cell *out);
+
+/* The number of a database, as clients count them: see store_database. */
+MUST_CHECK enum status argument_database(struct request *request, struct bytes text,
+                                         uint8_t *out_index);
+
 /* STATUS_NOT_INTEGER. */
 MUST_CHECK enum status argument_integer(struct bytes text, int64_t *out_value);
+
+/* A real, which may be infinite: STATUS_NOT_FLOAT. */
+MUST_CHECK enum status argument_real(struct bytes text, real_t *out_value);
 
 /* How a command gives a time. */
 struct time_unit {

@@ -384,6 +384,21 @@ static enum status cmd_bitfield_ro(struct request *request)
     return operate_all(request, &operations);
 }
 
+/* Whether all is GET: what is not understood may write. */
+static uint32_t bitfield_key_flags(const struct bytes *argv, uint32_t argc)
+{
+    uint32_t i = 2;
+    while (i < argc) {
+        uint32_t words = bytes_equal_nocase(argv[i], BYTES("get"))        ? 3
+                         : bytes_equal_nocase(argv[i], BYTES("overflow")) ? 2
+                                                                          : 0;
+        if (words == 0 || argc - i < words)
+            return KEY_RW | KEY_ACCESS | KEY_UPDATE;
+        i += words;
+    }
+    return KEY_RO | KEY_ACCESS;
+}
+
 /* clang-format off */
 const struct command bitfield_commands[] = {
     {
@@ -391,6 +406,7 @@ const struct command bitfield_commands[] = {
         .flags = CMD_WRITE | CMD_DENYOOM, .categories = CAT_BITMAP,
         .first_key = 1, .last_key = 1, .key_step = 1,
         .key_flags = KEY_RW | KEY_ACCESS | KEY_UPDATE | KEY_VARIABLE_FLAGS,
+        .key_flags_of = bitfield_key_flags,
         .since = "3.2.0", .group = "bitmap",
         .complexity = "O(1) for each subcommand specified",
         .summary = "Performs arbitrary bitfield integer operations on strings.",

@@ -114,7 +114,7 @@ static enum status cmd_pexpireat(struct request *request)
 static enum status expiry(struct request *request, struct time_unit unit)
 {
     struct cell head;
-    enum status status = argument_key_read(request, request->argv[1], &head);
+    enum status status = argument_key_peek(request, request->argv[1], &head);
     if (status != STATUS_OK)
         return status;
     if (!head.exists) {

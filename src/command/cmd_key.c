@@ -14,6 +14,7 @@ static enum status count_keys(struct request *request, enum status (*change)(str
     bool cold = false;
     for (uint32_t i = 1; i < request->argc; i++) {
         struct cell head;
+        argument_look_ahead(request, (struct key_arguments){1, request->argc, 1}, i);
         enum status status = change ? argument_key(request, request->argv[i], &head)
                                     : argument_key_read(request, request->argv[i], &head);
         if (status == STATUS_COLD) {
@@ -39,16 +40,23 @@ static enum status cmd_del(struct request *request)
     return count_keys(request, cell_delete);
 }
 
-/* Reading is what touches: a row that was read stays longer in memory. */
 static enum status cmd_exists(struct request *request)
 {
+    request->txn->no_touch = true;
+    return count_keys(request, NULL);
+}
+
+/* Reading is what touches: of a client in the mode NO-TOUCH, too. */
+static enum status cmd_touch(struct request *request)
+{
+    request->txn->no_touch = false;
     return count_keys(request, NULL);
 }
 
 static enum status cmd_type(struct request *request)
 {
     struct cell head;
-    enum status status = argument_key_read(request, request->argv[1], &head);
+    enum status status = argument_key_peek(request, request->argv[1], &head);
     if (status == STATUS_OK)
         reply_simple(request->reply, type_of(&head));
     return status;
@@ -89,7 +97,7 @@ const struct command key_commands[] = {
         .tips = "request_policy:multi_shard response_policy:agg_sum",
     },
     {
-        .name = "touch", .handler = cmd_exists, .arity = -2,
+        .name = "touch", .handler = cmd_touch, .arity = -2,
         .flags = CMD_READONLY | CMD_FAST, .categories = CAT_KEYSPACE,
         .first_key = 1, .last_key = -1, .key_step = 1, .key_flags = KEY_RO,
         .since = "3.2.1", .group = "generic",

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* All keys of a database: SCAN, KEYS, DBSIZE, FLUSHDB, FLUSHALL. */
+/* All keys of a database: SCAN, KEYS, DBSIZE, FLUSHDB, FLUSHALL, SWAPDB. */
+#include <limits.h>
+
 #include "base/glob.h"
 #include "command/arguments.h"
 #include "command/tables.h"
@@ -251,6 +253,39 @@ static enum status cmd_flushall(struct request *request)
     return flush(request, -1);
 }
 
+/* Redis's words for each of them, where it is no number at all. */
+static enum status parse_swapped(struct request *request, struct bytes text, const char *error,
+                                 int *out)
+{
+    int64_t index;
+    if (argument_integer(text, &index) != STATUS_OK || index < INT_MIN || index > INT_MAX) {
+        reply_error(request->reply, bytes_text(error));
+        return STATUS_REPLIED;
+    }
+    *out = (int)index;
+    return STATUS_OK;
+}
+
+/* It has taken effect, durably, when this returns: nothing in it may be cold. */
+static enum status cmd_swapdb(struct request *request)
+{
+    int a, b;
+    int databases = (int)request->databases;
+    enum status status = parse_swapped(request, request->argv[1], "ERR invalid first DB index", &a);
+    if (status == STATUS_OK)
+        status = parse_swapped(request, request->argv[2], "ERR invalid second DB index", &b);
+    if (status != STATUS_OK)
+        return status;
+    if (a < 0 || a >= databases || b < 0 || b >= databases) {
+        reply_error(request->reply, BYTES("ERR DB index is out of range"));
+        return STATUS_REPLIED;
+    }
+    status = store_swap_databases(request->txn->store, (uint8_t)a, (uint8_t)b);
+    if (status == STATUS_OK)
+        reply_ok(request->reply);
+    return status;
+}
+
 /* clang-format off */
 const struct command keyspace_commands[] = {
     {
@@ -301,6 +336,14 @@ const struct command keyspace_commands[] = {
         .summary = "Removes all keys from all databases.",
         .syntax = "[flush-type: ASYNC|SYNC]",
         .tips = "request_policy:all_shards response_policy:all_succeeded",
+    },
+    {
+        .name = "swapdb", .handler = cmd_swapdb, .arity = 3,
+        .flags = CMD_WRITE | CMD_FAST, .categories = CAT_KEYSPACE | CAT_WRITE | CAT_DANGEROUS,
+        .since = "4.0.0", .group = "server",
+        .complexity = "O(1). It waits for the disk.",
+        .summary = "Swaps two databases.",
+        .syntax = "index1:integer index2:integer",
     },
     {0},
 };

@@ -9,7 +9,15 @@
 #include "command/command.h"
 
 extern const struct command string_commands[];
+extern const struct command string_many_commands[];
+extern const struct command string_range_commands[];
+extern const struct command string_number_commands[];
+extern const struct command lcs_commands[];
 extern const struct command key_commands[];
+extern const struct command rename_commands[];
+extern const struct command dump_commands[];
+extern const struct command object_commands[];
+extern const struct command randomkey_commands[];
 extern const struct command expire_commands[];
 extern const struct command bitmap_commands[];
 extern const struct command bitfield_commands[];

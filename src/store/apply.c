@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/pack.h"
+#include "store/access.h"
 #include "store/cache.h"
 #include "store/derive.h"
 #include "store/meta.h"
@@ -80,6 +81,7 @@ static struct entry *put_new(struct store *store, struct slot *slot, struct byte
                              struct bytes row)
 {
     struct entry *entry = table_insert(&store->table, slot, name, row);
+    entry->access = access_new(store);
     make_dirty(store, entry);
     if (entry->is_head) {
         struct slot_facts *facts = facts_of(&store->facts, row_key_slot(name), row_key_db(name));
@@ -102,6 +104,8 @@ static struct entry *put_over(struct store *store, struct slot *slot, struct ent
     bool frozen = store_is_frozen(store, old);
     bool dirty = store_is_dirty(store, old);
     uint8_t flags = is_below(store, old) ? ENTRY_BELOW : 0;
+    if (!entry_has_row(old))
+        old->access = access_new(store);
     if (old->is_head && !entry_is_counted(old)) {
         struct slot_facts *facts =
             facts_of(&store->facts, row_key_slot(entry_name(old)), row_key_db(entry_name(old)));
@@ -122,6 +126,7 @@ static struct entry *put_over(struct store *store, struct slot *slot, struct ent
     }
     struct entry *entry = table_replace(&store->table, slot, old, row);
     entry->flags = flags;
+    entry->access = old->access;
     make_dirty(store, entry);
     if (leave_list(store, old))
         apply_free(store, old);
@@ -133,6 +138,7 @@ struct entry *apply_load(struct store *store, struct slot *slot, struct bytes na
 {
     struct entry *entry = table_insert(&store->table, slot, name, row);
     entry->flushes = store->flushes;
+    entry->access = access_new(store);
     cache_add(store, entry);
     if (entry->is_head && row.size > 0)
         facts_of(&store->facts, row_key_slot(name), row_key_db(name))->resident++;

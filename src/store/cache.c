@@ -2,6 +2,7 @@
 #include "store/cache.h"
 
 #include "base/memory.h"
+#include "store/access.h"
 #include "store/apply.h"
 #include "store/derive.h"
 
@@ -74,6 +75,17 @@ void cache_trim(struct store *store, unsigned most)
     }
 }
 
+/* Under LFU what was asked for often is passed over more than once: about as often as its counter
+ * stands above that of a new key. */
+static bool is_spared(struct store *store, const struct entry *entry)
+{
+    if (!store->lfu.on)
+        return false;
+    unsigned frequency = access_frequency(store, entry);
+    return frequency > ACCESS_INITIAL &&
+           !random_once_in(&store->random, frequency - ACCESS_INITIAL + 1);
+}
+
 struct entry *cache_victim(struct store *store, bool only_expiring, unsigned most)
 {
     struct entry *first = NULL;
@@ -96,7 +108,7 @@ struct entry *cache_victim(struct store *store, bool only_expiring, unsigned mos
                 drop(store, entry); /* it stays in the tier */
             continue;
         }
-        if (!visited)
+        if (!visited && !is_spared(store, entry))
             return entry;
         if (!first)
             first = entry;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Evicts keys for good where maxmemory-policy says so, as the users of a cache expect: each by a
- * delete of its own, in the log like any. Recency and frequency are both SIEVE's order.
+ * delete of its own, in the log like any. Recency is SIEVE's order; under
+ * LFU it passes over what was asked for often.
  */
 #ifndef STORE_EVICT_H
 #define STORE_EVICT_H

@@ -7,13 +7,17 @@
 #include "store/meta.h"
 #include "store/store.h"
 
-enum { FORMAT = 1 };
+enum {
+    FORMAT = 1,
+    BLOCKS = SLOT_COUNT / FACTS_BLOCK, /* in a database */
+};
 
 void facts_init(struct facts *facts, unsigned databases)
 {
     facts->databases = databases;
     facts->slots = memory_zeroed(databases * sizeof(*facts->slots));
     facts->keys = memory_zeroed(databases * sizeof(*facts->keys));
+    facts->blocks = memory_zeroed(databases * (size_t)BLOCKS * sizeof(*facts->blocks));
     facts->expiring = memory_zeroed(databases * sizeof(*facts->expiring));
 }
 
@@ -23,6 +27,7 @@ void facts_deinit(struct facts *facts)
         memory_free(facts->slots[db]);
     memory_free(facts->slots);
     memory_free(facts->keys);
+    memory_free(facts->blocks);
     memory_free(facts->expiring);
 }
 
@@ -42,12 +47,18 @@ const struct slot_facts *facts_look(const struct facts *facts, uint16_t slot, ui
     return &facts->slots[db][slot];
 }
 
+static uint64_t *block_of(struct facts *facts, uint16_t slot, uint8_t db)
+{
+    return &facts->blocks[(size_t)db * BLOCKS + slot / FACTS_BLOCK];
+}
+
 void facts_count(struct facts *facts, uint16_t slot, uint8_t db, int keys, int expiring)
 {
     struct slot_facts *of = facts_of(facts, slot, db);
     of->keys += (uint32_t)keys;
     of->expiring += (uint32_t)expiring;
     facts->keys[db] += (uint64_t)keys;
+    *block_of(facts, slot, db) += (uint64_t)keys;
     facts->expiring[db] += (uint64_t)expiring;
     check((int32_t)of->keys >= 0 && (int32_t)of->expiring >= 0);
 }
@@ -56,8 +67,21 @@ void facts_clear(struct facts *facts, uint16_t slot, uint8_t db)
 {
     struct slot_facts *of = facts_of(facts, slot, db);
     facts->keys[db] -= of->keys;
+    *block_of(facts, slot, db) -= of->keys;
     facts->expiring[db] -= of->expiring;
     *of = (struct slot_facts){0};
+}
+
+uint16_t facts_slot_at(const struct facts *facts, uint8_t db, uint64_t rank)
+{
+    check(db < facts->databases && rank < facts->keys[db]);
+    const uint64_t *block = &facts->blocks[(size_t)db * BLOCKS];
+    unsigned slot = 0;
+    for (; rank >= *block; slot += FACTS_BLOCK)
+        rank -= *block++;
+    for (; rank >= facts->slots[db][slot].keys; slot++)
+        rank -= facts->slots[db][slot].keys;
+    return (uint16_t)slot;
 }
 
 void facts_encode(const struct facts *facts, uint8_t db, struct buffer *out)

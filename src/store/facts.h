@@ -15,6 +15,8 @@
 #include "row/slot.h"
 #include "store/tier.h"
 
+enum { FACTS_BLOCK = 128 };
+
 struct slot_facts {
     uint32_t keys;     /* heads that are no tombstone; expired ones count until purged */
     uint32_t expiring; /* of these, with an expiry */
@@ -26,6 +28,7 @@ struct facts {
     unsigned databases;
     struct slot_facts **slots; /* per database SLOT_COUNT of them, or NULL: all zero */
     uint64_t *keys;            /* per database the sums */
+    uint64_t *blocks;          /* of keys, per database and FACTS_BLOCK slots */
     uint64_t *expiring;
 };
 
@@ -40,6 +43,12 @@ const struct slot_facts *facts_look(const struct facts *facts, uint16_t slot, ui
 
 /* Adds to the counts of keys, in the slot and in the sum. */
 void facts_count(struct facts *facts, uint16_t slot, uint8_t db, int keys, int expiring);
+
+/*
+ * The slot of the `rank`th key of a database, counted from 0 in the order of slots; there are more
+ * keys than that. Looks at the sums of blocks, then into one.
+ */
+uint16_t facts_slot_at(const struct facts *facts, uint8_t db, uint64_t rank);
 
 /* The (slot, db) is empty from now on. */
 void facts_clear(struct facts *facts, uint16_t slot, uint8_t db);

@@ -94,6 +94,9 @@ static void encode(const struct identity *identity, struct buffer *out)
         if (last && node != identity->node)
             buffer_printf(out, "former %016" PRIx64 "\n", former->dots[i].actor);
     }
+    for (unsigned i = 0; i < IDENTITY_DATABASES; i++)
+        if (identity->moved[i] != 0)
+            buffer_printf(out, "database %02x%02x\n", i, identity_database(identity, (uint8_t)i));
     append_checksum(out);
 }
 
@@ -124,6 +127,30 @@ static bool take_line(struct bytes *text, const char *name, unsigned base, uint6
     return true;
 }
 
+/* Each of the store's has one number. */
+static bool are_databases_apart(const struct identity *identity)
+{
+    bool seen[IDENTITY_DATABASES] = {false};
+    for (unsigned i = 0; i < IDENTITY_DATABASES; i++) {
+        uint8_t database = identity_database(identity, (uint8_t)i);
+        if (seen[database])
+            return false;
+        seen[database] = true;
+    }
+    return true;
+}
+
+static bool decode_databases(struct bytes *text, struct identity *out)
+{
+    uint64_t pair;
+    while (take_line(text, "database", 16, &pair)) {
+        if (pair > UINT16_MAX)
+            return false;
+        out->moved[pair >> 8] = (uint8_t)(pair >> 8 ^ pair);
+    }
+    return are_databases_apart(out);
+}
+
 static bool decode_fields(struct bytes text, struct identity *out)
 {
     uint64_t format, epoch, clean, actor;
@@ -141,7 +168,7 @@ static bool decode_fields(struct bytes text, struct identity *out)
             return false;
         former_add(out, node_of(actor), 1, actor & ACTOR_EPOCH_MAX);
     }
-    return true;
+    return decode_databases(&text, out);
 }
 
 /*
@@ -244,6 +271,23 @@ enum status identity_next_epoch(struct files *files, struct identity *identity)
         return STATUS_OVERFLOW; /* the next start takes a new node */
     become_next_epoch(identity);
     return write_identity(files, identity);
+}
+
+static void swap_databases(struct identity *identity, uint8_t a, uint8_t b)
+{
+    uint8_t was_a = identity_database(identity, a);
+    identity->moved[a] = a ^ identity_database(identity, b);
+    identity->moved[b] = b ^ was_a;
+}
+
+enum status identity_swap_databases(struct files *files, struct identity *identity, uint8_t a,
+                                    uint8_t b)
+{
+    swap_databases(identity, a, b);
+    enum status status = write_identity(files, identity);
+    if (status != STATUS_OK)
+        swap_databases(identity, a, b);
+    return status;
 }
 
 enum status identity_check(struct files *files)

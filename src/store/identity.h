@@ -6,9 +6,13 @@
  * number; recorded durably before they are used.
  *
  * The file is text, one "name value" a line, the last line its checksum:
- *   format 1 | node <12 hex digits> | epoch <n> | mark <n> | clean <0|1> | time <n> | former <actor
- * in 16 hex digits>... A former line stands for that epoch and all earlier ones of its node; those
- * of the present node go without saying.
+ *   format 1 | node <12 hex digits> | epoch <n> | mark <n> | clean <0|1> | time <n>
+ *   | former <actor in 16 hex digits>... | database <4 hex digits>...
+ *
+ * A former line stands for that epoch and all earlier ones of its node; those of the present node
+ * go without saying. A database line says what SWAPDB has done: under the number that clients give
+ * (the first two digits) there is that one of the store's (the last two). Where both are the same
+ * there is no line.
  */
 #ifndef STORE_IDENTITY_H
 #define STORE_IDENTITY_H
@@ -18,6 +22,8 @@
 #include "row/dot.h"
 #include "store/files.h"
 
+enum { IDENTITY_DATABASES = 256 };
+
 struct identity {
     uint64_t node; /* 48 bits */
     uint16_t epoch;
@@ -26,11 +32,18 @@ struct identity {
     uint64_t time; /* the newest hybrid time given, at the last clean stop */
     struct vector former; /* actors that this directory was before, each with time UINT64_MAX: the
                              stable vector of a sole owner. Owned (memory_alloc). */
+    uint8_t moved[IDENTITY_DATABASES]; /* see identity_database: 0 where SWAPDB never was */
 };
 
 static inline actor_t identity_actor(const struct identity *identity)
 {
     return actor_of(identity->node, identity->epoch);
+}
+
+/* Which of the store's databases has the number that clients give. */
+static inline uint8_t identity_database(const struct identity *identity, uint8_t number)
+{
+    return number ^ identity->moved[number];
 }
 
 /*
@@ -52,6 +65,13 @@ MUST_CHECK enum status identity_release(struct files *files, struct identity *id
  * none) the process must end.
  */
 MUST_CHECK enum status identity_next_epoch(struct files *files, struct identity *identity);
+
+/*
+ * SWAPDB: each of the two, as clients count them, is the other from now on, durably. On an error it
+ * is as before; but after STATUS_IO nobody knows what the disk has, and the process must end.
+ */
+MUST_CHECK enum status identity_swap_databases(struct files *files, struct identity *identity,
+                                               uint8_t a, uint8_t b);
 
 /* Whether the file is there and whole: STATUS_OK, STATUS_ABSENT, STATUS_CORRUPT, STATUS_VERSION,
  * STATUS_IO. Changes nothing. */

@@ -162,7 +162,7 @@ static enum status write_row(struct seal_job *job, struct tier_table *table, str
 {
     struct tier *tier = job->store->options.tier;
     struct bytes name = entry_name(entry), row = entry_row(entry);
-    if (entry->collected) {
+    if (entry->row_size == 0) { /* collected */
         job->collected[job->collected_count++] = entry;
         return tier->ops->table_delete(table, name);
     }
@@ -170,7 +170,7 @@ static enum status write_row(struct seal_job *job, struct tier_table *table, str
         return STATUS_OK;
     job->rows++;
     job->bytes += name.size + row.size;
-    if (entry->is_head) {
+    if (row_key_is_head(name)) {
         struct row_facts facts = derive_facts(row, arena);
         if (facts.at_ms < job->expires_ms)
             job->expires_ms = facts.at_ms;

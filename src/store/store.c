@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "store/access.h"
 #include "store/apply.h"
 #include "store/cache.h"
 #include "store/evict.h"
@@ -147,6 +148,21 @@ static enum status check_identity_is_there(struct files *files, struct buffer *o
     return status;
 }
 
+/* With fewer databases than there were, some number may stand for one that is beyond them. */
+static enum status check_databases(const struct identity *identity, unsigned databases,
+                                   struct buffer *out_error)
+{
+    _Static_assert((int)IDENTITY_DATABASES == (int)DATABASES_MAX, "a number for each");
+    for (unsigned i = 0; i < databases; i++) {
+        if (identity_database(identity, (uint8_t)i) < databases)
+            continue;
+        buffer_printf(out_error,
+                      "SWAPDB has exchanged a database with one beyond the number of `databases`");
+        return STATUS_INVALID;
+    }
+    return STATUS_OK;
+}
+
 enum status store_open(const struct store_options *options, struct store **out,
                        struct store_recovery *out_recovery, struct buffer *out_error)
 {
@@ -163,8 +179,12 @@ enum status store_open(const struct store_options *options, struct store **out,
     if (status == STATUS_OK)
         status = identity_take(options->files, mark, options->random48, &identity,
                                &recovery.was_clean, out_error);
-    if (status != STATUS_OK)
+    if (status == STATUS_OK)
+        status = check_databases(&identity, options->databases, out_error);
+    if (status != STATUS_OK) {
+        identity_deinit(&identity);
         return status;
+    }
     struct store *store = memory_zeroed(sizeof(*store));
     store->options = *options;
     store->identity = identity;
@@ -173,6 +193,9 @@ enum status store_open(const struct store_options *options, struct store **out,
     store->stats.sealed_ms = options->now_ms;
     store->active_expiry = true;
     store->tick_ms = options->now_ms;
+    access_set_time(store, options->now_ms);
+    store->lfu.on = access_is_lfu(options->eviction);
+    store_set_lfu(store, LFU_LOG_FACTOR, LFU_DECAY_MINUTES);
     table_init(&store->table);
     facts_init(&store->facts, options->databases);
     arena_init(&store->scratch);
@@ -260,6 +283,40 @@ static uint64_t seal_weight(const struct store *store)
     return part < store->options.seal_bytes ? part : store->options.seal_bytes;
 }
 
+/* 0 while nobody wants to know. */
+static uint64_t watch(const struct store *store)
+{
+    if (!store->delays_wanted || !store->options.monotonic_ns)
+        return 0;
+    return store->options.monotonic_ns(store->options.clock_context);
+}
+
+static void note_delay(const struct store *store, uint64_t since_ns, uint64_t *longest_ns)
+{
+    uint64_t now_ns = watch(store);
+    if (since_ns > 0 && now_ns > since_ns && now_ns - since_ns > *longest_ns)
+        *longest_ns = now_ns - since_ns;
+}
+
+void store_want_delays(struct store *store, bool wanted)
+{
+    store->delays_wanted = wanted;
+}
+
+struct store_delays store_take_delays(struct store *store)
+{
+    struct store_delays delays = store->delays;
+    store->delays = (struct store_delays){0};
+    return delays;
+}
+
+static void evict(struct store *store, uint64_t now_ms, uint64_t most)
+{
+    uint64_t begin_ns = watch(store);
+    evict_tick(store, now_ms, most);
+    note_delay(store, begin_ns, &store->delays.eviction_ns);
+}
+
 static enum status begin_seal(struct store *store, uint64_t now_ms)
 {
     bool wanted = store->seal.wanted && store->seal.state == SEAL_IDLE;
@@ -276,13 +333,15 @@ enum status store_turn_end(struct store *store, uint64_t now_ms)
 {
     expiry_clock(store, now_ms);
     if (store->table.bytes > store->options.rows_bytes) {
-        if (store->options.eviction == EVICT_NOTHING)
+        if (store->options.eviction == EVICT_NOTHING || store->paused)
             cache_trim(store, TURN_TRIM);
         else
-            evict_tick(store, now_ms, TURN_EVICT + 2 * store->turn_rows);
+            evict(store, now_ms, TURN_EVICT + 2 * store->turn_rows);
     }
     store->turn_rows = 0;
+    uint64_t begin_ns = watch(store);
     enum status status = log_write(store->log);
+    note_delay(store, begin_ns, &store->delays.log_write_ns);
     if (status == STATUS_OK)
         status = begin_seal(store, now_ms);
     if (status == STATUS_DISK_FULL) /* a new segment has no room: the old one goes on */
@@ -299,11 +358,13 @@ void store_tick(struct store *store, uint64_t now_ms)
 {
     store->tick_ms = now_ms;
     seal_retry(store, now_ms);
+    uint64_t begin_ns = watch(store);
     expiry_tick(store, now_ms);
+    note_delay(store, begin_ns, &store->delays.expiry_ns);
     purge_tick(store, TICK_PURGE);
     seal_collect_garbage(store, TICK_GARBAGE);
-    if (store->options.eviction != EVICT_NOTHING)
-        evict_tick(store, now_ms, TURN_EVICT);
+    if (store->options.eviction != EVICT_NOTHING && !store->paused)
+        evict(store, now_ms, TURN_EVICT);
 }
 
 uint64_t store_deadline_ms(const struct store *store)
@@ -361,6 +422,15 @@ enum status store_seal_now(struct store *store)
     return status;
 }
 
+void store_forget(struct store *store)
+{
+    uint64_t budget = store->options.rows_bytes;
+    uint64_t looks = 3 * (store->table.entries + store->garbage_count); /* twice round, at most */
+    store->options.rows_bytes = 0;
+    cache_trim(store, looks < UINT32_MAX ? (unsigned)looks : UINT32_MAX);
+    store->options.rows_bytes = budget;
+}
+
 void store_seal_soon(struct store *store)
 {
     store->seal.wanted = true;
@@ -382,12 +452,40 @@ void store_set_rows_bytes(struct store *store, uint64_t bytes)
 void store_set_eviction(struct store *store, enum eviction_policy policy)
 {
     store->options.eviction = policy;
+    store->lfu.on = access_is_lfu(policy);
     store->evict_nothing_left = false;
+}
+
+void store_set_paused(struct store *store, bool paused)
+{
+    store->paused = paused;
+}
+
+void store_set_lfu(struct store *store, unsigned log_factor, unsigned decay_minutes)
+{
+    store->lfu.log_factor = log_factor;
+    store->lfu.decay_minutes = decay_minutes;
 }
 
 void store_set_active_expiry(struct store *store, bool active)
 {
     store->active_expiry = active;
+}
+
+uint8_t store_database(const struct store *store, uint8_t index)
+{
+    return identity_database(&store->identity, index);
+}
+
+enum status store_swap_databases(struct store *store, uint8_t a, uint8_t b)
+{
+    check(a < store->facts.databases && b < store->facts.databases);
+    if (a == b)
+        return STATUS_OK;
+    enum status status = identity_swap_databases(store->options.files, &store->identity, a, b);
+    if (status == STATUS_IO)
+        fail(store, status);
+    return status;
 }
 
 uint64_t store_keys(const struct store *store, uint8_t db)
@@ -403,6 +501,11 @@ uint64_t store_keys_with_expiry(const struct store *store, uint8_t db)
 uint64_t store_slot_keys(const struct store *store, uint16_t slot, uint8_t db)
 {
     return facts_look(&store->facts, slot, db)->keys;
+}
+
+uint16_t store_slot_at(const struct store *store, uint8_t db, uint64_t rank)
+{
+    return facts_slot_at(&store->facts, db, rank);
 }
 
 uint64_t store_node(const struct store *store)

@@ -49,6 +49,8 @@ struct store_options {
     uint64_t seal_bytes; /* dirty rows of one generation */
     uint64_t rows_bytes; /* budget for rows in memory, dirty ones included */
     enum eviction_policy eviction;
+    uint64_t (*monotonic_ns)(void *context); /* for store_take_delays; NULL: they are 0 */
+    void *clock_context;
     bool recount; /* --salvage: the tier's record of its counts is not to be believed */
 };
 
@@ -102,13 +104,34 @@ bool store_disk_full(const struct store *store);
 void store_set_sync(struct store *store, enum log_sync sync);
 void store_set_rows_bytes(struct store *store, uint64_t bytes);
 void store_set_eviction(struct store *store, enum eviction_policy policy);
+/* How the counter of OBJECT FREQ grows and goes down: Redis's lfu-log-factor and lfu-decay-time. */
+void store_set_lfu(struct store *store, unsigned log_factor, unsigned decay_minutes);
 void store_set_active_expiry(struct store *store, bool active);
+/* While paused nothing changes by itself: no key is removed because its time is over, or to make
+ * room. Those whose time is over are hidden all the same. */
+void store_set_paused(struct store *store, bool paused);
 
 /* Seals what is dirty now and waits for it (SAVE, tests). */
 MUST_CHECK enum status store_seal_now(struct store *store);
 
 /* Begins to, at the end of this turn, or when the seal under way has ended (BGSAVE). */
 void store_seal_soon(struct store *store);
+
+/* Drops from memory all rows that the tier holds as well: they are read from it when they are asked
+ * for (DEBUG RELOAD, tests). */
+void store_forget(struct store *store);
+
+/* ---- databases ------------------------------------------------------------------------------- */
+
+/*
+ * Which of the store's databases is the one that clients call `index`: below options.databases,
+ * both. What the store is told elsewhere (in names of rows, txn_scan, txn_flush, the counts below)
+ * is its own number: no row moves when SWAPDB exchanges what two numbers mean.
+ */
+uint8_t store_database(const struct store *store, uint8_t index);
+
+/* SWAPDB: durable when it returns. On an error nothing has changed. */
+MUST_CHECK enum status store_swap_databases(struct store *store, uint8_t a, uint8_t b);
 
 /* ---- facts ----------------------------------------------------------------------------------- */
 
@@ -117,6 +140,9 @@ void store_seal_soon(struct store *store);
 uint64_t store_keys(const struct store *store, uint8_t db);
 uint64_t store_keys_with_expiry(const struct store *store, uint8_t db);
 uint64_t store_slot_keys(const struct store *store, uint16_t slot, uint8_t db);
+
+/* The slot of the `rank`th key, below store_keys: for a draw that is fair to all keys. */
+uint16_t store_slot_at(const struct store *store, uint8_t db, uint64_t rank);
 
 /* How long the keys of a database that expire have still to live, on average, in milliseconds:
  * guessed from some that are in memory. 0: there are none. Bounded time. */
@@ -155,6 +181,16 @@ struct store_stats {
     struct tier_stats tier;
 };
 void store_stats(const struct store *store, struct store_stats *out);
+
+/* What kept the core thread: of each the longest since they were last taken, in nanoseconds. Only
+ * measured while somebody wants it. */
+struct store_delays {
+    uint64_t expiry_ns;    /* removing expired keys, in one tick */
+    uint64_t eviction_ns;  /* making room, in one turn or tick */
+    uint64_t log_write_ns; /* a turn's batch */
+};
+void store_want_delays(struct store *store, bool wanted);
+struct store_delays store_take_delays(struct store *store);
 
 /* ---- before opening -------------------------------------------------------------------------- */
 

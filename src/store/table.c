@@ -126,6 +126,7 @@ static struct entry *entry_new(struct table *table, struct bytes name, struct by
     entry->flags = 0;
     entry->visited = 0;
     entry->collected = 0;
+    entry->access = 0;
     entry->is_head = row_key_is_head(name);
     memcpy(entry->data, name.data, name.size);
     if (row.size)

@@ -33,11 +33,13 @@ struct entry {
     uint32_t row_size;
     uint32_t generation; /* the one in which it was last changed; 0 for a copy of the tier's */
     uint32_t flushes;    /* store.flushes when it was last changed, or loaded */
-    uint8_t flags;       /* enum entry_flag */
-    uint8_t visited;     /* SIEVE's bit */
-    uint8_t is_head;
-    uint8_t collected; /* the name is gone, the row empty */
-    char data[];       /* name, row */
+    /* Only the core thread reads these, of frozen entries too: it may change them at any time. */
+    uint32_t flags : 4;     /* enum entry_flag */
+    uint32_t visited : 1;   /* SIEVE's bit */
+    uint32_t collected : 1; /* the name is gone; so is the row, and of no other dirty entry */
+    uint32_t is_head : 1;
+    uint32_t access : 24; /* see access.h */
+    char data[];          /* name, row */
 };
 
 /* What a flush left behind in a slot: rows of the database that it covers are dead. */

@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/pack.h"
 #include "base/xxh.h"
+#include "store/access.h"
 #include "store/apply.h"
 #include "store/derive.h"
+#include "store/expiry.h"
 #include "store/fetch.h"
+
+/* What txn_set_access has said. */
+struct txn_accessed {
+    struct bytes name;
+    int64_t idle_s;
+    int frequency;
+};
 
 enum {
     STAGED_ROOM_MIN = 4,
@@ -28,6 +38,9 @@ void txn_begin(struct txn *txn, uint64_t now_ms)
     txn->flush = false;
     txn->cold = false;
     txn->now_ms = now_ms;
+    txn->no_touch = false;
+    txn->accessed = NULL;
+    access_set_time(txn->store, now_ms);
     txn->gate = 0;
     txn->staged = NULL;
     txn->staged_count = txn->staged_room = 0;
@@ -54,11 +67,21 @@ static void index_build(struct txn *txn)
         index_add(txn, i);
 }
 
+/* Most names differ in slot or hash: those are compared without a call. */
+static inline bool is_name(struct bytes a, struct bytes b)
+{
+    if (a.size != b.size)
+        return false;
+    if (a.size >= sizeof(uint64_t) && unpack_u64(a.data) != unpack_u64(b.data))
+        return false;
+    return bytes_equal(a, b);
+}
+
 static struct txn_row *find_staged(struct txn *txn, struct bytes name)
 {
     if (!txn->index) {
         for (uint32_t i = 0; i < txn->staged_count; i++)
-            if (bytes_equal(txn->staged[i].name, name))
+            if (is_name(txn->staged[i].name, name))
                 return &txn->staged[i];
         return NULL;
     }
@@ -179,7 +202,8 @@ enum status txn_get(struct txn *txn, struct bytes name, struct bytes *out_row)
         txn->gate = slot->written;
     struct entry *entry = table_find(slot, name);
     if (entry && !apply_drop_if_flushed(store, slot, entry)) {
-        entry->visited = 1;
+        if (!txn->no_touch)
+            access_touch(store, entry);
         store->stats.hits++;
         if (!entry_has_row(entry))
             return STATUS_ABSENT;
@@ -198,6 +222,30 @@ void txn_want(struct txn *txn, struct bytes name)
     struct bytes row;
     enum status status = txn_get(txn, name, &row);
     (void)status; /* a miss has been noted; any other answer comes again */
+}
+
+void txn_saw_expired(struct txn *txn, struct bytes name)
+{
+    expiry_saw(txn->store, name);
+}
+
+struct txn_access txn_access(const struct txn *txn, struct bytes name)
+{
+    struct store *store = txn->store;
+    struct txn_access access = {.counts = store->lfu.on};
+    const struct entry *entry = table_find(table_slot(&store->table, name), name);
+    if (access.counts)
+        access.frequency = entry ? access_frequency(store, entry) : ACCESS_INITIAL;
+    else if (entry)
+        access.idle_s = access_idle_s(store, entry);
+    return access;
+}
+
+void txn_set_access(struct txn *txn, struct bytes name, int64_t idle_s, int frequency)
+{
+    struct txn_accessed *accessed = arena_alloc(txn->arena, sizeof(*accessed));
+    *accessed = (struct txn_accessed){name, idle_s, frequency};
+    txn->accessed = accessed;
 }
 
 /* ---- commit ---------------------------------------------------------------------------------- */
@@ -282,9 +330,18 @@ static enum status refusal(const struct txn *txn)
     return store->seal.state == SEAL_FAILED ? store->seal.failure : STATUS_THROTTLED;
 }
 
+static void set_access(struct store *store, const struct txn_accessed *accessed)
+{
+    struct entry *entry = table_find(table_slot(&store->table, accessed->name), accessed->name);
+    if (entry)
+        entry->access = access_of(store, accessed->idle_s, accessed->frequency);
+}
+
 enum status txn_commit(struct txn *txn)
 {
     struct store *store = txn->store;
+    if (__builtin_expect(store->seen.count > 0, 0))
+        expiry_collect_seen(store, txn->now_ms);
     if (txn->staged_count == 0 && !txn->flush)
         return STATUS_OK;
     enum status status = refusal(txn);
@@ -309,6 +366,8 @@ enum status txn_commit(struct txn *txn)
         log_append(store->log, staged->name, staged->row);
         apply_row(store, slot, table_find(slot, staged->name), staged->name, staged->row);
     }
+    if (txn->accessed)
+        set_access(store, txn->accessed);
     store->turn_rows += txn->staged_count;
     store->current.changes += count_changes(txn);
     txn->gate = log_position(store->log);

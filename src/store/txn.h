@@ -40,6 +40,8 @@ struct txn {
     uint64_t gate; /* log position that the reply must wait for */
     unsigned run; /* 1 on the first run; from TXN_RUNS_MAX on, reads block instead of STATUS_COLD */
     bool cold;    /* this run has missed something */
+    bool no_touch; /* what it looks at counts as not accessed: for who drives it, or TYPE, to say */
+    const struct txn_accessed *accessed; /* by txn_set_access; NULL: was not called */
 };
 
 enum { TXN_RUNS_MAX = 8 };
@@ -92,6 +94,24 @@ struct dot txn_dot(struct txn *txn, uint64_t newest);
 
 /* What every vector covers anyway: for row_canonical and row_merge. */
 const struct vector *txn_stable(const struct txn *txn);
+
+/* The head of that name, which txn_get has just found, has expired at txn.now_ms: it may be removed
+ * when this command has ended well. */
+void txn_saw_expired(struct txn *txn, struct bytes name);
+
+/* What is known of earlier accesses to a row: for OBJECT. */
+struct txn_access {
+    bool counts;        /* the eviction policy is LFU: there is a frequency, else an idle time */
+    uint64_t idle_s;    /* seconds since the last access */
+    unsigned frequency; /* 0 to 255, logarithmic */
+};
+
+/* Of a row that txn_get has just found. It looked at it: only with txn.no_touch it is as before. */
+struct txn_access txn_access(const struct txn *txn, struct bytes name);
+
+/* The staged row of that name is to be as if last accessed so long ago, or so often: what the
+ * eviction policy asks for; a negative one is not known. One row in a transaction. */
+void txn_set_access(struct txn *txn, struct bytes name, int64_t idle_s, int frequency);
 
 /* One live head in a scan; borrowed, valid until the transaction ends. */
 struct scan_row {

@@ -6,7 +6,10 @@
 #include "row/row.h"
 #include "type/string_chunks.h"
 
-enum { WIDE_TEXT_MAX = 40 }; /* a sign and the 39 digits of a 128-bit integer */
+enum {
+    WIDE_TEXT_MAX = 40, /* a sign and the 39 digits of a 128-bit integer */
+    EMBEDDED_MAX = 44,  /* bytes that Redis keeps beside the string's header */
+};
 
 static bool is_string(const struct cell *head)
 {
@@ -30,25 +33,66 @@ static struct bytes format_wide(__int128 value, struct arena *arena)
     return bytes_of(next, (size_t)(end - next));
 }
 
-/* The integer, with what was added: beyond 64 bits where concurrent increments took it there. */
+static struct bytes format_real(real_t value, struct arena *arena)
+{
+    char text[REAL_TEXT_MAX]; /* mostly far shorter, and there may be many of them */
+    return arena_copy(arena, bytes_of(text, real_format(value, text)));
+}
+
+/* ---- numbers: what the base is, with what was added --------------------------------------- */
+
+/* Wraps: what a peer has summed up may be anything. */
+static __int128 add_sum(__int128 base, __int128 sum)
+{
+    return (__int128)((unsigned __int128)base + (unsigned __int128)sum);
+}
+
+/* False if there is a real in it. Beyond 64 bits where concurrent increments took it there. */
 static bool wide_integer(const struct cell *head, __int128 *out)
 {
     int64_t base;
     if (head->newest.form != VALUE_STRING || !number_parse_i64(head->newest.value, &base))
         return false;
-    *out = head->counted ? base + head->sum : base;
+    if (head->counted && head->real != 0)
+        return false;
+    *out = head->counted ? add_sum(base, head->sum) : base;
+    return true;
+}
+
+/* With all the bits that there are. */
+static bool exact_real(const struct cell *head, real_t *out)
+{
+    int64_t integer;
+    __int128 whole = 0;
+    real_t real = 0;
+    if (head->newest.form != VALUE_STRING)
+        return false;
+    if (number_parse_i64(head->newest.value, &integer))
+        whole = integer;
+    else if (!real_parse(head->newest.value, &real) || !real_is_finite(real))
+        return false;
+    if (head->counted) {
+        whole = add_sum(whole, head->sum);
+        real = real_accumulate(real, head->real);
+    }
+    *out = real_accumulate(real, (real_t)whole);
     return true;
 }
 
 /*
  * What a string of the head row's own reads as. Increments do not count on a base that is no
- * integer.
+ * number.
  */
 static struct bytes inline_text(const struct cell *head)
 {
-    __int128 value;
-    if (head->counted && wide_integer(head, &value))
-        return format_wide(value, head->txn->arena);
+    __int128 integer;
+    real_t real;
+    if (!head->counted)
+        return head->newest.value;
+    if (wide_integer(head, &integer))
+        return format_wide(integer, head->txn->arena);
+    if (exact_real(head, &real))
+        return format_real(real_round(real), head->txn->arena);
     return head->newest.value;
 }
 
@@ -109,6 +153,24 @@ enum status string_range(struct cell *head, uint64_t from, uint64_t size, struct
     return STATUS_OK;
 }
 
+enum status string_encoding(struct cell *head, struct bytes *out_name)
+{
+    bool is_chunked;
+    struct chunked chunked;
+    struct bytes text;
+    int64_t integer;
+    enum status status = look(head, &is_chunked, &chunked, &text);
+    if (status != STATUS_OK)
+        return status;
+    if (is_chunked || text.size > EMBEDDED_MAX)
+        *out_name = BYTES("raw");
+    else if (number_parse_i64(text, &integer))
+        *out_name = BYTES("int");
+    else
+        *out_name = BYTES("embstr");
+    return STATUS_OK;
+}
+
 enum status string_pages(struct cell *head, struct string_pages *out)
 {
     struct string_pages pages = {.head = head};
@@ -162,6 +224,25 @@ enum status string_set(struct cell *head, struct bytes value, uint64_t at_ms, bo
         return cell_write(head, dot, VALUE_STRING, value, at_ms, keep_expiry);
     chunks_create(head, dot, 0, value);
     return write_chunked(head, dot, (struct chunked){dot, value.size}, at_ms, keep_expiry);
+}
+
+enum status string_copy(struct cell *from, struct cell *to)
+{
+    bool is_chunked;
+    struct chunked chunked;
+    struct bytes text;
+    enum status status = look(from, &is_chunked, &chunked, &text);
+    if (status != STATUS_OK)
+        return status;
+    if (!is_chunked)
+        return string_set(to, text, from->at_ms, false);
+    if (!do_names_fit(to, chunked.length))
+        return STATUS_TOO_BIG;
+    struct dot dot = cell_dot(to);
+    status = chunks_copy(from, chunked, to, dot);
+    if (status != STATUS_OK)
+        return status;
+    return write_chunked(to, dot, (struct chunked){dot, chunked.length}, from->at_ms, false);
 }
 
 /* For what stands in the head row: the parts as one. */
@@ -258,18 +339,75 @@ enum status string_append(struct cell *head, struct bytes value, uint64_t *out_l
     return string_overwrite(head, length, value, out_length);
 }
 
+/* As the client sees it. */
+static bool visible_integer(const struct cell *head, __int128 *out)
+{
+    int64_t integer;
+    if (wide_integer(head, out))
+        return true;
+    if (head->newest.form != VALUE_STRING || !number_parse_i64(inline_text(head), &integer))
+        return false;
+    *out = integer;
+    return true;
+}
+
+/*
+ * What the client is told is what it will read. Sums may come to something else: reals do not reach
+ * from 1e30 to 0.1, and "5.0" with nothing added does not read "5". Then it becomes the base; the
+ * increment stays one, and counts wherever a concurrent write has not seen it.
+ */
+static enum status settle(struct cell *head, struct bytes told)
+{
+    if (bytes_equal(inline_text(head), told))
+        return STATUS_OK;
+    return string_set(head, told, EXPIRY_NEVER, true);
+}
+
 enum status string_increment(struct cell *head, int64_t by, int64_t *out_value)
 {
     __int128 value = 0;
     if (head->exists && !is_string(head))
         return STATUS_WRONG_TYPE;
-    if (head->exists && !wide_integer(head, &value))
+    if (head->exists && !visible_integer(head, &value))
         return STATUS_NOT_INTEGER;
-    value += by;
+    value = add_sum(value, by);
     if (value < INT64_MIN || value > INT64_MAX)
         return STATUS_OVERFLOW;
+    __int128 now;
     enum status status = cell_increment(head, by);
+    if (status == STATUS_OK && !(wide_integer(head, &now) && now == value))
+        status = settle(head, format_wide(value, head->txn->arena));
     if (status == STATUS_OK)
         *out_value = (int64_t)value;
+    return status;
+}
+
+/*
+ * Redis adds to what the text says and keeps the text of the sum, so the difference between the
+ * texts is what is added here.
+ */
+enum status string_increment_real(struct cell *head, real_t by, struct bytes *out_value)
+{
+    real_t seen = 0;
+    real_t exact = 0;
+    real_t told;
+    if (head->exists && !is_string(head))
+        return STATUS_WRONG_TYPE;
+    if (head->exists &&
+        (head->newest.form != VALUE_STRING || !real_parse(inline_text(head), &seen)))
+        return STATUS_NOT_FLOAT;
+    real_t sum = real_add(seen, by);
+    if (!real_is_finite(sum))
+        return STATUS_NOT_FINITE;
+    if (head->exists && !exact_real(head, &exact))
+        return STATUS_NOT_FLOAT;
+    struct bytes text = format_real(sum, head->txn->arena);
+    bool is_number = real_parse(text, &told);
+    check(is_number);
+    enum status status = cell_increment_real(head, real_accumulate(told, -exact));
+    if (status == STATUS_OK)
+        status = settle(head, text);
+    if (status == STATUS_OK)
+        *out_value = text;
     return status;
 }

@@ -2,8 +2,7 @@
 /*
  * Strings, laid on rows: the value stands in the head row up to STRING_INLINE_MAX bytes; a longer
  * one in chunk rows (see type/string_chunks.h). A string that was once long stays in chunks until
- * it is set anew. An integer is a string that increments are added to; it reads as its decimal
- * form.
+ * it is set anew. A number is a string that increments are added to; it reads as its decimal form.
  *
  * All calls take the key's head, from cell_find_head, within its transaction, whose arena holds
  * what they return. Each may return STATUS_COLD, STATUS_IO, STATUS_CORRUPT besides what is said;
@@ -16,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/real.h"
 #include "base/status.h"
 #include "row/chunked.h"
 #include "type/cell.h"
@@ -37,6 +37,9 @@ MUST_CHECK enum status string_value(struct cell *head, struct bytes *out_value);
 /* The `size` bytes from `from` on: both within the length. Reads only the chunks that it needs. */
 MUST_CHECK enum status string_range(struct cell *head, uint64_t from, uint64_t size,
                                     struct bytes *out_value);
+
+/* How Redis would keep it: "int", "embstr" or "raw". */
+MUST_CHECK enum status string_encoding(struct cell *head, struct bytes *out_name);
 
 /*
  * A string looked at page by page, for walks over what is too long to be assembled: page i is its
@@ -83,6 +86,12 @@ MUST_CHECK enum status string_set_parts(struct cell *head, uint64_t length,
                                         uint64_t at_ms, bool keep_expiry);
 
 /*
+ * Sets the string of one key to another's, with its time to live: a long one chunk by chunk, so
+ * that what is zeros stays absent and the whole is never in one place. STATUS_TOO_BIG as above.
+ */
+MUST_CHECK enum status string_copy(struct cell *from, struct cell *to);
+
+/*
  * Overwrites from `offset` on, filling with zeros before it if needed; keeps the expiry.
  * STATUS_TOO_BIG as above.
  */
@@ -97,5 +106,11 @@ MUST_CHECK enum status string_append(struct cell *head, struct bytes value, uint
  * STATUS_OVERFLOW.
  */
 MUST_CHECK enum status string_increment(struct cell *head, int64_t by, int64_t *out_value);
+
+/*
+ * Adds to the number as Redis's INCRBYFLOAT does, and tells what it then reads as. `by` may be
+ * infinite. STATUS_NOT_FLOAT, STATUS_NOT_FINITE.
+ */
+MUST_CHECK enum status string_increment_real(struct cell *head, real_t by, struct bytes *out_value);
 
 #endif

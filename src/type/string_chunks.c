@@ -113,18 +113,40 @@ static struct bytes overlay(struct arena *arena, struct bytes old, size_t start,
     return bytes_of(chunk, size);
 }
 
-void chunks_create(struct cell *head, struct dot base, uint64_t offset, struct bytes value)
+static void stage_new(struct cell *head, struct dot base, uint32_t index, struct bytes chunk)
 {
     struct txn *txn = head->txn;
+    struct bytes row =
+        row_encode_common(txn->arena, txn_dot(txn, 0), VALUE_CHUNK, chunk, EXPIRY_NEVER);
+    txn_stage(txn, chunk_name(head, base, index), row);
+}
+
+void chunks_create(struct cell *head, struct dot base, uint64_t offset, struct bytes value)
+{
     for (size_t done = 0; done < value.size;) {
         struct piece piece = piece_at(offset + done, offset + value.size);
-        struct bytes chunk = overlay(txn->arena, bytes_of("", 0), piece.start,
+        struct bytes chunk = overlay(head->txn->arena, bytes_of("", 0), piece.start,
                                      bytes_of(value.data + done, piece.size));
-        struct bytes row =
-            row_encode_common(txn->arena, txn_dot(txn, 0), VALUE_CHUNK, chunk, EXPIRY_NEVER);
-        txn_stage(txn, chunk_name(head, base, piece.index), row);
+        stage_new(head, base, piece.index, chunk);
         done += piece.size;
     }
+}
+
+enum status chunks_copy(struct cell *from, struct chunked chunked, struct cell *to, struct dot base)
+{
+    bool cold = false;
+    struct bytes name = chunks_name(from, chunked.base);
+    for (uint64_t offset = 0; offset < chunked.length; offset += CHUNK_SIZE) {
+        uint32_t index = (uint32_t)(offset / CHUNK_SIZE);
+        struct bytes chunk;
+        enum status status = chunks_look(from, name, index, &chunk);
+        if (status != STATUS_OK && status != STATUS_COLD)
+            return status;
+        cold = cold || status == STATUS_COLD;
+        if (!cold && chunk.size > 0)
+            stage_new(to, base, index, chunk);
+    }
+    return cold ? STATUS_COLD : STATUS_OK;
 }
 
 enum status chunks_overwrite(struct cell *head, struct dot base, uint64_t offset,

@@ -40,6 +40,13 @@ MUST_CHECK enum status chunks_read(struct cell *head, struct dot base, uint64_t 
  */
 void chunks_create(struct cell *head, struct dot base, uint64_t offset, struct bytes value);
 
+/*
+ * Stages the chunks of `from` as those of another key, under a base that was drawn in this run. Of
+ * those that are absent none is made.
+ */
+MUST_CHECK enum status chunks_copy(struct cell *from, struct chunked chunked, struct cell *to,
+                                   struct dot base);
+
 /* Changes the bytes from `offset` on. Looks at each chunk that it touches, and at no other. */
 MUST_CHECK enum status chunks_overwrite(struct cell *head, struct dot base, uint64_t offset,
                                         struct bytes value);

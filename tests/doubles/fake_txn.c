@@ -24,6 +24,8 @@ void fake_store_init(struct store *store)
 {
     *store = (struct store){.actor = actor_of(7, 1)};
     store->stable.dots = store->stable_dots;
+    for (unsigned db = 0; db < FAKE_DATABASES; db++)
+        store->databases[db] = (uint8_t)db;
 }
 
 static void forget(struct store *store)
@@ -119,6 +121,7 @@ void fake_txn_run(struct txn *txn)
     txn->store->touched = NULL;
     txn->store->touched_end = &txn->store->touched;
     txn->run++;
+    txn->no_touch = txn->store->no_touch;
     memset(txn->store->flushed, 0, sizeof(txn->store->flushed));
     txn->store->run_began = clock_next(&txn->store->clock, txn->now_ms);
 }
@@ -167,6 +170,9 @@ static struct fake_touch *touch(struct txn *txn, struct bytes name)
     *row =
         (struct fake_touch){.name = arena_copy(txn->arena, name), /* the caller may make it over */
                             .held = fake_store_row(txn->store, name)};
+    size_t at = position(txn->store, name);
+    if (!txn->no_touch && stands_at(txn->store, at, name))
+        txn->store->rows[at].accessed_ms = txn->now_ms;
     *txn->store->touched_end = row;
     txn->store->touched_end = &row->next;
     return row;
@@ -251,11 +257,55 @@ enum status txn_scan(struct txn *txn, uint16_t slot, uint8_t db, uint64_t hash, 
     return STATUS_OK;
 }
 
+void txn_saw_expired(struct txn *txn, struct bytes name)
+{
+    check(row_key_is_head(name));
+    txn->store->saw_expired++;
+}
+
+struct txn_access txn_access(const struct txn *txn, struct bytes name)
+{
+    struct txn_access access = {.counts = txn->store->counts};
+    struct store *store = txn->store;
+    size_t at = position(store, name);
+    check(stands_at(store, at, name));
+    if (store->counts)
+        access.frequency = store->rows[at].frequency;
+    else
+        access.idle_s = (txn->now_ms - store->rows[at].accessed_ms) / 1000;
+    return access;
+}
+
+void txn_set_access(struct txn *txn, struct bytes name, int64_t idle_s, int frequency)
+{
+    struct fake_touch *row = touched(txn, name);
+    check(row && row->staged.size > 0);
+    row->sets_access = true;
+    row->idle_s = idle_s;
+    row->frequency = frequency;
+}
+
 void txn_flush(struct txn *txn, int db)
 {
     for (int i = 0; i < FAKE_DATABASES; i++)
         if (db < 0 || db == i)
             txn->store->flushed[i] = true;
+}
+
+static void put_touched(struct txn *txn, const struct fake_touch *row)
+{
+    struct store *store = txn->store;
+    size_t before = store->count;
+    fake_store_put(store, row->name, row->staged);
+    struct fake_row *held = &store->rows[position(store, row->name)];
+    if (store->count > before || row->sets_access) {
+        held->accessed_ms = txn->now_ms;
+        held->frequency = 5;
+    }
+    if (row->sets_access && row->idle_s >= 0)
+        held->accessed_ms -= (uint64_t)row->idle_s * 1000;
+    if (row->sets_access && row->frequency >= 0)
+        held->frequency = (unsigned)row->frequency;
 }
 
 void fake_txn_commit(struct txn *txn)
@@ -275,7 +325,30 @@ void fake_txn_commit(struct txn *txn)
     store->count = kept;
     for (struct fake_touch *row = txn->store->touched; row; row = row->next)
         if (row->staged.size > 0)
-            fake_store_put(store, row->name, row->staged);
+            put_touched(txn, row);
+}
+
+uint8_t store_database(const struct store *store, uint8_t index)
+{
+    return store->databases[index];
+}
+
+enum status store_swap_databases(struct store *store, uint8_t a, uint8_t b)
+{
+    uint8_t was_a = store->databases[a];
+    if (store->fails)
+        return store->fails;
+    store->databases[a] = store->databases[b];
+    store->databases[b] = was_a;
+    return STATUS_OK;
+}
+
+uint16_t store_slot_at(const struct store *store, uint8_t db, uint64_t rank)
+{
+    unsigned slot = 0;
+    for (; rank >= store->keys[db][slot]; slot++)
+        rank -= store->keys[db][slot];
+    return (uint16_t)slot;
 }
 
 uint64_t store_slot_keys(const struct store *store, uint16_t slot, uint8_t db)
@@ -289,4 +362,13 @@ uint64_t store_keys(const struct store *store, uint8_t db)
     for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
         keys += store->keys[db][slot];
     return keys;
+}
+
+void store_expect(const struct store *store, const struct bytes *keys, size_t count)
+{
+    if (store->expected)
+        *store->expected += count;
+    check(count > 0 && count <= STORE_EXPECTED_MAX);
+    for (size_t i = 0; i < count; i++) /* can be read */
+        check(keys[i].size == 0 || memchr(keys[i].data, keys[i].data[0], keys[i].size));
 }

@@ -17,6 +17,8 @@ enum { FAKE_DATABASES = 4 };
 struct fake_row {
     struct bytes name; /* both owned */
     struct bytes row;
+    uint64_t accessed_ms; /* what was looked at, without txn.no_touch */
+    unsigned frequency;
 };
 
 /* One row touched by the transaction under way. */
@@ -25,6 +27,9 @@ struct fake_touch {
     struct bytes name;
     struct bytes held;
     struct bytes staged; /* size 0: no change */
+    bool sets_access;    /* txn_set_access was called, with these */
+    int64_t idle_s;
+    int frequency;
 };
 
 struct store {
@@ -41,9 +46,14 @@ struct store {
     bool cold;           /* what was not fetched in this transaction is missed */
     struct bytes *known; /* names and pages that were fetched or are missed; owned */
     size_t fetched, known_count, known_room;
-    bool flushed[FAKE_DATABASES]; /* staged */
-    uint64_t run_began;           /* the clock at that time */
-    enum status fails;            /* what txn_get gives, STATUS_OK for what is there */
+    bool flushed[FAKE_DATABASES];      /* staged */
+    uint64_t run_began;                /* the clock at that time */
+    bool counts;                       /* as under an LFU policy */
+    unsigned saw_expired;              /* how often it was told */
+    bool no_touch;                     /* as after CLIENT NO-TOUCH ON */
+    uint8_t databases[FAKE_DATABASES]; /* as of store_database */
+    enum status fails;                 /* what txn_get gives, STATUS_OK for what is there */
+    uint64_t *expected;                /* keys that store_expect was told of; NULL: not counted */
 };
 
 void fake_store_init(struct store *store);

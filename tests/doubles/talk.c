@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "command/tables.h"
 #include "doubles/talk.h"
+#include "store/store.h"
 #include "type/string.h"
 
 enum { WORDS_MAX = 64 };
@@ -29,14 +30,27 @@ void talk_deinit(struct talk *talk)
     buffer_deinit(&talk->reply);
 }
 
-static const struct command *find(struct bytes name)
+static const struct command *find_subcommand(const struct command *parent, struct bytes name)
 {
-    const struct command *tables[] = {string_commands, bitmap_commands, bitfield_commands,
-                                      key_commands,    expire_commands, keyspace_commands};
+    const struct command *command = parent->subcommands;
+    while (command->name && !bytes_equal_nocase(name, bytes_text(command->name)))
+        command++;
+    assert_non_null(command->name);
+    return command;
+}
+
+static const struct command *find(const struct bytes *argv)
+{
+    struct bytes name = argv[0];
+    const struct command *tables[] = {
+        string_commands, string_many_commands, string_range_commands, string_number_commands,
+        lcs_commands,    bitmap_commands,      bitfield_commands,     key_commands,
+        rename_commands, dump_commands,        object_commands,       randomkey_commands,
+        expire_commands, keyspace_commands};
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         for (const struct command *command = tables[i]; command->name; command++)
             if (bytes_equal_nocase(name, bytes_text(command->name)))
-                return command;
+                return command->subcommands ? find_subcommand(command, argv[1]) : command;
     fail_msg("no command %.*s", (int)name.size, name.data);
     return NULL;
 }
@@ -86,16 +100,18 @@ struct bytes talk_say_argv(struct talk *talk, struct bytes *argv, uint32_t argc)
     struct reply reply = {&talk->reply, 2};
     int64_t bulk_size_max = STRING_SIZE_MAX;
     struct request request = {
-        .command = find(argv[0]),
+        .command = find(argv),
         .argv = argv,
         .argc = argc,
-        .db = talk->db,
+        .db = store_database(&talk->store, talk->db),
+        .databases = FAKE_DATABASES,
         .reply = &reply,
         .txn = &txn,
         .arena = &talk->arena,
         .now_ms = talk->now_ms,
         .progress = &progress,
         .bulk_size_max = &bulk_size_max,
+        .random = &talk->random,
     };
     int arity = request.command->arity;
     assert_true(arity > 0 ? (int)argc == arity : (int)argc >= -arity);

@@ -16,8 +16,9 @@ struct talk {
     struct store store;
     struct arena arena;
     struct buffer reply;
+    struct random random;
     uint64_t now_ms;
-    uint8_t db;
+    uint8_t db;            /* as clients count them */
     unsigned runs;         /* of the last command */
     unsigned slices;       /* of the last command */
     uint32_t hits, misses; /* of the last command, in its last run */

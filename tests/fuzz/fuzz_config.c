@@ -118,6 +118,9 @@ void fuzz_seeds(fuzz_seed seed, void *context)
         "PORT 7000\nport 7001\nloglevel debug\nlog-format json\n# Written by CONFIG REWRITE\n",
         "client-output-buffer-limit normal 0 0 0\nhz 10\n",
         "timeout -1\n",
+        "slave-priority 5\nreplica-priority 6\nhash-max-ziplist-value 1kb\n",
+        "notify-keyspace-events KEA\nshutdown-on-sigterm save now\nmaxmemory-clients 5%\n",
+        "oom-score-adj-values 1 -2 300\nunixsocketperm 700\nreplicaof \"\"\ntls-port 0\n",
         "nosuch 1\n",
         "requirepass \"open\n",
     };

@@ -10,7 +10,6 @@
 
 #include "base/memory.h"
 #include "sim/store_audit.h"
-#include "store/cache.h"
 #include "store/meta.h"
 #include "store/state.h"
 #include "type/string.h"
@@ -286,11 +285,7 @@ struct entry *small_entry(struct small_store *small, const char *key)
 
 void small_forget(struct small_store *small)
 {
-    struct store *store = small->store;
-    uint64_t budget = store->options.rows_bytes;
-    store->options.rows_bytes = 0;
-    cache_trim(store, 3 * (unsigned)(store->table.entries + store->garbage_count));
-    small->store->options.rows_bytes = budget;
+    store_forget(small->store);
 }
 
 static enum tier_next count_row(void *context, struct bytes name, struct bytes row,

@@ -33,6 +33,13 @@ void store_stats(const struct store *store, struct store_stats *out)
     };
 }
 
+/* SWAPDB has been here. */
+uint8_t store_database(const struct store *store, uint8_t index)
+{
+    (void)store;
+    return index == 2 ? 3 : index == 3 ? 2 : index;
+}
+
 uint64_t store_keys(const struct store *store, uint8_t db)
 {
     (void)store;
@@ -404,7 +411,7 @@ static void info_gives_the_sections_asked_for(void **state)
     stats_error(&f->stats, BYTES("ERR x"));
     assert_string_equal(say(f, "info KEYSPACE errorstats"),
                         "$87 # Errorstats errorstat_ERR:count=1  "
-                        "# Keyspace db2:keys=5,expires=1,avg_ttl=30750 ");
+                        "# Keyspace db3:keys=5,expires=1,avg_ttl=30750 ");
     assert_string_equal(say(f, "info nothing"), "$0 ");
     f->reply.resp = 3;
     assert_string_equal(say(f, "info cluster"), "=34 txt:# Cluster cluster_enabled:0 ");

@@ -29,6 +29,28 @@ static void test_sums(void **state)
     facts_deinit(&facts);
 }
 
+/* Each rank below the sum names the slot that a count through all slots would. */
+static void test_slots_by_rank(void **state)
+{
+    static const uint16_t slots[] = {0, 1, FACTS_BLOCK - 1, FACTS_BLOCK, 5000, SLOT_COUNT - 1};
+    enum { SLOTS = sizeof(slots) / sizeof(slots[0]) };
+    struct facts facts;
+    (void)state;
+    facts_init(&facts, 2);
+    facts_count(&facts, 77, 0, 9, 0); /* another database's count is another */
+    for (unsigned i = 0; i < SLOTS; i++)
+        facts_count(&facts, slots[i], 1, (int)i + 1, 0);
+    facts_count(&facts, 2000, 1, 4, 0);
+    facts_clear(&facts, 2000, 1);
+    facts_count(&facts, 5000, 1, -1, 0);
+    uint64_t rank = 0;
+    for (unsigned i = 0; i < SLOTS; i++)
+        for (unsigned key = 0; key < i + 1 - (slots[i] == 5000); key++)
+            assert_int_equal(facts_slot_at(&facts, 1, rank++), slots[i]);
+    assert_int_equal(rank, facts.keys[1]);
+    facts_deinit(&facts);
+}
+
 static void store_row(struct tier *tier, uint8_t db, struct bytes row)
 {
     char name[META_FACTS_NAME_SIZE];
@@ -53,6 +75,8 @@ static void test_read_as_written(void **state)
     facts_init(&read, 3);
     assert_int_equal(facts_read(&read, tier), STATUS_OK);
     assert_int_equal(read.keys[2], 1007);
+    assert_int_equal(facts_slot_at(&read, 2, 6), 0);
+    assert_int_equal(facts_slot_at(&read, 2, 7), 9000);
     assert_int_equal(read.expiring[2], 1001);
     assert_int_equal(facts_look(&read, 0, 2)->stored, 7);
     assert_int_equal(facts_look(&read, 9000, 2)->stored, 1000);
@@ -98,6 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_slots_by_rank),
         cmocka_unit_test(test_read_as_written),
         cmocka_unit_test(test_damage_is_told),
     };

@@ -131,6 +131,23 @@ static void a_long_plain_pattern_is_within_the_bound(void **state)
     memory_free(text);
 }
 
+/* As Redis, whose matcher goes one call deeper for each. */
+static void a_thousand_stars_are_the_most(void **state)
+{
+    (void)state;
+    enum { STARS = 1000, SIZE = 2 * (STARS + 2) };
+    char pattern[SIZE], text[SIZE];
+    memset(text, 'a', sizeof text);
+    for (size_t i = 0; i < SIZE; i += 2)
+        memcpy(pattern + i, "*?", 2);
+    assert_true(glob_match(bytes_of(pattern, 2 * STARS), bytes_of(text, SIZE), false));
+    assert_true(glob_match(bytes_of(pattern, 2 * STARS + 1), bytes_of(text, SIZE), false));
+    assert_false(glob_match(bytes_of(pattern, 2 * STARS + 2), bytes_of(text, SIZE), false));
+    memset(pattern, '*', SIZE - 1); /* in a row they are one */
+    pattern[SIZE - 1] = 'a';
+    assert_true(glob_match(bytes_of(pattern, SIZE), bytes_of(text, SIZE), false));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +155,7 @@ int main(void)
         cmocka_unit_test(case_is_ignored_where_asked),
         cmocka_unit_test(any_byte_may_stand_anywhere),
         cmocka_unit_test(an_exploding_pattern_ends),
+        cmocka_unit_test(a_thousand_stars_are_the_most),
         cmocka_unit_test(a_long_plain_pattern_is_within_the_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -223,6 +223,12 @@ static void test_the_file_is_read_strictly(void **state)
         "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\n"
         "former 0000000000070001\nformer 0000000000060001\n",
         "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\nextra 1\n",
+        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\ndatabase 0001\n",
+        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\n"
+        "database 0100\ndatabase 0001\n",
+        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\n"
+        "database 0001\ndatabase 10100\n",
+        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\ndatabase 0000\n",
         "format 1\nepoch 1\nnode 000000000005\nmark 78\nclean 0\ntime 0\n",
         "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime \n",
     };
@@ -236,6 +242,63 @@ static void test_the_file_is_read_strictly(void **state)
     replace_with(disk, "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 1\ntime 0\n");
     struct identity identity;
     must_take(disk, MARK + 1, 7, &identity, true);
+    identity_deinit(&identity);
+    sim_files_free(disk);
+}
+
+static void expect_databases(const struct identity *identity, uint8_t a, uint8_t b, uint8_t c)
+{
+    assert_int_equal(identity_database(identity, 0), a);
+    assert_int_equal(identity_database(identity, 7), b);
+    assert_int_equal(identity_database(identity, 255), c);
+    assert_int_equal(identity_database(identity, 1), 1);
+}
+
+/* By clean stops, crashes, and in a copy of the directory, whose rows are the same. */
+static void test_swapped_databases_stay_so(void **state)
+{
+    (void)state;
+    struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
+    struct files *files = sim_files_interface(disk);
+    struct identity identity, again;
+    must_take(disk, MARK, 5, &identity, false);
+    expect_databases(&identity, 0, 7, 255);
+    assert_int_equal(identity_swap_databases(files, &identity, 0, 255), STATUS_OK);
+    assert_int_equal(identity_swap_databases(files, &identity, 7, 0), STATUS_OK);
+    expect_databases(&identity, 7, 255, 0);
+    must_take(disk, MARK, 5, &again, false);
+    expect_databases(&again, 7, 255, 0);
+    assert_int_equal(identity_release(files, &again, 9), STATUS_OK);
+    identity_deinit(&again);
+    must_take(disk, MARK + 1, 6, &again, false);
+    expect_databases(&again, 7, 255, 0);
+    assert_int_equal(identity_swap_databases(files, &again, 0, 7), STATUS_OK);
+    assert_int_equal(identity_swap_databases(files, &again, 0, 255), STATUS_OK);
+    expect_databases(&again, 0, 7, 255);
+    for (unsigned i = 0; i < IDENTITY_DATABASES; i++)
+        assert_int_equal(again.moved[i], 0);
+    identity_deinit(&identity);
+    identity_deinit(&again);
+    sim_files_free(disk);
+}
+
+static void test_a_swap_that_fails_has_not_happened(void **state)
+{
+    (void)state;
+    struct sim_files *disk = sim_files_new(1, 400);
+    struct files *files = sim_files_interface(disk);
+    struct identity identity;
+    unsigned done = 0;
+    must_take(disk, MARK, 5, &identity, false);
+    while (identity_swap_databases(files, &identity, (uint8_t)(2 * done),
+                                   (uint8_t)(2 * done + 1)) == STATUS_OK)
+        done++;
+    assert_in_range(done, 1, 20);
+    assert_int_equal(identity_database(&identity, (uint8_t)(2 * done)), 2 * done);
+    identity_deinit(&identity);
+    must_take(disk, MARK, 5, &identity, false);
+    for (unsigned i = 0; i < 50; i++)
+        assert_int_equal(identity_database(&identity, (uint8_t)i), i < 2 * done ? i ^ 1 : i);
     identity_deinit(&identity);
     sim_files_free(disk);
 }
@@ -316,6 +379,8 @@ int main(void)
         cmocka_unit_test(test_a_copied_directory_is_a_new_node),
         cmocka_unit_test(test_every_flipped_bit_is_seen),
         cmocka_unit_test(test_the_file_is_read_strictly),
+        cmocka_unit_test(test_swapped_databases_stay_so),
+        cmocka_unit_test(test_a_swap_that_fails_has_not_happened),
         cmocka_unit_test(test_a_full_disk_is_told),
         cmocka_unit_test(test_no_actor_lives_twice),
     };

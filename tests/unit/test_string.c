@@ -71,6 +71,7 @@ struct step {
     uint64_t at_ms;
     bool keep;
     int64_t by;
+    real_t real_by;
     uint64_t length;
     int64_t sum;
     char *copy; /* of what was read; `length` bytes */
@@ -92,6 +93,18 @@ static enum status overwrite(struct world *world, void *argument)
 {
     struct step *step = argument;
     return string_overwrite(&world->head, step->offset, step->value, &step->length);
+}
+
+static enum status increment_real(struct world *world, void *argument)
+{
+    struct step *step = argument;
+    struct bytes text;
+    enum status status = string_increment_real(&world->head, step->real_by, &text);
+    if (status == STATUS_OK && step->copy) {
+        memcpy(step->copy, text.data, text.size);
+        step->copy[text.size] = '\0';
+    }
+    return status;
 }
 
 static enum status increment(struct world *world, void *argument)
@@ -386,6 +399,31 @@ static void test_concurrent_increments(void **state)
     world_deinit(&world);
 }
 
+/* A peer's sum may be anything that fits: nothing overflows. */
+static void test_sums_at_their_limits(void **state)
+{
+    (void)state;
+    __int128 most = (__int128)(~(unsigned __int128)0 >> 1);
+    struct world world;
+    world_init(&world, false);
+    for (int sign = 1; sign >= -1; sign -= 2) {
+        struct row row;
+        row_init(&row);
+        row_write(&row, (struct dot){actor_of(1, 1), 4}, VALUE_STRING,
+                  sign > 0 ? BYTES("9223372036854775807") : BYTES("-9223372036854775808"),
+                  EXPIRY_NEVER, false, &world.arena);
+        row_increment(&row, (struct dot){actor_of(1, 1), 5}, sign > 0 ? most : -most - 1,
+                      &world.arena);
+        row_increment_real(&row, (struct dot){actor_of(2, 1), 6}, sign > 0 ? 0.0 : 0.5,
+                           &world.arena);
+        put_row(&world, &row);
+        struct step step = {.by = sign > 0 ? INT64_MAX : INT64_MIN, .real_by = 1};
+        assert_int_not_equal(in_txn(&world, increment, &step), STATUS_OK);
+        assert_int_equal(in_txn(&world, increment_real, &step), STATUS_OK);
+    }
+    world_deinit(&world);
+}
+
 /* A word written while another node counted: the word counts. */
 static void test_increments_on_a_word(void **state)
 {
@@ -403,6 +441,214 @@ static void test_increments_on_a_word(void **state)
     assert_int_equal(in_txn(&world, increment, &step), STATUS_NOT_INTEGER);
     assert_int_equal(in_txn(&world, append, &step), STATUS_OK);
     expect_text(&world, "words");
+    world_deinit(&world);
+}
+
+/* ---- reals ---------------------------------------------------------------------------------- */
+
+static void expect_increment_real(struct world *world, real_t by, const char *text)
+{
+    char copy[REAL_TEXT_MAX];
+    struct step step = {.real_by = by, .copy = copy};
+    assert_int_equal(in_txn(world, increment_real, &step), STATUS_OK);
+    assert_string_equal(copy, text);
+    expect_text(world, text);
+}
+
+/* Three nodes have counted apart, on a base that the third one has set without seeing them. */
+static void test_concurrent_reals(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, false);
+    struct row row;
+    row_init(&row);
+    row_increment_real(&row, (struct dot){actor_of(2, 1), 5}, 0.5, &world.arena);
+    row_increment(&row, (struct dot){actor_of(2, 1), 6}, 3, &world.arena);
+    row_increment_real(&row, (struct dot){actor_of(3, 1), 7}, 0.25, &world.arena);
+    row_write_context(&row, (struct dot){actor_of(4, 1), 8}, VALUE_STRING, BYTES("1.5"),
+                      EXPIRY_NEVER, &(struct vector){0}, &(struct increments){0}, &world.arena);
+    put_row(&world, &row);
+    expect_text(&world, "5.25");
+    expect_increment_real(&world, -0.25, "5");
+    struct step step = {.by = 1};
+    assert_int_equal(in_txn(&world, increment, &step), STATUS_OK);
+    assert_true(step.sum == 6);
+    expect_text(&world, "6");
+    expect_increment_real(&world, 0.125, "6.125");
+    assert_int_equal(in_txn(&world, increment, &step), STATUS_NOT_INTEGER);
+    world_deinit(&world);
+}
+
+/* However large an actor's sum has become, its integers stay exact. */
+static void test_reals_leave_integers_exact(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, false);
+    struct row row;
+    row_init(&row);
+    row_increment(&row, (struct dot){actor_of(1, 1), 5}, (__int128)1 << 120, &world.arena);
+    row_write(&row, (struct dot){actor_of(1, 1), 6}, VALUE_STRING, BYTES("9007199254740993"),
+              EXPIRY_NEVER, false, &world.arena);
+    put_row(&world, &row);
+    expect_increment_real(&world, 0.125, "9007199254740993.125");
+    expect_increment_real(&world, -0.125, "9007199254740993");
+    struct step step = {.by = 2};
+    assert_int_equal(in_txn(&world, increment, &step), STATUS_OK);
+    expect_text(&world, "9007199254740995");
+    world_deinit(&world);
+}
+
+/*
+ * What sums of reals cannot hold becomes the base; what another node has added meanwhile counts
+ * on top.
+ */
+static void test_what_is_told_counts(void **state)
+{
+    (void)state;
+    struct world world;
+    struct arena arena;
+    struct row other, row, merged;
+    world_init(&world, false);
+    arena_init(&arena);
+    struct step step = {.value = BYTES("0x1p120"), .at_ms = 5000};
+    assert_int_equal(in_txn(&world, set, &step), STATUS_OK);
+    expect_increment_real(&world, -0x1p120, "0");
+    struct bytes name = row_key_head(&arena, 0, BYTES("key"));
+    struct bytes held = arena_copy(&arena, fake_store_row(&world.store, name));
+    assert_int_equal(row_decode(held, &arena, &other), STATUS_OK);
+    row_increment_real(&other, (struct dot){actor_of(9, 1), row_newest_time(&other) + 100}, 0.5,
+                       &arena);
+    expect_increment_real(&world, 0.125, "0.125");
+    held = fake_store_row(&world.store, name);
+    assert_int_equal(row_decode(held, &arena, &row), STATUS_OK);
+    assert_true(bytes_equal(row.siblings[0].value, BYTES("0.125")));
+    assert_int_equal(row.expiries[0].at_ms, 5000);
+    row_merge(&row, &other, NULL, &arena, &merged);
+    put_row(&world, &merged);
+    expect_text(&world, "0.625");
+    arena_deinit(&arena);
+    world_deinit(&world);
+}
+
+/* A peer's row may come to anything: it is read, and a client may go on from there. */
+static void test_reals_at_the_end_of_numbers(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, false);
+    real_t last;
+    assert_true(real_parse(BYTES("1.18973149535723176502e4932"), &last));
+    struct row row;
+    row_init(&row);
+    row_increment_real(&row, (struct dot){actor_of(1, 1), 5}, last, &world.arena);
+    row_increment_real(&row, (struct dot){actor_of(2, 1), 6}, last, &world.arena);
+    put_row(&world, &row);
+    struct step step = {.real_by = last};
+    assert_int_equal(in_txn(&world, increment_real, &step), STATUS_NOT_FINITE);
+    expect_increment_real(&world, -last, "0");
+    expect_increment_real(&world, 0.25, "0.25");
+    world_deinit(&world);
+}
+
+/* ---- pages ---------------------------------------------------------------------------------- */
+
+/* Puts the pages together. */
+static enum status read_pages(struct world *world, void *argument)
+{
+    struct step *step = argument;
+    struct string_pages pages;
+    enum status status = string_pages(&world->head, &pages);
+    if (status != STATUS_OK)
+        return status;
+    step->length = pages.length;
+    memset(step->copy, 0, MODEL_MAX);
+    bool cold = false;
+    for (uint64_t i = 0; i * STRING_PAGE_SIZE < step->size; i++) {
+        struct bytes page;
+        status = string_page(&pages, i, &page);
+        cold = cold || status == STATUS_COLD;
+        if (status != STATUS_OK && status != STATUS_COLD)
+            return status;
+        if (status != STATUS_OK)
+            continue;
+        assert_true(page.size <= STRING_PAGE_SIZE);
+        assert_true(page.size == 0 || i * STRING_PAGE_SIZE + page.size <= pages.length);
+        memcpy(step->copy + i * STRING_PAGE_SIZE, page.data, page.size);
+    }
+    struct bytes far_behind = BYTES("?");
+    assert_int_equal(string_page(&pages, UINT64_MAX, &far_behind), STATUS_OK);
+    assert_int_equal(far_behind.size, 0);
+    return cold ? STATUS_COLD : STATUS_OK;
+}
+
+static const char *const filling = "0123456789abcdef";
+
+static enum status set_parts(struct world *world, void *argument)
+{
+    struct step *step = argument;
+    struct string_part parts[] = {
+        {0, bytes_of(filling, 10)},
+        {STRING_PAGE_SIZE, bytes_of(filling, 3)},
+        {step->size - 2, bytes_of(filling, 2)},
+    };
+    return string_set_parts(&world->head, step->size, parts, 3, step->at_ms, step->keep);
+}
+
+static void test_pages_and_parts(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {4099, 8192, 8193, 16383, 16384, 16385, 20000, BIG};
+    char *copy = memory_alloc(MODEL_MAX);
+    char *expected = memory_alloc(MODEL_MAX);
+    for (size_t i = 0; i < 2 * sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct world world;
+        struct step step = {.size = sizes[i / 2], .copy = copy, .at_ms = 5000};
+        world_init(&world, i % 2);
+        memset(expected, 0, MODEL_MAX);
+        memcpy(expected, filling, 10);
+        memcpy(expected + STRING_PAGE_SIZE, filling, 3);
+        memcpy(expected + step.size - 2, filling, 2);
+        assert_int_equal(in_txn(&world, set_parts, &step), STATUS_OK);
+        step.at_ms = EXPIRY_NEVER;
+        step.keep = true;
+        assert_int_equal(in_txn(&world, set_parts, &step), STATUS_OK);
+        assert_int_equal(world.head.at_ms, 5000);
+        assert_int_equal(in_txn(&world, read_pages, &step), STATUS_OK);
+        assert_true(world.runs <= 3);
+        assert_int_equal(step.length, step.size);
+        assert_memory_equal(copy, expected, step.size);
+        assert_int_equal(in_txn(&world, read_value, &step), STATUS_OK);
+        assert_int_equal(step.length, step.size);
+        assert_memory_equal(copy, expected, step.size);
+        world_deinit(&world);
+    }
+    memory_free(copy);
+    memory_free(expected);
+}
+
+/* A key of half a megabyte has room for a few thousand chunks, not for a hundred thousand. */
+static enum status far_under_a_long_key(struct world *world, void *argument)
+{
+    struct step *step = argument;
+    char *key = arena_alloc(&world->arena, KEY_SIZE_MAX);
+    memset(key, 'k', KEY_SIZE_MAX);
+    enum status status = cell_find_head(&world->txn, 0, bytes_of(key, KEY_SIZE_MAX), &world->head);
+    if (status != STATUS_OK)
+        return status;
+    return string_overwrite(&world->head, step->offset, BYTES("x"), &step->length);
+}
+
+static void test_long_keys_have_shorter_strings(void **state)
+{
+    (void)state;
+    struct world world;
+    struct step step = {.offset = 8 * 1000 * 1000};
+    world_init(&world, true);
+    assert_int_equal(in_txn(&world, far_under_a_long_key, &step), STATUS_OK);
+    step.offset = 9 * 1000 * 1000;
+    assert_int_equal(in_txn(&world, far_under_a_long_key, &step), STATUS_TOO_BIG);
     world_deinit(&world);
 }
 
@@ -468,7 +714,14 @@ int main(void)
         cmocka_unit_test(test_reading_a_part_reads_its_chunks),
         cmocka_unit_test(test_sparse),
         cmocka_unit_test(test_concurrent_increments),
+        cmocka_unit_test(test_sums_at_their_limits),
         cmocka_unit_test(test_increments_on_a_word),
+        cmocka_unit_test(test_concurrent_reals),
+        cmocka_unit_test(test_reals_leave_integers_exact),
+        cmocka_unit_test(test_what_is_told_counts),
+        cmocka_unit_test(test_reals_at_the_end_of_numbers),
+        cmocka_unit_test(test_pages_and_parts),
+        cmocka_unit_test(test_long_keys_have_shorter_strings),
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_chunked_packs),
     };
