@@ -99,6 +99,23 @@ static enum status collect_at(struct store *store, uint64_t place, uint64_t now_
     return STATUS_OK;
 }
 
+void expiry_saw(struct store *store, struct bytes name)
+{
+    if (store->seen.count == EXPIRED_SEEN_MAX)
+        return;
+    store->seen.places[store->seen.count++] =
+        (uint64_t)row_key_slot(name) << 48 | row_key_hash_of(name);
+}
+
+/* What the log has no room for is found again by the heap or the index. */
+void expiry_collect_seen(struct store *store, uint64_t now_ms)
+{
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; i < store->seen.count && status == STATUS_OK; i++)
+        status = collect_at(store, store->seen.places[i], now_ms);
+    store->seen.count = 0;
+}
+
 /* What the log has no room for stays in the heap. */
 static bool tick_heap(struct store *store, struct due_heap *heap, uint64_t now_ms, unsigned *most)
 {
@@ -203,7 +220,7 @@ static void search_done(struct job *job)
     /* What was written since the clock went back lives on. */
     uint64_t until_ms = search->now_ms < search->searched_ms ? search->now_ms : search->searched_ms;
     search->running = false;
-    if (search->version == store->tier_version) {
+    if (search->version == store->tier_version && !store->paused) {
         for (size_t at = 0; generation_next_note(&search->found, &at, &index_name);) {
             check(generation_next_note(&search->found, &at, &row));
             enum status status = take_found(store, index_name, row, until_ms);
@@ -213,7 +230,7 @@ static void search_done(struct job *job)
         if (search->count == FOUND_MAX)
             search->next_ms = 0;
     } else {
-        buffer_clear(&search->from, SIZE_MAX); /* what was found may have changed: from the start */
+        buffer_clear(&search->from, SIZE_MAX); /* what was found may change: from the start */
     }
     if (search->status != STATUS_OK) { /* what could not be read is to be seen later */
         buffer_clear(&search->from, SIZE_MAX);
@@ -258,7 +275,7 @@ bool expiry_tick(struct store *store, uint64_t now_ms)
     unsigned most = DUE_PER_TICK;
     bool more = false;
     expiry_clock(store, now_ms);
-    if (!store->active_expiry)
+    if (!store->active_expiry || store->paused)
         return false;
     if (store->seal.state != SEAL_IDLE)
         more = tick_heap(store, &store->sealing.due, now_ms, &most);

@@ -15,6 +15,10 @@ void expiry_deinit(struct store *store);
 /* Collects what is due, at most so much per call. True if more is due already. */
 bool expiry_tick(struct store *store, uint64_t now_ms);
 
+/* A command has come upon what has expired: it is collected when that command ends. */
+void expiry_saw(struct store *store, struct bytes name);
+void expiry_collect_seen(struct store *store, uint64_t now_ms);
+
 /* What the clock says, each turn: it may go back. */
 void expiry_clock(struct store *store, uint64_t now_ms);
 

@@ -14,6 +14,8 @@
 #include "store/table.h"
 #include "store/txn.h"
 
+enum { EXPIRED_SEEN_MAX = 256 }; /* in one command; others are found as all are */
+
 enum seal_state {
     SEAL_IDLE,
     SEAL_RUNNING, /* a job is under way */
@@ -66,7 +68,14 @@ struct store {
 
     uint64_t tick_ms; /* of the last tick */
     bool active_expiry;
+    bool paused;
+    bool delays_wanted;
+    struct store_delays delays;
     struct expiry_job *expiry; /* the search of the tier's index */
+    struct {
+        uint64_t places[EXPIRED_SEEN_MAX]; /* slot << 48 | hash */
+        unsigned count;
+    } seen; /* expired keys that commands have come upon */
     struct {
         unsigned slot;    /* the purge of flushed rows goes on here, */
         uint64_t hash;    /* at the bucket of this hash */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/pack.h"
 #include "base/xxh.h"
 #include "store/access.h"
 #include "store/apply.h"
 #include "store/derive.h"
+#include "store/expiry.h"
 #include "store/fetch.h"
 
 /* What txn_set_access has said. */
@@ -65,11 +67,21 @@ static void index_build(struct txn *txn)
         index_add(txn, i);
 }
 
+/* Most names differ in slot or hash: those are compared without a call. */
+static inline bool is_name(struct bytes a, struct bytes b)
+{
+    if (a.size != b.size)
+        return false;
+    if (a.size >= sizeof(uint64_t) && unpack_u64(a.data) != unpack_u64(b.data))
+        return false;
+    return bytes_equal(a, b);
+}
+
 static struct txn_row *find_staged(struct txn *txn, struct bytes name)
 {
     if (!txn->index) {
         for (uint32_t i = 0; i < txn->staged_count; i++)
-            if (bytes_equal(txn->staged[i].name, name))
+            if (is_name(txn->staged[i].name, name))
                 return &txn->staged[i];
         return NULL;
     }
@@ -212,6 +224,11 @@ void txn_want(struct txn *txn, struct bytes name)
     (void)status; /* a miss has been noted; any other answer comes again */
 }
 
+void txn_saw_expired(struct txn *txn, struct bytes name)
+{
+    expiry_saw(txn->store, name);
+}
+
 struct txn_access txn_access(const struct txn *txn, struct bytes name)
 {
     struct store *store = txn->store;
@@ -323,6 +340,8 @@ static void set_access(struct store *store, const struct txn_accessed *accessed)
 enum status txn_commit(struct txn *txn)
 {
     struct store *store = txn->store;
+    if (__builtin_expect(store->seen.count > 0, 0))
+        expiry_collect_seen(store, txn->now_ms);
     if (txn->staged_count == 0 && !txn->flush)
         return STATUS_OK;
     enum status status = refusal(txn);

@@ -95,6 +95,10 @@ struct dot txn_dot(struct txn *txn, uint64_t newest);
 /* What every vector covers anyway: for row_canonical and row_merge. */
 const struct vector *txn_stable(const struct txn *txn);
 
+/* The head of that name, which txn_get has just found, has expired at txn.now_ms: it may be removed
+ * when this command has ended well. */
+void txn_saw_expired(struct txn *txn, struct bytes name);
+
 /* What is known of earlier accesses to a row: for OBJECT. */
 struct txn_access {
     bool counts;        /* the eviction policy is LFU: there is a frequency, else an idle time */

@@ -257,6 +257,12 @@ enum status txn_scan(struct txn *txn, uint16_t slot, uint8_t db, uint64_t hash, 
     return STATUS_OK;
 }
 
+void txn_saw_expired(struct txn *txn, struct bytes name)
+{
+    check(row_key_is_head(name));
+    txn->store->saw_expired++;
+}
+
 struct txn_access txn_access(const struct txn *txn, struct bytes name)
 {
     struct txn_access access = {.counts = txn->store->counts};
@@ -356,4 +362,13 @@ uint64_t store_keys(const struct store *store, uint8_t db)
     for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
         keys += store->keys[db][slot];
     return keys;
+}
+
+void store_expect(const struct store *store, const struct bytes *keys, size_t count)
+{
+    if (store->expected)
+        *store->expected += count;
+    check(count > 0 && count <= STORE_EXPECTED_MAX);
+    for (size_t i = 0; i < count; i++) /* can be read */
+        check(keys[i].size == 0 || memchr(keys[i].data, keys[i].data[0], keys[i].size));
 }

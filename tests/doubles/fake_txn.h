@@ -49,9 +49,11 @@ struct store {
     bool flushed[FAKE_DATABASES];      /* staged */
     uint64_t run_began;                /* the clock at that time */
     bool counts;                       /* as under an LFU policy */
+    unsigned saw_expired;              /* how often it was told */
     bool no_touch;                     /* as after CLIENT NO-TOUCH ON */
     uint8_t databases[FAKE_DATABASES]; /* as of store_database */
     enum status fails;                 /* what txn_get gives, STATUS_OK for what is there */
+    uint64_t *expected;                /* keys that store_expect was told of; NULL: not counted */
 };
 
 void fake_store_init(struct store *store);

@@ -29,6 +29,71 @@ static void test_collected_in_memory(void **state)
     small_audit(small);
 }
 
+/* What a command comes upon is gone with it, however slow the removal of all that is due. */
+static void test_what_is_seen_is_collected_at_once(void **state)
+{
+    struct small_store *small = *state;
+    char key[32];
+    store_set_active_expiry(small->store, false);
+    for (unsigned i = 0; i < EXPIRED_SEEN_MAX + 10; i++) {
+        snprintf(key, sizeof(key), "key%u", i);
+        small_set_until(small, key, "1", small->now_ms + 1000);
+    }
+    small_set(small, "other", "1");
+    small_seal(small);
+    small->now_ms += 1001;
+    small_tick_for(small, 1000);
+    small_expect_keys(small, EXPIRED_SEEN_MAX + 11);
+    txn_begin(&small->txn, small->now_ms);
+    for (unsigned i = 0; i < EXPIRED_SEEN_MAX + 10; i++) {
+        snprintf(key, sizeof(key), "key%u", i);
+        txn_saw_expired(&small->txn, small_name(small, key));
+    }
+    txn_saw_expired(&small->txn, small_name(small, "other")); /* has not */
+    assert_int_equal(txn_commit(&small->txn), STATUS_OK);
+    small_expect_keys(small, 11);
+    small_turn(small);
+    small_expect(small, "other", "1");
+    assert_int_equal(small->store->stats.expired_keys, EXPIRED_SEEN_MAX);
+    small_audit(small);
+    small_crash(small);
+    small_start(small);
+    small_expect_keys(small, 11);
+    small_audit(small);
+}
+
+/* A write to what has expired: it is collected, then written. */
+static void test_what_is_seen_and_written(void **state)
+{
+    struct small_store *small = *state;
+    store_set_active_expiry(small->store, false);
+    for (int sealed = 0; sealed < 2; sealed++) {
+        small_set_until(small, "a", "1", small->now_ms + 1000);
+        if (sealed)
+            small_seal(small);
+        small->now_ms += 1001;
+        struct bytes row, name;
+        txn_begin(&small->txn, small->now_ms);
+        name = small_name(small, "a");
+        assert_int_equal(txn_get(&small->txn, name, &row), STATUS_OK);
+        txn_saw_expired(&small->txn, name);
+        row = row_encode_common(&small->arena, txn_dot(&small->txn, 0), VALUE_STRING, BYTES("new"),
+                                EXPIRY_NEVER);
+        txn_stage(&small->txn, name, row);
+        assert_int_equal(txn_commit(&small->txn), STATUS_OK);
+        small_turn(small);
+        small_expect(small, "a", "new");
+        small_expect_keys(small, 1);
+        assert_int_equal(store_keys_with_expiry(small->store, 0), 0);
+        small_audit(small);
+        small_crash(small);
+        small_start(small);
+        store_set_active_expiry(small->store, false);
+        small_expect(small, "a", "new");
+        small_audit(small);
+    }
+}
+
 static void test_what_was_changed_is_judged_anew(void **state)
 {
     struct small_store *small = *state;
@@ -379,6 +444,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SMALL_STORE_TEST(test_collected_in_memory),
+        SMALL_STORE_TEST(test_what_is_seen_is_collected_at_once),
+        SMALL_STORE_TEST(test_what_is_seen_and_written),
         SMALL_STORE_TEST(test_what_was_changed_is_judged_anew),
         SMALL_STORE_TEST(test_collected_after_a_restart),
         SMALL_STORE_TEST(test_collected_from_the_tier),
