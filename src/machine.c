@@ -20,6 +20,14 @@ uint64_t machine_clock_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+uint64_t machine_monotonic_ns(void *context)
+{
+    (void)context;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 void machine_random(void *out, unsigned size)
 {
     /* Whole up to 256 bytes, and never short of randomness once the system has booted. */

@@ -8,6 +8,9 @@
 /* Milliseconds of Unix time. */
 uint64_t machine_clock_ms(void);
 
+/* Nanoseconds of a clock that never goes back. */
+uint64_t machine_monotonic_ns(void *context);
+
 /* Fills `out` from the system's source of randomness. */
 void machine_random(void *out, unsigned size);
 

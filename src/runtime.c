@@ -243,6 +243,12 @@ static void close_session(void *context, struct session *session, bool now)
 /* ---- the turn ---------------------------------------------------------------------------------
  */
 
+/* Who waits for the end of a pause cannot help it, and who watches has nothing to say. */
+static bool may_be_idle(const struct session *session)
+{
+    return session->state != SESSION_POSTPONED && list_is_empty(&session->monitoring);
+}
+
 /* A bounded part of the clients each second, in rotation. */
 static void end_idle_clients(struct runtime *runtime)
 {
@@ -252,7 +258,7 @@ static void end_idle_clients(struct runtime *runtime)
         struct client *client = list_entry(runtime->clients.next, struct client, link);
         list_remove(&client->link);
         list_append(&runtime->clients, &client->link);
-        if (client->session->active_ms + idle_ms < runtime->now_ms)
+        if (client->session->active_ms + idle_ms < runtime->now_ms && may_be_idle(client->session))
             client_end(client, true);
     }
 }
@@ -471,6 +477,7 @@ static enum status open_node(struct runtime *runtime, struct buffer *out_error)
         .system = machine_system(),
         .event_method = loop_method(runtime->loop),
         .cpu_time = machine_cpu_time,
+        .monotonic_ns = machine_monotonic_ns,
         .thread_cpu_time = machine_thread_cpu_time,
         .resident = machine_resident,
         .sleep = machine_sleep,

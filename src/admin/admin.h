@@ -9,6 +9,8 @@
 #include "command/request.h"
 #include "config/config.h"
 #include "observe/journal.h"
+#include "observe/latency.h"
+#include "observe/slowlog.h"
 #include "observe/stats.h"
 #include "store/store.h"
 
@@ -23,6 +25,8 @@ struct admin {
     struct sessions *sessions;
     struct journal *journal;
     const struct command_set *commands;
+    struct slowlog *slowlog;
+    struct latency *latency;
     int64_t process_id;
     char run_id[ADMIN_ID_SIZE];         /* 40 hex digits */
     char replication_id[ADMIN_ID_SIZE]; /* the same */
@@ -56,6 +60,10 @@ struct admin {
     void *context;
 };
 
+/* info_commands.c: the sections of INFO about commands, those that were called. */
+void info_commandstats(const struct request *request, struct buffer *out);
+void info_latencystats(const struct request *request, struct buffer *out);
+
 /* Draws such an id. */
 void admin_draw_id(struct random *random, char *out_id);
 
@@ -66,10 +74,12 @@ extern const struct command command_commands[];
 extern const struct command config_commands[];
 extern const struct command debug_commands[];
 extern const struct command info_commands[];
+extern const struct command latency_commands[];
 extern const struct command lolwut_commands[];
 extern const struct command memory_commands[];
 extern const struct command module_commands[];
 extern const struct command replication_commands[]; /* ROLE, REPLICAOF, WAIT... */
-extern const struct command server_commands[];      /* SHUTDOWN, TIME, SAVE... */
+extern const struct command slowlog_commands[];
+extern const struct command server_commands[]; /* SHUTDOWN, TIME, SAVE... */
 
 #endif

@@ -242,6 +242,25 @@ static enum status config_help(struct request *request)
     return command_help(request, lines);
 }
 
+/* A name that is none too: it may be that of a secret, misspelt. */
+static bool is_secret(struct bytes name)
+{
+    for (unsigned i = 0; config_name(i) != NULL; i++)
+        if (bytes_equal_nocase(name, bytes_text(config_name(i))))
+            return config_is_secret(i);
+    return true;
+}
+
+/* Neither SLOWLOG nor MONITOR is to show what a secret was set to, well or not. */
+static enum status config_set_quietly(struct request *request)
+{
+    enum status status = config_set_pairs(request);
+    for (uint32_t i = 2; i + 1 < request->argc; i += 2)
+        if (is_secret(request->argv[i]))
+            request_redact(request, i + 1);
+    return status;
+}
+
 #define CONFIG_FLAGS (CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE)
 #define PARAMETERS   "O(N) when N is the number of configuration parameters provided"
 
@@ -283,7 +302,7 @@ static const struct command config_subcommands[] = {
      .syntax = "",
      .summary = "Persists the effective configuration to file."},
     {.name = "set",
-     .handler = config_set_pairs,
+     .handler = config_set_quietly,
      .arity = -4,
      .flags = CONFIG_FLAGS,
      .since = "2.0.0",

@@ -152,8 +152,8 @@ static void print_clients(const struct request *request, struct buffer *out)
     buffer_printf(out, "cluster_connections:0\r\n");
     buffer_printf(out, "maxclients:%" PRId64 "\r\n", admin->config->maxclients);
     print_largest_buffers(admin->sessions, out);
-    buffer_printf(out, "blocked_clients:0\r\n"
-                       "tracking_clients:0\r\n"
+    print_number("blocked_clients", admin->sessions->blocked_count, out);
+    buffer_printf(out, "tracking_clients:0\r\n"
                        "clients_in_timeout_table:0\r\n"
                        "total_blocking_keys:0\r\n"
                        "total_blocking_keys_on_nokey:0\r\n");
@@ -316,6 +316,8 @@ static void print_stats(const struct request *request, struct buffer *out)
     print_number("total_writes_processed", stats->writes, out);
     buffer_printf(out, "io_threaded_reads_processed:0\r\n"
                        "io_threaded_writes_processed:0\r\n");
+    print_number("client_output_buffer_limit_disconnections", stats->output_limit_disconnections,
+                 out);
     print_number("acl_access_denied_auth", stats->acl_denied_auth, out);
     buffer_printf(out, "acl_access_denied_cmd:0\r\n"
                        "acl_access_denied_key:0\r\n"
@@ -434,7 +436,9 @@ static const struct section sections[] = {
     {"replication", "Replication", print_replication},
     {"cpu", "CPU", print_cpu},
     {"modules", "Modules", print_modules},
+    {"commandstats", "Commandstats", info_commandstats, true},
     {"errorstats", "Errorstats", print_errors},
+    {"latencystats", "Latencystats", info_latencystats, true},
     {"cluster", "Cluster", print_cluster},
     {"keyspace", "Keyspace", print_keyspace},
     {"shoal", "Shoal", print_shoal},

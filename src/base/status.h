@@ -10,6 +10,7 @@
     X(COLD, "not in memory: to be read from disk, then run again")                                 \
     X(YIELD, "more to do: to be run again in a later turn")                                        \
     X(THROTTLED, "memory for unsaved rows is full: to be run again when some is saved")            \
+    X(PAUSED, "clients are paused: to be run when they no longer are")                             \
     /* The store. */                                                                               \
     X(DISK_FULL, "no space left on the disk")                                                      \
     X(OUT_OF_MEMORY, "memory limit reached")                                                       \
@@ -25,6 +26,7 @@
     X(NOT_INTEGER, "not an integer or out of range")                                               \
     X(NOT_FLOAT, "not a valid float")                                                              \
     X(OVERFLOW, "increment or decrement would overflow")                                           \
+    X(NOT_FINITE, "increment would produce NaN or Infinity")                                       \
     X(REPLIED, "an error reply is already written")
 
 enum status {

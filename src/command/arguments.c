@@ -5,6 +5,7 @@
 
 #include "base/number.h"
 #include "resp/reply.h"
+#include "store/store.h"
 
 enum { MS_PER_SECOND = 1000 };
 
@@ -62,9 +63,25 @@ enum status argument_database(struct request *request, struct bytes text, uint8_
     return STATUS_OK;
 }
 
+void argument_look_ahead(struct request *request, struct key_arguments keys, uint32_t at)
+{
+    struct bytes next[STORE_EXPECTED_MAX];
+    size_t count = 0;
+    if ((at - keys.first) % (STORE_EXPECTED_MAX * keys.step) != 0 || at + keys.step >= keys.end)
+        return;
+    for (; at < keys.end && count < STORE_EXPECTED_MAX; at += keys.step)
+        next[count++] = request->argv[at];
+    store_expect(request->txn->store, next, count);
+}
+
 enum status argument_integer(struct bytes text, int64_t *out_value)
 {
     return number_parse_i64(text, out_value) ? STATUS_OK : STATUS_NOT_INTEGER;
+}
+
+enum status argument_real(struct bytes text, real_t *out_value)
+{
+    return real_parse(text, out_value) ? STATUS_OK : STATUS_NOT_FLOAT;
 }
 
 static enum status time_invalid(struct request *request)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/real.h"
 #include "base/status.h"
 #include "command/request.h"
 #include "type/cell.h"
@@ -20,7 +21,21 @@
  */
 MUST_CHECK enum status argument_key(struct request *request, struct bytes key, struct cell *out);
 
-/* The same for a command that reads the key's value: counted as a hit or a miss of the keyspace. */
+/* Arguments that are keys, `step` apart. */
+struct key_arguments {
+    uint32_t first, end, step;
+};
+
+/*
+ * For the loop over many keys, when it comes to argument `at`: has the processor load what memory
+ * holds of the next ones, from time to time.
+ */
+void argument_look_ahead(struct request *request, struct key_arguments keys, uint32_t at);
+
+/*
+ * As argument_key, for a command that reads the key's value: counted as a hit or a miss of the
+ * keyspace.
+ */
 MUST_CHECK enum status argument_key_read(struct request *request, struct bytes key,
                                          struct cell *out);
 
@@ -40,6 +55,9 @@ MUST_CHECK enum status argument_database(struct request *request, struct bytes t
 
 /* STATUS_NOT_INTEGER. */
 MUST_CHECK enum status argument_integer(struct bytes text, int64_t *out_value);
+
+/* A real, which may be infinite: STATUS_NOT_FLOAT. */
+MUST_CHECK enum status argument_real(struct bytes text, real_t *out_value);
 
 /* How a command gives a time. */
 struct time_unit {

@@ -14,6 +14,7 @@ static enum status count_keys(struct request *request, enum status (*change)(str
     bool cold = false;
     for (uint32_t i = 1; i < request->argc; i++) {
         struct cell head;
+        argument_look_ahead(request, (struct key_arguments){1, request->argc, 1}, i);
         enum status status = change ? argument_key(request, request->argv[i], &head)
                                     : argument_key_read(request, request->argv[i], &head);
         if (status == STATUS_COLD) {

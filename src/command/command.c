@@ -11,7 +11,8 @@ struct slot {
     const struct command *command; /* NULL: free */
     const struct command *parent;
     uint32_t hash;
-    uint32_t name_size;
+    uint16_t name_size;
+    uint16_t number; /* of entries */
 };
 
 struct command_set {
@@ -19,6 +20,8 @@ struct command_set {
     uint32_t mask;                /* count of slots - 1, a power of two */
     unsigned count;               /* of commands, without subcommands */
     const struct command **order; /* as the tables have them */
+    unsigned entry_count;         /* with subcommands, each behind its command */
+    struct command_entry *entries;
 };
 
 /* FNV-1a; letters of both cases hash alike, as some other bytes do, which costs a comparison. */
@@ -57,7 +60,9 @@ static void add(struct command_set *set, const struct command *parent,
     uint32_t i = hash & set->mask;
     while (set->slots[i].command != NULL)
         i = (i + 1) & set->mask;
-    set->slots[i] = (struct slot){command, parent, hash, (uint32_t)name.size};
+    set->slots[i] =
+        (struct slot){command, parent, hash, (uint16_t)name.size, (uint16_t)set->entry_count};
+    set->entries[set->entry_count++] = (struct command_entry){command, parent};
 }
 
 static void count_entries(const struct command *const *tables, unsigned *out_commands,
@@ -87,6 +92,8 @@ struct command_set *command_set_new(const struct command *const *tables)
     set->mask = size - 1;
     set->slots = memory_zeroed(size * sizeof *set->slots);
     set->order = memory_alloc(commands * sizeof *set->order);
+    set->entries = memory_alloc(all * sizeof *set->entries);
+    check(all <= UINT16_MAX);
     for (; *tables != NULL; tables++) {
         for (const struct command *command = *tables; command->name != NULL; command++) {
             const struct command *sub = command->subcommands;
@@ -109,22 +116,44 @@ void command_set_free(struct command_set *set)
         return;
     memory_free(set->slots);
     memory_free(set->order);
+    memory_free(set->entries);
     memory_free(set);
 }
 
-const struct command *command_find(const struct command_set *set, struct bytes name,
-                                   struct bytes subcommand, const struct command **out_parent)
+const struct command *command_find_numbered(const struct command_set *set, struct bytes name,
+                                            struct bytes subcommand,
+                                            const struct command **out_parent, unsigned *out_number)
 {
     const struct slot *slot = find_slot(set, NULL, name);
     *out_parent = NULL;
     if (slot == NULL)
         return NULL;
     const struct command *command = slot->command;
-    if (command->subcommands == NULL || subcommand.data == NULL)
-        return command;
-    *out_parent = command;
-    slot = find_slot(set, command, subcommand);
-    return slot != NULL ? slot->command : NULL;
+    if (command->subcommands != NULL && subcommand.data != NULL) {
+        *out_parent = command;
+        slot = find_slot(set, command, subcommand);
+        if (slot == NULL)
+            return NULL;
+    }
+    *out_number = slot->number;
+    return slot->command;
+}
+
+const struct command *command_find(const struct command_set *set, struct bytes name,
+                                   struct bytes subcommand, const struct command **out_parent)
+{
+    unsigned number;
+    return command_find_numbered(set, name, subcommand, out_parent, &number);
+}
+
+const struct command_entry *command_entry_at(const struct command_set *set, unsigned number)
+{
+    return number < set->entry_count ? &set->entries[number] : NULL;
+}
+
+unsigned command_entry_count(const struct command_set *set)
+{
+    return set->entry_count;
 }
 
 const struct command *command_at(const struct command_set *set, unsigned index)

@@ -150,6 +150,23 @@ void command_set_free(struct command_set *set);
 const struct command *command_find(const struct command_set *set, struct bytes name,
                                    struct bytes subcommand, const struct command **out_parent);
 
+/*
+ * The same, with its number: the commands and subcommands of a set are numbered from 0, as the
+ * tables have them, each subcommand behind its command. So what is kept of each fits in an array.
+ */
+const struct command *command_find_numbered(const struct command_set *set, struct bytes name,
+                                            struct bytes subcommand,
+                                            const struct command **out_parent,
+                                            unsigned *out_number);
+
+struct command_entry {
+    const struct command *command;
+    const struct command *parent; /* of a subcommand, else NULL */
+};
+/* By number; NULL past the last. */
+const struct command_entry *command_entry_at(const struct command_set *set, unsigned number);
+unsigned command_entry_count(const struct command_set *set);
+
 /* For going through all: index 0.. until NULL, in the order of the tables. */
 const struct command *command_at(const struct command_set *set, unsigned index);
 unsigned command_count(const struct command_set *set);

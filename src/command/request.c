@@ -6,6 +6,8 @@
 
 #include "base/check.h"
 
+enum { ECHOED_MAX = 128 }; /* of an argument in an error */
+
 struct bytes command_error_text(enum status status)
 {
     switch (status) {
@@ -38,10 +40,13 @@ struct bytes command_error_text(enum status status)
         return BYTES("ERR value is not a valid float");
     case STATUS_OVERFLOW:
         return BYTES("ERR increment or decrement would overflow");
+    case STATUS_NOT_FINITE:
+        return BYTES("ERR increment would produce NaN or Infinity");
     case STATUS_OK:
     case STATUS_COLD:
     case STATUS_YIELD:
     case STATUS_THROTTLED:
+    case STATUS_PAUSED:
     case STATUS_REPLIED:
         break;
     }
@@ -49,17 +54,24 @@ struct bytes command_error_text(enum status status)
     return BYTES("ERR");
 }
 
+/* The command's own name, of a subcommand its parent's, as Redis's texts have it. */
+static void print_upper(const struct request *request, char out[COMMAND_NAME_MAX + 1])
+{
+    const char *name = request->parent != NULL ? request->parent->name : request->command->name;
+    for (; *name != '\0'; name++)
+        *out++ = (char)toupper((unsigned char)*name);
+    *out = '\0';
+}
+
 enum status command_help(struct request *request, const char *const *lines)
 {
-    const struct command *command = request->parent != NULL ? request->parent : request->command;
-    char title[COMMAND_NAME_MAX + 64];
+    char name[COMMAND_NAME_MAX + 1], title[COMMAND_NAME_MAX + 64];
     size_t count = 0;
     while (lines[count] != NULL)
         count++;
+    print_upper(request, name);
     snprintf(title, sizeof title,
-             "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", command->name);
-    for (char *at = title; *at != ' '; at++)
-        *at = (char)toupper((unsigned char)*at);
+             "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", name);
     reply_array(request->reply, count + 3);
     reply_simple(request->reply, bytes_text(title));
     for (size_t i = 0; i < count; i++)
@@ -67,4 +79,15 @@ enum status command_help(struct request *request, const char *const *lines)
     reply_simple(request->reply, BYTES("HELP"));
     reply_simple(request->reply, BYTES("    Prints this help."));
     return STATUS_OK;
+}
+
+enum status command_refuse_usage(struct request *request)
+{
+    char name[COMMAND_NAME_MAX + 1];
+    struct bytes word = request->argv[1];
+    print_upper(request, name);
+    reply_errorf(request->reply,
+                 "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try %s HELP.",
+                 (int)(word.size < ECHOED_MAX ? word.size : ECHOED_MAX), word.data, name);
+    return STATUS_REPLIED;
 }

@@ -37,6 +37,7 @@ struct progress {
 struct request {
     const struct command *command;
     const struct command *parent; /* of a subcommand, else NULL */
+    unsigned number;              /* the command's, of its set */
     struct bytes *argv;           /* argv[0] is the command's name */
     uint32_t argc;
     uint8_t db; /* the store's number of it: see store_database */
@@ -54,6 +55,13 @@ struct request {
     uint32_t hits, misses;        /* keys of this run that were looked up to be read */
 };
 
+/* The argument is a secret, and has been used: it is not to be seen in MONITOR and SLOWLOG. Also
+ * before an error is returned. */
+static inline void request_redact(struct request *request, uint32_t index)
+{
+    request->argv[index] = BYTES("(redacted)");
+}
+
 /* Redis's words for a status that is an error: "ERR syntax error". */
 struct bytes command_error_text(enum status status);
 
@@ -62,5 +70,8 @@ struct bytes command_error_text(enum status status);
  * shows them.
  */
 enum status command_help(struct request *request, const char *const *lines);
+
+/* A subcommand was given more arguments than it takes: STATUS_REPLIED, in Redis's words. */
+enum status command_refuse_usage(struct request *request);
 
 #endif

@@ -9,6 +9,10 @@
 #include "command/command.h"
 
 extern const struct command string_commands[];
+extern const struct command string_many_commands[];
+extern const struct command string_range_commands[];
+extern const struct command string_number_commands[];
+extern const struct command lcs_commands[];
 extern const struct command key_commands[];
 extern const struct command rename_commands[];
 extern const struct command dump_commands[];

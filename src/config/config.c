@@ -71,6 +71,12 @@ const char *config_name(unsigned index)
     return option != NULL ? option->name : NULL;
 }
 
+bool config_is_secret(unsigned index)
+{
+    const struct option *option = options_at(index);
+    return option != NULL && option->type == OPTION_SECRET;
+}
+
 const char *config_alias(unsigned index)
 {
     const struct option *option = options_at(index);

@@ -19,6 +19,22 @@ enum {
     CONFIG_OPTIONS_MAX = 256,
     CONFIG_VALUE_MAX = 4096,       /* bytes of one value */
     CONFIG_FILE_MAX = 1024 * 1024, /* bytes of a configuration file */
+    CONFIG_PERCENTILES_MAX = 32,
+};
+
+/* Kinds of clients whose output is limited: Redis's. */
+enum {
+    CONFIG_CLIENT_NORMAL,
+    CONFIG_CLIENT_REPLICA,
+    CONFIG_CLIENT_PUBSUB, /* who is sent what others did: MONITOR too */
+    CONFIG_CLIENT_CLASSES,
+};
+
+/* Of what a client has not read yet, in bytes; 0: none. */
+struct output_limit {
+    uint64_t hard;   /* as much cuts the client off */
+    uint64_t soft;   /* as much for longer than soft_s does */
+    uint64_t soft_s; /* seconds */
 };
 
 /* Who may use a command that is dangerous. */
@@ -38,6 +54,7 @@ struct config {
     int64_t maxclients;
     int64_t proto_max_bulk_len;
     bool protected_mode;
+    struct output_limit output_limits[CONFIG_CLIENT_CLASSES];
     /* Access */
     char *requirepass; /* empty: none. Secret */
     /* Data */
@@ -57,7 +74,14 @@ struct config {
     int64_t loglevel;   /* debug, verbose, notice, warning */
     int64_t log_format; /* text, json */
     int64_t shutdown_timeout_s;
-    int64_t enable_debug_command;   /* enum config_who */
+    int64_t enable_debug_command; /* enum config_who */
+    /* Observation */
+    int64_t slowlog_slower_us; /* -1: never */
+    int64_t slowlog_max;
+    int64_t latency_threshold_ms; /* 0: never */
+    bool latency_tracking;
+    double latency_percentiles[CONFIG_PERCENTILES_MAX];
+    unsigned latency_percentile_count;
     char *kept[CONFIG_OPTIONS_MAX]; /* values of options that mean nothing here, by index */
     char *file;                     /* the configuration file, absolute; NULL: none */
 };
@@ -95,6 +119,7 @@ MUST_CHECK enum status config_may_set(const struct config *config, unsigned inde
 /* Settings in the table's order, by index; NULL past the last. An alias is NULL where there is
  * none. */
 const char *config_name(unsigned index);
+bool config_is_secret(unsigned index);
 const char *config_alias(unsigned index);
 /* Only to be shown to who names it in full. */
 bool config_is_hidden(unsigned index);
@@ -107,6 +132,9 @@ void config_value(const struct config *config, unsigned index, struct buffer *ou
  */
 MUST_CHECK enum status config_rewrite(const struct config *config, bool all,
                                       struct buffer *out_error);
+
+/* As latency-tracking-info-percentiles shows one: "99.9", "50". */
+void percentile_print(double percentile, struct buffer *out);
 
 /* conf/shoal.conf: each option with its text, unit and default. */
 void config_print_reference(struct buffer *out);

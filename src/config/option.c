@@ -201,6 +201,8 @@ enum status option_set(const struct option *option, struct config *config, struc
         buffer_printf(out_error, "argument is longer than %d bytes", CONFIG_VALUE_MAX);
         return STATUS_INVALID;
     }
+    if (option->type == OPTION_OWN)
+        return option->set(config, value, out_error);
     if (is_text(option))
         return set_text(option, config, value, out_error);
     enum status status = parse_number(option, value, &number, out_error);
@@ -223,7 +225,9 @@ enum status option_set(const struct option *option, struct config *config, struc
 
 void option_value(const struct option *option, const struct config *config, struct buffer *out)
 {
-    if (is_text(option) || (option->flags & OPTION_KEPT))
+    if (option->type == OPTION_OWN)
+        option->print(config, out);
+    else if (is_text(option) || (option->flags & OPTION_KEPT))
         buffer_append_bytes(out, bytes_text(load_text(option, config)));
     else
         print_number(option, load_number(option, config), out);
@@ -280,6 +284,11 @@ void option_line(const struct option *option, const struct config *config, struc
             buffer_printf(out, "%s", text);
         else
             print_quoted(text, out);
+    } else if (option->type == OPTION_OWN) {
+        size_t before = buffer_size(out);
+        option->print(config, out);
+        if (buffer_size(out) == before)
+            buffer_printf(out, "\"\"");
     } else if (option->flags & OPTION_KEPT) {
         option_value(option, config, out);
     } else {

@@ -14,6 +14,7 @@ enum option_type {
     OPTION_ENUM,    /* a word: an int64_t */
     OPTION_STRING,  /* a char *, owned */
     OPTION_SECRET,  /* the same, not to be shown unasked */
+    OPTION_OWN,     /* words that mean something together: by the option's own `set` and `print` */
 };
 
 enum option_flag {
@@ -49,6 +50,8 @@ struct option {
     int64_t min, max;     /* of integers and sizes */
     const char *unit;     /* NULL: none */
     const struct option_word *words;
+    enum status (*set)(struct config *config, struct bytes value, struct buffer *out_error);
+    void (*print)(const struct config *config, struct buffer *out);
     option_form form; /* of strings; NULL: any */
     const char *text; /* lines for people, each at most 84 columns; NULL: as the one before */
 };

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/options.h"
 
-#define KB                 1024LL
-#define MB                 (1024LL * KB)
-#define GB                 (1024LL * MB)
-#define COUNT_MAX          2147483647LL
-#define COUNT_OF(array)    (sizeof(array) / sizeof *(array))
-#define FIELD(name)        .offset = offsetof(struct config, name)
-#define KEPT               .group = "KEPT FOR COMPATIBILITY", .flags = OPTION_KEPT
-#define KEPT_INTEGER(from) KEPT, .type = OPTION_INTEGER, .min = (from), .max = COUNT_MAX
+#include "config/option_words.h"
+
+#define KB              1024LL
+#define MB              (1024LL * KB)
+#define GB              (1024LL * MB)
+#define COUNT_MAX       2147483647LL
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+#define FIELD(name)     .offset = offsetof(struct config, name)
 
 /* The values are those of the enums that the fields name; the order is Redis's, in its errors. */
 static const struct option_word sync_words[] = {
@@ -111,6 +111,18 @@ static const struct option options[] = {
      .max = 512 * MB,
      .unit = "bytes",
      .text = "The largest argument of a command, and so the largest string."},
+
+    {.name = "client-output-buffer-limit",
+     .group = "NETWORK",
+     .type = OPTION_OWN,
+     .flags = OPTION_WORDS,
+     .fallback = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+     .set = output_limits_set,
+     .print = output_limits_print,
+     .text = "Closes clients that do not read what they are sent: a class of clients, then a\n"
+             "hard limit, a soft limit, and for how many seconds it may be exceeded. 0: none.\n"
+             "pubsub is for all who are sent what others did, MONITOR too. slave means nothing\n"
+             "here."},
 
     /* ---- security ---------------------------------------------------------------------------- */
     {.name = "requirepass",
@@ -253,7 +265,6 @@ static const struct option options[] = {
      .max = COUNT_MAX,
      .unit = "seconds",
      .text = "How long a stop waits for replies on their way to clients."},
-
     {.name = "enable-debug-command",
      .group = "PROCESS",
      .type = OPTION_ENUM,
@@ -264,29 +275,50 @@ static const struct option options[] = {
      .text = "Who may use DEBUG, which can stop the server for a while and fill it: nobody,\n"
              "everybody, or clients that connect from this machine (local)."},
 
-    /* ---- kept for compatibility: more of them in options_kept.c ------------------------------ */
+    /* ---- observation ------------------------------------------------------------------------- */
     {.name = "slowlog-log-slower-than",
-     KEPT,
+     .group = "OBSERVATION",
      .type = OPTION_INTEGER,
+     FIELD(slowlog_slower_us),
+     .fallback = "10000",
      .min = -1,
      .max = INT64_MAX,
-     .fallback = "10000",
      .unit = "microseconds",
-     .text = "Redis: which commands SLOWLOG remembers."},
+     .text = "SLOWLOG remembers commands that took at least so long, reading from disk included.\n"
+             "0: all. -1: none."},
     {.name = "slowlog-max-len",
-     KEPT_INTEGER(0),
+     .group = "OBSERVATION",
+     .type = OPTION_INTEGER,
+     FIELD(slowlog_max),
      .fallback = "128",
-     .text = "Redis: how many commands SLOWLOG remembers."},
+     .min = 0,
+     .max = INT64_MAX,
+     .unit = "commands",
+     .text = "How many commands SLOWLOG remembers: the last ones."},
     {.name = "latency-monitor-threshold",
-     KEPT_INTEGER(0),
+     .group = "OBSERVATION",
+     .type = OPTION_INTEGER,
+     FIELD(latency_threshold_ms),
      .fallback = "0",
+     .min = 0,
+     .max = INT64_MAX,
      .unit = "milliseconds",
-     .text = "Redis: which events LATENCY remembers."},
-    {.name = "client-output-buffer-limit",
-     KEPT | OPTION_WORDS | OPTION_ADDS,
-     .type = OPTION_STRING,
-     .fallback = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
-     .text = "Redis: closes clients that do not read their replies."},
+     .text = "LATENCY remembers what took at least so long. 0: nothing."},
+    {.name = "latency-tracking",
+     .group = "OBSERVATION",
+     .type = OPTION_BOOL,
+     FIELD(latency_tracking),
+     .fallback = "yes",
+     .text = "Counts how long the calls of each command took, for INFO latencystats and\n"
+             "LATENCY HISTOGRAM."},
+    {.name = "latency-tracking-info-percentiles",
+     .group = "OBSERVATION",
+     .type = OPTION_OWN,
+     .flags = OPTION_WORDS,
+     .fallback = "50 99 99.9",
+     .set = percentiles_set,
+     .print = percentiles_print,
+     .text = "What INFO latencystats shows of them."},
 };
 
 const struct option *options_at(unsigned index)

@@ -170,7 +170,7 @@ static const struct option options[] = {
      .alias = "slaveof",
      ABSENT("") | OPTION_WORDS,
      .text = "Replication and Redis Cluster. There is one node, and it is no replica."},
-    {.name = "masteruser", STRING("")},
+    {.name = "masteruser", .type = OPTION_SECRET, .fallback = "", KEPT},
     {.name = "masterauth", .type = OPTION_SECRET, .fallback = "", KEPT},
     {.name = "replica-serve-stale-data", YES, .alias = "slave-serve-stale-data"},
     {.name = "replica-read-only", YES, .alias = "slave-read-only"},

@@ -4,19 +4,40 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "session/monitor.h"
+#include "session/pause.h"
 
 enum {
     ECHOED_MAX = 128, /* bytes of a client's words in an error */
     FULL_NAME_MAX = 128,
 };
 
-void dispatch_init(struct dispatch *dispatch, struct sessions *sessions)
+void dispatch_init(struct dispatch *dispatch, struct sessions *sessions, struct observer *observer,
+                   const struct config *config, struct journal *journal)
 {
-    *dispatch = (struct dispatch){.sessions = sessions};
+    *dispatch = (struct dispatch){
+        .sessions = sessions,
+        .observer = observer,
+        .config = config,
+        .journal = journal,
+    };
     list_init(&dispatch->throttled);
     list_init(&dispatch->output);
     list_init(&dispatch->gated);
     arena_init(&dispatch->arena);
+    dispatch_configure(dispatch);
+}
+
+void dispatch_configure(struct dispatch *dispatch)
+{
+    dispatch->output_watched = UINT64_MAX;
+    for (unsigned i = 0; i < CONFIG_CLIENT_CLASSES; i++) {
+        const struct output_limit *limit = &dispatch->config->output_limits[i];
+        if (limit->hard > 0 && limit->hard - 1 < dispatch->output_watched)
+            dispatch->output_watched = limit->hard - 1;
+        if (limit->soft > 0 && limit->soft - 1 < dispatch->output_watched)
+            dispatch->output_watched = limit->soft - 1;
+    }
 }
 
 void dispatch_deinit(struct dispatch *dispatch)
@@ -81,12 +102,9 @@ static enum status find_command(struct request *request)
 {
     const struct command *parent = NULL;
     struct bytes subcommand = request->argc > 1 ? request->argv[1] : bytes_of(NULL, 0);
-    const struct command *command =
-        command_find(request->commands, request->argv[0], subcommand, &parent);
-    if (!command && parent && request->argc == 1) {
-        command = parent;
-        parent = NULL;
-    }
+    const struct command *command = command_find_numbered(request->commands, request->argv[0],
+                                                          subcommand, &parent, &request->number);
+    request->command = NULL;
     if (!command && parent) {
         refuse_unknown_subcommand(request, parent);
         return STATUS_REPLIED;
@@ -100,13 +118,13 @@ static enum status find_command(struct request *request)
         return STATUS_REPLIED;
     }
     int64_t argc = request->argc;
+    request->command = command;
+    request->parent = parent;
     if (!command->handler ||
         (command->arity >= 0 ? argc != command->arity : argc < -command->arity)) {
         refuse_arity(request, parent, command);
         return STATUS_REPLIED;
     }
-    request->command = command;
-    request->parent = parent;
     return STATUS_OK;
 }
 
@@ -139,7 +157,8 @@ static void fetched(void *context)
 
 static bool must_wait(enum status status)
 {
-    return status == STATUS_COLD || status == STATUS_YIELD || status == STATUS_THROTTLED;
+    return status == STATUS_COLD || status == STATUS_YIELD || status == STATUS_THROTTLED ||
+           status == STATUS_PAUSED;
 }
 
 /* The request will run again, from the start: what it has done is dropped, but for its progress. */
@@ -153,7 +172,9 @@ static void suspend(struct dispatch *dispatch, struct session *session, enum sta
         return;
     }
     txn_end(&session->txn);
-    if (status == STATUS_YIELD) {
+    if (status == STATUS_PAUSED) {
+        pause_postpone(session);
+    } else if (status == STATUS_YIELD) {
         session->state = SESSION_YIELDED;
         list_append(&sessions->resumed, &session->waiting);
     } else {
@@ -183,26 +204,26 @@ static void finish(struct session *session, size_t begin)
     session->reply_skip_next = false;
 }
 
-/* Finds, checks and runs it, once. */
-static enum status try(struct dispatch *dispatch, struct session *session, uint64_t now_ms)
+/* Runs it, once. */
+static enum status execute(struct dispatch *dispatch, struct session *session)
 {
     struct request *request = &session->request;
-    enum status status = admit(dispatch, session);
-    if (status != STATUS_OK)
-        return status;
     session->last_command = request->command;
     session->last_parent = request->parent;
     request->hits = request->misses = 0;
-    txn_begin(&session->txn, now_ms);
+    observer_run(dispatch->observer, request);
+    txn_begin(&session->txn, request->now_ms);
     session->txn.no_touch = session->no_touch;
-    status = request->command->handler(request);
+    enum status status = request->command->handler(request);
     if (status == STATUS_OK)
         status = txn_commit(&session->txn);
     /* An error too may tell of a row that is not durable yet. */
     if (session->txn.gate > session->gate_request)
         session->gate_request = session->txn.gate;
-    if (must_wait(status))
+    if (must_wait(status)) {
+        observer_suspended(dispatch->observer, session);
         return status;
+    }
     struct stats *stats = session->sessions->stats;
     stats->commands_processed++;
     stats->keyspace_hits += request->hits;
@@ -224,18 +245,44 @@ static void finish_error(struct session *session, enum status status, size_t beg
                     bytes_of(output.data + begin + 1, output.size - begin - 1));
 }
 
-/* Runs the request that the parser holds. False: it waits, and its bytes are to be kept. */
-static bool run(struct dispatch *dispatch, struct session *session, bool again, uint64_t now_ms)
+/* Checks it and runs it, once. */
+static enum status attempt(struct dispatch *dispatch, struct session *session, bool again,
+                           bool *out_ran)
+{
+    enum status status = admit(dispatch, session);
+    *out_ran = false;
+    if (status != STATUS_OK)
+        return status;
+    if (!again && pause_holds(session, session->request.command->flags))
+        return STATUS_PAUSED;
+    *out_ran = true;
+    return execute(dispatch, session);
+}
+
+/* It has been answered. */
+static void observe(struct dispatch *dispatch, struct session *session, bool failed, size_t bytes)
+{
+    observer_finished(dispatch->observer, session, failed, bytes);
+    if (!list_is_empty(&session->sessions->monitors))
+        dispatch->monitors_shown |= monitor_show(session, &session->request);
+}
+
+/* Runs the request that the parser holds: the first `size` bytes of `rest`. False: it waits, and
+ * its bytes are to be kept. */
+static bool run(struct dispatch *dispatch, struct session *session, bool again, size_t size,
+                size_t rest)
 {
     struct request *request = &session->request;
     size_t begin = buffer_size(&session->output);
+    bool ran;
     request->argv = session->parser.argv;
     request->argc = session->parser.argc;
     request->db = store_database(session->sessions->store, session->db);
-    request->now_ms = now_ms;
+    request->now_ms = dispatch->now_ms;
+    dispatch->observer->brief = size < rest && size <= OBSERVER_BRIEF_BYTES;
     if (!again)
         txn_init(&session->txn, session->sessions->store, &session->arena);
-    enum status status = try(dispatch, session, now_ms);
+    enum status status = attempt(dispatch, session, again, &ran);
     if (must_wait(status)) {
         buffer_truncate(&session->output, begin);
         suspend(dispatch, session, status);
@@ -243,7 +290,12 @@ static bool run(struct dispatch *dispatch, struct session *session, bool again, 
     }
     if (status != STATUS_OK)
         finish_error(session, status, begin);
+    size_t bytes = buffer_size(&session->output) - begin;
     finish(session, begin);
+    if (ran)
+        observe(dispatch, session, status != STATUS_OK, bytes);
+    else if (request->command)
+        observer_rejected(dispatch->observer, session);
     return true;
 }
 
@@ -342,13 +394,13 @@ static void look_ahead(const struct session *session, struct bytes stream)
 }
 
 /* Runs the requests of the stream. Returns how many of its bytes are done with. */
-static size_t run_stream(struct dispatch *dispatch, struct session *session, struct bytes stream,
-                         uint64_t now_ms)
+static size_t run_stream(struct dispatch *dispatch, struct session *session, struct bytes stream)
 {
     bool again = session->state == SESSION_FETCHING;
     size_t done = 0;
     session->state = SESSION_READY;
     lend_arena(dispatch, session);
+    observer_begin(dispatch->observer);
     for (unsigned count = 0; done < stream.size && (again || may_go_on(session, count)); count++) {
         struct request_limits limits = limits_of(session, again);
         struct bytes rest = bytes_of(stream.data + done, stream.size - done);
@@ -362,20 +414,21 @@ static size_t run_stream(struct dispatch *dispatch, struct session *session, str
             refuse_malformed(session);
         if (result != REQUEST_READY)
             break;
-        if (session->parser.argc > 0 && !run(dispatch, session, again, now_ms))
+        if (session->parser.argc > 0 && !run(dispatch, session, again, used, rest.size))
             break;
         again = false;
         done += used;
         arena_clear(&session->arena);
     }
+    observer_end(dispatch->observer, dispatch->now_ms);
     take_arena_back(dispatch, session);
     return done;
 }
 
-static void take_input(struct dispatch *dispatch, struct session *session, uint64_t now_ms)
+static void take_input(struct dispatch *dispatch, struct session *session)
 {
     struct bytes stream = buffer_bytes(&session->input);
-    buffer_consume(&session->input, run_stream(dispatch, session, stream, now_ms));
+    buffer_consume(&session->input, run_stream(dispatch, session, stream));
     if (buffer_size(&session->input) == 0)
         buffer_clear(&session->input, SESSION_BUFFER_KEPT);
 }
@@ -384,6 +437,48 @@ static void take_input(struct dispatch *dispatch, struct session *session, uint6
 static bool is_free(const struct session *session)
 {
     return session->state == SESSION_READY && !session->paused && list_is_empty(&session->waiting);
+}
+
+/* A client that does not read what it is sent is cut off: at once beyond the hard limit, beyond the
+ * soft one if it lasts. */
+static void limit_output(struct dispatch *dispatch, struct session *session)
+{
+    bool watches = !list_is_empty(&session->monitoring);
+    const struct output_limit *limit =
+        &dispatch->config->output_limits[watches ? CONFIG_CLIENT_PUBSUB : CONFIG_CLIENT_NORMAL];
+    size_t size = buffer_size(&session->output);
+    bool cut = limit->hard > 0 && size >= limit->hard;
+    bool over = limit->soft > 0 && size >= limit->soft;
+    if (over && session->soft_since_ms > 0)
+        cut = cut || dispatch->now_ms - session->soft_since_ms > limit->soft_s * 1000;
+    session_set_over_soft(session, over, dispatch->now_ms);
+    if (!cut || session->killed)
+        return;
+    session->sessions->stats->output_limit_disconnections++;
+    journal_write(dispatch->journal, JOURNAL_WARNING,
+                  "Client id=%llu addr=%s is cut off: it has not read %zu bytes of output, more "
+                  "than client-output-buffer-limit allows",
+                  (unsigned long long)session->id, session->address, size);
+    session_kill(session);
+}
+
+static void settle_output(struct dispatch *dispatch, struct session *session)
+{
+    size_t size = buffer_size(&session->output);
+    if (size > dispatch->output_watched || session->soft_since_ms > 0)
+        limit_output(dispatch, session);
+    if (size > session->output_gated && list_is_empty(&session->sending))
+        list_append(&dispatch->output, &session->sending);
+    session_account(session);
+}
+
+/* What was shown to the monitors is theirs to be sent. */
+static void settle_monitors(struct dispatch *dispatch)
+{
+    struct list *monitors = &dispatch->sessions->monitors;
+    dispatch->monitors_shown = false;
+    for (struct list *at = monitors->next; at != monitors; at = at->next)
+        settle_output(dispatch, list_entry(at, struct session, monitoring));
 }
 
 /* After anything that may have changed the session's buffers or state. */
@@ -395,11 +490,11 @@ static void settle(struct dispatch *dispatch, struct session *session)
         session_kill(session);
     if (session->finished && is_free(session)) /* what is left is no whole request */
         session_close(session);
+    settle_output(dispatch, session);
     if (session->state == SESSION_CLOSING)
         buffer_clear(&session->input, 0);
-    if (buffer_size(&session->output) > session->output_gated && list_is_empty(&session->sending))
-        list_append(&dispatch->output, &session->sending);
-    session_account(session);
+    if (dispatch->monitors_shown)
+        settle_monitors(dispatch);
 }
 
 static void count_input(struct session *session, size_t size, uint64_t now_ms)
@@ -412,16 +507,19 @@ static void count_input(struct session *session, size_t size, uint64_t now_ms)
 void dispatch_receive(struct dispatch *dispatch, struct session *session, struct bytes bytes,
                       uint64_t now_ms)
 {
+    dispatch->now_ms = now_ms;
     count_input(session, bytes.size, now_ms);
     if (session->state == SESSION_CLOSING)
         return;
     if (is_free(session) && buffer_size(&session->input) == 0) {
-        size_t done = run_stream(dispatch, session, bytes, now_ms);
+        session->passing = bytes.size;
+        size_t done = run_stream(dispatch, session, bytes);
+        session->passing = 0;
         buffer_append(&session->input, bytes.data + done, bytes.size - done);
     } else {
         buffer_append_bytes(&session->input, bytes);
         if (is_free(session))
-            take_input(dispatch, session, now_ms);
+            take_input(dispatch, session);
     }
     settle(dispatch, session);
 }
@@ -440,13 +538,14 @@ char *dispatch_room(struct session *session, size_t *out_size)
 void dispatch_received(struct dispatch *dispatch, struct session *session, size_t size,
                        uint64_t now_ms)
 {
+    dispatch->now_ms = now_ms;
     count_input(session, size, now_ms);
     if (session->state == SESSION_CLOSING)
         return;
     check(size <= session->input.capacity - session->input.end);
     buffer_commit(&session->input, size);
     if (is_free(session))
-        take_input(dispatch, session, now_ms);
+        take_input(dispatch, session);
     settle(dispatch, session);
 }
 
@@ -459,12 +558,13 @@ void dispatch_finished(struct dispatch *dispatch, struct session *session)
 void dispatch_resume(struct dispatch *dispatch, uint64_t now_ms)
 {
     struct list ready;
+    dispatch->now_ms = now_ms;
     list_init(&ready);
     list_splice(&ready, &dispatch->sessions->resumed);
     while (!list_is_empty(&ready)) {
         struct session *session = list_entry(ready.next, struct session, waiting);
         list_remove(&session->waiting);
-        take_input(dispatch, session, now_ms);
+        take_input(dispatch, session);
         settle(dispatch, session);
     }
 }
@@ -475,6 +575,23 @@ void dispatch_retry_throttled(struct dispatch *dispatch, size_t limit)
         struct list *first = dispatch->throttled.next;
         list_remove(first);
         list_append(&dispatch->sessions->resumed, first);
+    }
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+void dispatch_tick(struct dispatch *dispatch, uint64_t now_ms)
+{
+    struct sessions *sessions = dispatch->sessions;
+    dispatch->now_ms = now_ms;
+    if (sessions->pause != PAUSE_NONE && now_ms >= sessions->pause_until_ms)
+        pause_end(sessions);
+    if (sessions->soft_count == 0)
+        return;
+    for (struct list *at = sessions->all.next; at != &sessions->all; at = at->next) {
+        struct session *session = list_entry(at, struct session, link);
+        if (session->soft_since_ms > 0)
+            limit_output(dispatch, session);
     }
 }
 
@@ -510,6 +627,8 @@ void dispatch_sent(struct dispatch *dispatch, struct session *session, size_t si
     session->sessions->stats->output_bytes += size;
     if (buffer_size(&session->output) == 0)
         buffer_clear(&session->output, SESSION_BUFFER_KEPT);
+    if (session->soft_since_ms > 0)
+        limit_output(dispatch, session);
     if (session->paused && session->state == SESSION_READY && !has_much_output(session)) {
         session->paused = false;
         list_append(&dispatch->sessions->resumed, &session->waiting);

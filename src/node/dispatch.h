@@ -11,6 +11,8 @@
 #ifndef NODE_DISPATCH_H
 #define NODE_DISPATCH_H
 
+#include "node/observer.h"
+#include "observe/journal.h"
 #include "session/session.h"
 
 enum {
@@ -36,12 +38,23 @@ struct dispatch {
     struct list throttled; /* sessions that wait for room in the store */
     struct list output;    /* sessions with new output, not yet given by dispatch_next_output */
     struct list gated;     /* sessions whose gate had not passed in this turn */
-    struct arena arena;    /* lent to the session whose requests run */
-    bool memory_exhausted; /* refuse commands that need memory */
+    struct observer *observer;
+    const struct config *config;
+    struct journal *journal;
+    uint64_t now_ms;         /* of the turn */
+    uint64_t output_watched; /* no output limit is below */
+    bool monitors_shown;     /* monitors have new output, that is not yet given out */
+    struct arena arena;      /* lent to the session whose requests run */
+    bool memory_exhausted;   /* refuse commands that need memory */
 };
 
-void dispatch_init(struct dispatch *dispatch, struct sessions *sessions);
+/* The journal may be NULL. */
+void dispatch_init(struct dispatch *dispatch, struct sessions *sessions, struct observer *observer,
+                   const struct config *config, struct journal *journal);
 void dispatch_deinit(struct dispatch *dispatch); /* no session is left */
+
+/* client-output-buffer-limit has changed. */
+void dispatch_configure(struct dispatch *dispatch);
 
 /* See node.h. */
 void dispatch_receive(struct dispatch *dispatch, struct session *session, struct bytes bytes,
@@ -56,6 +69,9 @@ void dispatch_resume(struct dispatch *dispatch, uint64_t now_ms);
 
 /* At most `limit` throttled sessions try again in the next dispatch_resume. */
 void dispatch_retry_throttled(struct dispatch *dispatch, size_t limit);
+
+/* What time brings: the end of a pause; that clients have not read their output for too long. */
+void dispatch_tick(struct dispatch *dispatch, uint64_t now_ms);
 
 /* A turn has ended: what waits for its gate is looked at again by dispatch_next_output. */
 void dispatch_turn_end(struct dispatch *dispatch);

@@ -21,6 +21,7 @@ struct node {
     struct stats stats;
     struct admin admin;
     struct sessions sessions;
+    struct observer observer;
     struct dispatch dispatch;
     struct budget budget;
     uint64_t next_tick_ms;
@@ -60,6 +61,10 @@ static void config_changed(void *context, const char *name)
     else if (strcmp(name, "maxmemory") == 0) {
         set_limit(node);
         node->next_tick_ms = 0;
+    } else {
+        observer_configure(&node->observer);
+        dispatch_configure(&node->dispatch);
+        store_want_delays(node->store, config->latency_threshold_ms > 0);
     }
     /* The others are read where they are used. */
 }
@@ -127,6 +132,8 @@ static enum status open_store(struct node *node, uint64_t now_ms, struct buffer 
         .seal_bytes = (uint64_t)config->seal_bytes,
         .rows_bytes = node->budget.rows,
         .eviction = (enum eviction_policy)config->maxmemory_policy,
+        .monotonic_ns = host->monotonic_ns,
+        .clock_context = host->context,
     };
     struct store_recovery recovery = {0};
     enum status status = store_open(&options, &node->store, &recovery, out_error);
@@ -158,6 +165,8 @@ static void fill_admin(struct node *node)
         .sessions = &node->sessions,
         .journal = node->host.journal,
         .commands = node->commands,
+        .slowlog = &node->observer.slowlog,
+        .latency = &node->observer.latency,
         .process_id = node->host.process_id,
         .executable = node->host.executable,
         .memory_total = node->host.memory_total,
@@ -206,10 +215,13 @@ enum status node_open(const struct host *host, struct config *config,
         return status;
     }
     node->commands = command_set_new(tables);
-    node->stats.started_ms = now_ms;
+    stats_init(&node->stats, now_ms, command_entry_count(node->commands));
     fill_admin(node);
     fill_sessions(node);
-    dispatch_init(&node->dispatch, &node->sessions);
+    observer_init(&node->observer, config, &node->stats, node->commands, host->monotonic_ns,
+                  host->context);
+    store_want_delays(node->store, config->latency_threshold_ms > 0);
+    dispatch_init(&node->dispatch, &node->sessions, &node->observer, config, host->journal);
     *out = node;
     return STATUS_OK;
 }
@@ -219,6 +231,8 @@ enum status node_close(struct node *node)
     while (!list_is_empty(&node->sessions.all))
         session_free(list_entry(node->sessions.all.next, struct session, link));
     dispatch_deinit(&node->dispatch);
+    observer_deinit(&node->observer);
+    stats_deinit(&node->stats);
     if (node->seal_before_stop && store_seal_now(node->store) != STATUS_OK)
         journal_write(node->host.journal, JOURNAL_WARNING,
                       "Sealing failed; nothing is lost: the log is replayed at the next start");
@@ -341,6 +355,30 @@ static void update_budget(struct node *node)
         memory_purge();
 }
 
+/* What the store and its threads were slow in, for LATENCY. */
+static void note_delays(struct node *node, uint64_t now_ms)
+{
+    static const struct {
+        enum job_class class;
+        enum latency_event event;
+    } jobs[] = {
+        {JOB_SYNC, LATENCY_LOG_SYNC},
+        {JOB_READ, LATENCY_COLD_READ},
+        {JOB_BACKGROUND, LATENCY_SEAL},
+    };
+    struct observer *observer = &node->observer;
+    struct workers *workers = node->host.workers;
+    struct store_delays delays = store_take_delays(node->store);
+    observer_event(observer, LATENCY_EXPIRE_CYCLE, now_ms, delays.expiry_ns);
+    observer_event(observer, LATENCY_EVICTION_CYCLE, now_ms, delays.eviction_ns);
+    observer_event(observer, LATENCY_LOG_WRITE, now_ms, delays.log_write_ns);
+    if (!workers->ops || !workers->ops->take_slowest)
+        return;
+    for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++)
+        observer_event(observer, jobs[i].event, now_ms,
+                       workers->ops->take_slowest(workers, jobs[i].class));
+}
+
 static void journal_disk_state(struct node *node)
 {
     bool full = store_disk_full(node->store);
@@ -358,11 +396,13 @@ static void journal_disk_state(struct node *node)
 void node_tick(struct node *node, uint64_t now_ms)
 {
     store_tick(node->store, now_ms);
+    dispatch_tick(&node->dispatch, now_ms);
     if (now_ms < node->next_tick_ms)
         return;
     node->next_tick_ms = now_ms + TICK_MS;
     stats_sample(&node->stats, now_ms);
     update_budget(node);
+    note_delays(node, now_ms);
     journal_disk_state(node);
     dispatch_retry_throttled(&node->dispatch, DISPATCH_RETRY_MAX);
 }
@@ -371,12 +411,18 @@ uint64_t node_deadline_ms(const struct node *node)
 {
     if (!list_is_empty(&node->sessions.resumed) || !list_is_empty(&node->sessions.closing))
         return 0;
-    uint64_t store_ms = store_deadline_ms(node->store);
-    return store_ms < node->next_tick_ms ? store_ms : node->next_tick_ms;
+    const struct sessions *sessions = &node->sessions;
+    uint64_t store_ms = store_deadline_ms(node->store), deadline_ms = node->next_tick_ms;
+    if (store_ms < deadline_ms)
+        deadline_ms = store_ms;
+    if (sessions->pause != PAUSE_NONE && sessions->pause_until_ms < deadline_ms)
+        deadline_ms = sessions->pause_until_ms;
+    return deadline_ms;
 }
 
 enum status node_turn_end(struct node *node, uint64_t now_ms)
 {
+    store_set_paused(node->store, node->sessions.pause != PAUSE_NONE);
     if (!list_is_empty(&node->dispatch.throttled) && store_has_room(node->store))
         dispatch_retry_throttled(&node->dispatch, DISPATCH_RETRY_MAX);
     dispatch_resume(&node->dispatch, now_ms);

@@ -36,6 +36,8 @@ struct host {
     void (*thread_cpu_time)(void *context, uint64_t *out_system_us, uint64_t *out_user_us);
     uint64_t (*resident)(void *context);
     void (*sleep)(void *context, uint64_t us);
+    /* A clock that never goes back, asked once a command. NULL: durations are 0. */
+    uint64_t (*monotonic_ns)(void *context);
     /* Listens as the configuration says now, see admin.h; NULL: it cannot. */
     enum status (*listen)(void *context, struct buffer *out_error);
     /* The session is to be closed: its output is sent, or `now` says not to wait. Told once; the

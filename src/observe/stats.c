@@ -1,6 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 #include "observe/stats.h"
 
+#include "base/memory.h"
+
+void stats_init(struct stats *stats, uint64_t now_ms, unsigned command_count)
+{
+    *stats = (struct stats){
+        .started_ms = now_ms,
+        .commands = memory_zeroed(command_count * sizeof(struct command_stats)),
+        .command_count = command_count,
+    };
+}
+
+static void reset_commands(struct stats *stats)
+{
+    for (unsigned i = 0; i < stats->command_count; i++)
+        command_stats_reset(&stats->commands[i]);
+}
+
+void stats_deinit(struct stats *stats)
+{
+    reset_commands(stats);
+    memory_free(stats->commands);
+}
+
 static uint64_t rate(uint64_t count, uint64_t elapsed_ms)
 {
     return count * 1000 / elapsed_ms;
@@ -53,8 +76,11 @@ void stats_error(struct stats *stats, struct bytes text)
 
 void stats_reset(struct stats *stats)
 {
+    reset_commands(stats);
     *stats = (struct stats){
         .started_ms = stats->started_ms,
         .peak_memory = stats->peak_memory,
+        .commands = stats->commands,
+        .command_count = stats->command_count,
     };
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "observe/command_stats.h"
 
 enum {
     STATS_SAMPLES = 16,
@@ -32,6 +33,7 @@ struct stats {
     uint64_t error_replies;
     uint64_t reruns; /* of commands whose rows were cold */
     uint64_t acl_denied_auth;
+    uint64_t output_limit_disconnections;
     uint64_t peak_memory;
     /* operations per second, as Redis: sampled each 100 ms over 16 samples */
     uint64_t sample_commands[STATS_SAMPLES];
@@ -40,7 +42,12 @@ struct stats {
     uint64_t sampled_ms, sampled_commands, sampled_input, sampled_output;
     unsigned sample;
     struct stats_error errors[STATS_ERRORS_MAX]; /* as they came; an empty name ends them */
+    struct command_stats *commands;              /* by the commands' numbers, owned */
+    unsigned command_count;
 };
+
+void stats_init(struct stats *stats, uint64_t now_ms, unsigned command_count);
+void stats_deinit(struct stats *stats);
 
 /* Counts an error reply by its text, "ERR syntax error". */
 void stats_error(struct stats *stats, struct bytes text);

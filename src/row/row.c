@@ -123,16 +123,29 @@ void row_delete(struct row *row, struct dot dot, struct arena *arena)
     row_join_increments(&row->removed, &row->added, arena, &row->removed);
 }
 
-void row_increment(struct row *row, struct dot dot, __int128 by, struct arena *arena)
+static void increment(struct row *row, struct dot dot, __int128 by, real_t real_by,
+                      struct arena *arena)
 {
     event(row, dot, arena);
-    __int128 sum = by;
+    struct increment *now = arena_alloc(arena, sizeof(*now));
+    *now = (struct increment){.actor = dot.actor};
     for (uint32_t i = 0; i < row->added.count; i++)
         if (row->added.items[i].actor == dot.actor)
-            sum = wrapping_add(row->added.items[i].sum, by);
-    struct increment *now = arena_alloc(arena, sizeof(*now));
-    *now = (struct increment){dot.actor, dot.time, sum};
+            *now = row->added.items[i];
+    now->time = dot.time;
+    now->sum = wrapping_add(now->sum, by);
+    now->real = real_accumulate(now->real, real_by);
     row_join_increments(&row->added, &(struct increments){now, 1}, arena, &row->added);
+}
+
+void row_increment(struct row *row, struct dot dot, __int128 by, struct arena *arena)
+{
+    increment(row, dot, by, 0, arena);
+}
+
+void row_increment_real(struct row *row, struct dot dot, real_t by, struct arena *arena)
+{
+    increment(row, dot, 0, by, arena);
 }
 
 void row_expire(struct row *row, struct dot dot, uint64_t at_ms, struct arena *arena)
@@ -144,46 +157,42 @@ void row_expire(struct row *row, struct dot dot, uint64_t at_ms, struct arena *a
 /* ---- reading -------------------------------------------------------------------------------- */
 
 /*
- * The sum of what was added and not remembered; *out_any: there is an increment newer than the
- * remembered ones.
+ * Sums into the view what was added and not remembered. Returns whether there is an increment newer
+ * than the remembered ones.
  */
-static __int128 unseen_sum(const struct increments *added, const struct increments *remembered,
-                           bool *out_any)
+static bool sum_unseen(const struct increments *added, const struct increments *remembered,
+                       struct row_view *view)
 {
-    __int128 sum = 0;
+    bool any = false;
     uint32_t j = 0;
-    *out_any = false;
     for (uint32_t i = 0; i < added->count; i++) {
         const struct increment *item = &added->items[i];
         while (j < remembered->count && remembered->items[j].actor < item->actor)
             j++;
         bool known = j < remembered->count && remembered->items[j].actor == item->actor;
-        sum = wrapping_add(sum, item->sum);
-        if (known)
-            sum = wrapping_subtract(sum, remembered->items[j].sum);
-        if (!known || remembered->items[j].time < item->time)
-            *out_any = true;
+        struct increment old = known ? remembered->items[j] : (struct increment){0};
+        view->sum = wrapping_add(view->sum, wrapping_subtract(item->sum, old.sum));
+        view->real = real_accumulate(view->real, real_accumulate(item->real, -old.real));
+        any = any || !known || old.time < item->time;
     }
-    return sum;
+    return any;
 }
 
 void row_read(const struct row *row, struct row_view *out)
 {
     const struct sibling *newest =
         row->sibling_count ? &row->siblings[row->sibling_count - 1] : NULL;
-    bool unseen;
-    __int128 sum = unseen_sum(&row->added, newest ? &newest->remembered : &row->removed, &unseen);
-    uint64_t at_ms = row->expiry_count ? 0 : EXPIRY_NEVER;
-    for (uint32_t i = 0; i < row->expiry_count; i++)
-        if (row->expiries[i].at_ms > at_ms)
-            at_ms = row->expiries[i].at_ms;
-    *out = (struct row_view){
-        .exists = newest || unseen,
+    struct row_view view = {
         .sibling = newest,
-        .counted = !newest || sum != 0,
-        .sum = sum,
-        .at_ms = at_ms,
+        .at_ms = row->expiry_count ? 0 : EXPIRY_NEVER,
     };
+    bool unseen = sum_unseen(&row->added, newest ? &newest->remembered : &row->removed, &view);
+    view.exists = newest || unseen;
+    view.counted = !newest || view.sum != 0 || view.real != 0;
+    for (uint32_t i = 0; i < row->expiry_count; i++)
+        if (row->expiries[i].at_ms > view.at_ms)
+            view.at_ms = row->expiries[i].at_ms;
+    *out = view;
 }
 
 bool row_is_live(const struct row *row, uint64_t now_ms)

@@ -12,7 +12,9 @@
  * Increments: `added` has per actor a running sum and the time of its last increment; each sibling,
  * and `removed` for deletes, remembers `added` as its writer saw it. value = base + sum(added -
  * remembered). Of two sums of an actor the one with the newer time counts, never the larger: there
- * are decrements.
+ * are decrements. A sum has two parts that never mix, one of integers and one of reals: so integers
+ * stay exact whatever reals are added to them. Reals are added in the order of actors, and in one
+ * format (base/real.h): the same on every machine.
  *
  * Expiry: dotted entries, kept and superseded like siblings. A plain write makes an entry with its
  * own dot (EXPIRY_NEVER if it sets no time); EXPIRE and PERSIST make one with a dot of their own; a
@@ -28,6 +30,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/bytes.h"
+#include "base/real.h"
 #include "base/status.h"
 #include "row/dot.h"
 
@@ -51,7 +54,8 @@ enum value_form {
 struct increment {
     actor_t actor;
     uint64_t time;
-    __int128 sum;
+    __int128 sum; /* of the integers */
+    real_t real;  /* of the reals: finite, not -0 */
 };
 
 /* Sorted by actor, each once. */
@@ -168,6 +172,9 @@ void row_write_context(struct row *row, struct dot dot, enum value_form form, st
 
 void row_delete(struct row *row, struct dot dot, struct arena *arena);
 void row_increment(struct row *row, struct dot dot, __int128 by, struct arena *arena);
+
+/* By a finite one. A sum beyond all numbers is the last one. */
+void row_increment_real(struct row *row, struct dot dot, real_t by, struct arena *arena);
 void row_expire(struct row *row, struct dot dot, uint64_t at_ms, struct arena *arena);
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -175,8 +182,10 @@ void row_expire(struct row *row, struct dot dot, uint64_t at_ms, struct arena *a
 struct row_view {
     bool exists;                   /* there is a sibling, or an increment that no delete had seen */
     const struct sibling *sibling; /* the newest one; NULL for a counter that was never set */
-    bool counted;   /* sum != 0 or there is no sibling: the value is base + sum, no base being 0 */
-    __int128 sum;   /* of added - remembered */
+    bool counted;   /* a sum is not 0, or there is no sibling: the value is base + sum + real, no
+                       base being 0 */
+    __int128 sum;   /* of added - remembered: the integers */
+    real_t real;    /* and the reals */
     uint64_t at_ms; /* when it expires, or EXPIRY_NEVER */
 };
 

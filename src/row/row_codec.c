@@ -19,9 +19,10 @@
  *   siblings     list of actor(8) time(8) form(1) remembered | size(varint) value
  *   expiries     list of actor(8) time(8) at_ms + 1 (varint; 0 is EXPIRY_NEVER)
  *   added, removed, remembered: increments
- *   increments   list of actor(8) time(8) length(1) sum(length)
+ *   increments   list of actor(8) time(8) | r | length(7 bits) | sum(length) | real(16), only if r
  *
  *   sum: two's complement, no longer than needed; 0 takes no byte
+ *   real: binary128, finite and not 0 (0 is to have no r)
  *
  * One row has one encoding: lists stand in the order that row.h says, each item once; the general
  * form never holds a common row; no event has time 0; the vector covers each sibling and expiry
@@ -39,12 +40,13 @@ enum {
 
     DOT_SIZE = 16,
     COMMON_SIZE = 1 + DOT_SIZE, /* without at_ms and value */
+    FLAG_REAL = 0x80,
     SUM_SIZE_MAX = 16,
     COUNT_SIZE_MAX = 5,
 
     /* Least and most bytes of an item. */
     INCREMENT_SIZE = DOT_SIZE + 1,
-    INCREMENT_SIZE_MAX = INCREMENT_SIZE + SUM_SIZE_MAX,
+    INCREMENT_SIZE_MAX = INCREMENT_SIZE + SUM_SIZE_MAX + REAL_SIZE,
     SIBLING_SIZE = DOT_SIZE + 3,
     SIBLING_SIZE_MAX = DOT_SIZE + 1 + 2 * COUNT_SIZE_MAX, /* without remembered and value */
     EXPIRY_SIZE = DOT_SIZE + 1,
@@ -82,9 +84,13 @@ static char *pack_increments(char *out, const struct increments *increments)
         const struct increment *item = &increments->items[i];
         unsigned size = sum_size(item->sum);
         out = pack_dot(out, (struct dot){item->actor, item->time});
-        *out++ = (char)size;
+        *out++ = (char)(size | (item->real != 0 ? FLAG_REAL : 0));
         memcpy(out, &item->sum, size);
         out += size;
+        if (item->real != 0) {
+            real_pack(item->real, out);
+            out += REAL_SIZE;
+        }
     }
     return out;
 }
@@ -239,9 +245,8 @@ static void decode_vector(struct unpack *in, struct arena *arena, struct vector 
     }
 }
 
-static __int128 next_sum(struct unpack *in)
+static __int128 next_sum(struct unpack *in, unsigned size)
 {
-    unsigned size = unpack_next_u8(in);
     struct bytes bytes = unpack_bytes(in, size);
     unsigned __int128 value = 0;
     if (in->failed || size > SUM_SIZE_MAX) {
@@ -255,15 +260,34 @@ static __int128 next_sum(struct unpack *in)
     return sum;
 }
 
+static real_t next_real(struct unpack *in)
+{
+    struct bytes bytes = unpack_bytes(in, REAL_SIZE);
+    real_t real = in->failed ? 0 : real_unpack(bytes.data);
+    if (!real_is_finite(real) || real == 0)
+        in->failed = true;
+    return real;
+}
+
+static struct increment next_increment(struct unpack *in)
+{
+    struct dot dot = next_dot(in);
+    struct increment increment = {.actor = dot.actor, .time = dot.time};
+    unsigned parts = unpack_next_u8(in);
+    increment.sum = next_sum(in, parts & ~(unsigned)FLAG_REAL);
+    if (parts & FLAG_REAL)
+        increment.real = next_real(in);
+    return increment;
+}
+
 static void decode_increments(struct unpack *in, struct arena *arena, struct increments *out)
 {
     *out = (struct increments){NULL, next_count(in, INCREMENT_SIZE, ROW_SIZE_MAX)};
     if (out->count)
         out->items = arena_alloc(arena, out->count * sizeof(*out->items));
     for (uint32_t i = 0; i < out->count; i++) {
-        struct dot dot = next_dot(in);
-        out->items[i] = (struct increment){dot.actor, dot.time, next_sum(in)};
-        if (i > 0 && dot.actor <= out->items[i - 1].actor)
+        out->items[i] = next_increment(in);
+        if (i > 0 && out->items[i].actor <= out->items[i - 1].actor)
             in->failed = true;
     }
 }

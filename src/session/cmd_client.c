@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* CLIENT: what a client may ask and say of itself and of the others. */
 #include "base/number.h"
-#include "session/session.h"
+#include "session/pause.h"
 
 enum { ECHOED_MAX = 128 }; /* of an argument in an error */
 
@@ -145,7 +145,22 @@ struct kill_filter {
     struct bytes address, local_address; /* empty: any */
     bool nobody;                         /* of a type that no client has */
     bool skip_me;
+    uint64_t created_before_ms; /* 0: whenever */
 };
+
+/* Of Redis 7.4. */
+static enum status parse_max_age(struct request *request, struct bytes value,
+                                 struct kill_filter *filter)
+{
+    int64_t age_s;
+    if (!number_parse_i64(value, &age_s))
+        return refuse(request, "ERR maxage is not an integer or out of range");
+    if (age_s <= 0)
+        return refuse(request, "ERR maxage should be greater than 0");
+    uint64_t now_s = request->now_ms / 1000;
+    filter->created_before_ms = (uint64_t)age_s < now_s ? (now_s - (uint64_t)age_s + 1) * 1000 : 1;
+    return STATUS_OK;
+}
 
 static enum status parse_kill_option(struct request *request, struct bytes option,
                                      struct bytes value, struct kill_filter *filter)
@@ -171,6 +186,8 @@ static enum status parse_kill_option(struct request *request, struct bytes optio
         if (!bytes_equal_nocase(value, BYTES("yes")) && !bytes_equal_nocase(value, BYTES("no")))
             return STATUS_SYNTAX;
         filter->skip_me = bytes_equal_nocase(value, BYTES("yes"));
+    } else if (bytes_equal_nocase(option, BYTES("maxage"))) {
+        return parse_max_age(request, value, filter);
     } else {
         return STATUS_SYNTAX;
     }
@@ -185,6 +202,8 @@ static bool is_meant(const struct session *session, const struct session *asker,
     if (filter->nobody || session->killed || (session == asker && filter->skip_me))
         return false;
     if (filter->id && session->id != filter->id)
+        return false;
+    if (filter->created_before_ms && session->created_ms >= filter->created_before_ms)
         return false;
     if (filter->address.size && !bytes_equal(filter->address, address))
         return false;
@@ -276,9 +295,124 @@ static enum status client_no_touch(struct request *request)
     return STATUS_OK;
 }
 
+/* ---- pausing --------------------------------------------------------------------------------- */
+
+static enum status client_pause(struct request *request)
+{
+    enum pause kind = PAUSE_ALL;
+    int64_t timeout_ms;
+    if (request->argc > 4)
+        return command_refuse_usage(request);
+    if (request->argc == 4) {
+        if (bytes_equal_nocase(request->argv[3], BYTES("write")))
+            kind = PAUSE_WRITES;
+        else if (!bytes_equal_nocase(request->argv[3], BYTES("all")))
+            return refuse(request, "ERR CLIENT PAUSE mode must be WRITE or ALL");
+    }
+    if (!number_parse_i64(request->argv[2], &timeout_ms))
+        return refuse(request, "ERR timeout is not an integer or out of range");
+    if (timeout_ms < 0)
+        return refuse(request, "ERR timeout is negative");
+    if (timeout_ms > INT64_MAX - (int64_t)request->now_ms)
+        return refuse(request, "ERR timeout is out of range");
+    if (timeout_ms > 0)
+        pause_begin(request->session->sessions, kind, request->now_ms + (uint64_t)timeout_ms);
+    reply_ok(request->reply);
+    return STATUS_OK;
+}
+
+static enum status client_unpause(struct request *request)
+{
+    pause_end(request->session->sessions);
+    reply_ok(request->reply);
+    return STATUS_OK;
+}
+
+/* No command blocks, and who waits for the end of a pause is not let out by this, as in Redis. */
+static enum status client_unblock(struct request *request)
+{
+    int64_t id;
+    if (request->argc > 4)
+        return command_refuse_usage(request);
+    if (request->argc == 4 && !bytes_equal_nocase(request->argv[3], BYTES("timeout")) &&
+        !bytes_equal_nocase(request->argv[3], BYTES("error")))
+        return refuse(request, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+    if (!number_parse_i64(request->argv[2], &id))
+        return STATUS_NOT_INTEGER;
+    reply_integer(request->reply, 0);
+    return STATUS_OK;
+}
+
+/* ---- tracking: never on ---------------------------------------------------------------------- */
+
+static enum status client_caching(struct request *request)
+{
+    return refuse(request, "ERR CLIENT CACHING can be called only when the client is in tracking "
+                           "mode with OPTIN or OPTOUT mode enabled");
+}
+
+static enum status client_getredir(struct request *request)
+{
+    reply_integer(request->reply, -1);
+    return STATUS_OK;
+}
+
+static bool is_tracking_option(struct bytes word)
+{
+    static const char *const options[] = {"bcast", "optin", "optout", "noloop"};
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+        if (bytes_equal_nocase(word, bytes_text(options[i])))
+            return true;
+    return false;
+}
+
+static enum status client_tracking(struct request *request)
+{
+    for (uint32_t i = 3; i < request->argc; i++) {
+        struct bytes word = request->argv[i];
+        bool has_value = i + 1 < request->argc;
+        int64_t id;
+        if (bytes_equal_nocase(word, BYTES("redirect")) && has_value) {
+            if (!number_parse_i64(request->argv[++i], &id))
+                return STATUS_NOT_INTEGER;
+            if (!session_by_id(request->session->sessions, (uint64_t)id))
+                return refuse(request, "ERR The client ID you want redirect to does not exist");
+        } else if (bytes_equal_nocase(word, BYTES("prefix")) && has_value) {
+            i++;
+        } else if (!is_tracking_option(word)) {
+            return STATUS_SYNTAX;
+        }
+    }
+    bool on;
+    if (!parse_switch(request->argv[2], &on))
+        return STATUS_SYNTAX;
+    if (on)
+        return refuse(request, "ERR client side caching is not supported by this server");
+    reply_ok(request->reply);
+    return STATUS_OK;
+}
+
+static enum status client_trackinginfo(struct request *request)
+{
+    struct reply *reply = request->reply;
+    reply_map(reply, 3);
+    reply_bulk_text(reply, "flags");
+    reply_set(reply, 1);
+    reply_bulk_text(reply, "off");
+    reply_bulk_text(reply, "redirect");
+    reply_integer(reply, -1);
+    reply_bulk_text(reply, "prefixes");
+    reply_array(reply, 0);
+    return STATUS_OK;
+}
+
 static enum status client_help(struct request *request)
 {
     static const char *const lines[] = {
+        "CACHING (YES|NO)",
+        "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
+        "GETREDIR",
+        "    Return the client ID we are redirecting to when tracking is enabled.",
         "GETNAME",
         "    Return the name of the current connection.",
         "ID",
@@ -301,12 +435,18 @@ static enum status client_help(struct request *request)
         "      Skip killing current connection (default: yes).",
         "    * ID <client-id>",
         "      Kill connections by client id.",
+        "    * MAXAGE <maxage>",
+        "      Kill connections older than the specified age, in seconds.",
         "LIST [options ...]",
         "    Return information about client connections. Options:",
         "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
         "      Return clients of specified type.",
         "    * ID <client-id> [<client-id> [...]]",
         "      Return clients of specified IDs only.",
+        "UNPAUSE",
+        "    Stop the current client pause, resuming traffic.",
+        "PAUSE <timeout> [WRITE|ALL]",
+        "    Suspend all, or just write, clients for <timeout> milliseconds.",
         "REPLY (ON|OFF|SKIP)",
         "    Control the replies sent to the current connection.",
         "SETNAME <name>",
@@ -315,6 +455,13 @@ static enum status client_help(struct request *request)
         "    Set client meta attr. Options are:",
         "    * LIB-NAME: the client lib name.",
         "    * LIB-VER: the client lib version.",
+        "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+        "    Unblock the specified blocked client.",
+        "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+        "         [OPTIN] [OPTOUT] [NOLOOP]",
+        "    Control server assisted client side caching.",
+        "TRACKINGINFO",
+        "    Report tracking status for the current connection.",
         "NO-EVICT (ON|OFF)",
         "    Protect current client connection from eviction.",
         "NO-TOUCH (ON|OFF)",
@@ -336,8 +483,15 @@ static enum status client_help(struct request *request)
 #define ALL_CLIENTS  "O(N) where N is the number of client connections"
 
 const struct command client_subcommands[] = {
+    SUBCOMMAND("caching", client_caching, 3, CMD_NOSCRIPT, "6.0.0", "O(1)",
+               "Instructs the server whether to track the keys in the next request.", "(YES|NO)",
+               NULL),
     SUBCOMMAND("getname", client_getname, 2, CMD_NOSCRIPT, "2.6.9", "O(1)",
                "Returns the name of the connection.", "", NULL),
+    SUBCOMMAND("getredir", client_getredir, 2, CMD_NOSCRIPT, "6.0.0", "O(1)",
+               "Returns the client ID to which the connection's tracking notifications are "
+               "redirected.",
+               "", NULL),
     SUBCOMMAND("help", client_help, 2, 0, "5.0.0", "O(1)",
                "Returns helpful text about the different subcommands.", "", NULL),
     SUBCOMMAND("id", client_id, 2, CMD_NOSCRIPT, "5.0.0", "O(1)",
@@ -347,7 +501,8 @@ const struct command client_subcommands[] = {
     SUBCOMMAND("kill", client_kill, -3, CMD_ADMIN | CMD_NOSCRIPT, "2.4.0", ALL_CLIENTS,
                "Terminates open connections.",
                "(ip-port|(ID client-id:integer|TYPE (NORMAL|MASTER|SLAVE|REPLICA|PUBSUB)|"
-               "USER username|ADDR ip-port|LADDR ip-port|SKIPME (YES|NO))...)",
+               "USER username|ADDR ip-port|LADDR ip-port|SKIPME (YES|NO)|"
+               "MAXAGE maxage:integer)...)",
                NULL),
     SUBCOMMAND("list", client_list, -2, CMD_ADMIN | CMD_NOSCRIPT, "2.4.0", ALL_CLIENTS,
                "Lists open connections.",
@@ -358,6 +513,8 @@ const struct command client_subcommands[] = {
     SUBCOMMAND("no-touch", client_no_touch, 3, CMD_NOSCRIPT, "7.2.0", "O(1)",
                "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.",
                "(ON|OFF)", NULL),
+    SUBCOMMAND("pause", client_pause, -3, CMD_ADMIN | CMD_NOSCRIPT, "2.9.50", "O(1)",
+               "Suspends commands processing.", "timeout:integer [WRITE|ALL]", NULL),
     SUBCOMMAND("reply", client_reply, 3, CMD_NOSCRIPT, "3.2.0", "O(1)",
                "Instructs the server whether to reply to commands.", "(ON|OFF|SKIP)", NULL),
     SUBCOMMAND("setinfo", client_setinfo, 4, CMD_NOSCRIPT, "7.2.0", "O(1)",
@@ -365,5 +522,26 @@ const struct command client_subcommands[] = {
                "(LIB-NAME libname|LIB-VER libver)", ON_ALL_NODES),
     SUBCOMMAND("setname", client_setname, 3, CMD_NOSCRIPT, "2.6.9", "O(1)",
                "Sets the connection name.", "connection-name", ON_ALL_NODES),
+    {.name = "tracking",
+     .handler = client_tracking,
+     .arity = -3,
+     .flags = CMD_NOSCRIPT | CMD_LOADING | CMD_STALE,
+     .categories = CAT_CONNECTION,
+     .since = "6.0.0",
+     .group = "connection",
+     .complexity = "O(1)",
+     .summary = "Controls server-assisted client-side caching for the connection.",
+     .syntax = "(ON|OFF) [REDIRECT client-id:integer] [PREFIX prefix]... [BCAST] [OPTIN] [OPTOUT] "
+               "[NOLOOP]",
+     .differs = "ON is refused: there is no client-side caching."},
+    SUBCOMMAND("trackinginfo", client_trackinginfo, 2, CMD_NOSCRIPT, "6.2.0", "O(1)",
+               "Returns information about server-assisted client-side caching for the connection.",
+               "", NULL),
+    SUBCOMMAND("unblock", client_unblock, -3, CMD_ADMIN | CMD_NOSCRIPT, "5.0.0", "O(1)",
+               "Unblocks a client blocked by a blocking command from a different connection.",
+               "client-id:integer [TIMEOUT|ERROR]", NULL),
+    SUBCOMMAND("unpause", client_unpause, 2, CMD_ADMIN | CMD_NOSCRIPT, "6.2.0",
+               "O(N) where N is the number of paused clients",
+               "Resumes processing commands from paused clients.", "", NULL),
     {.name = NULL},
 };

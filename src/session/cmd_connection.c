@@ -17,14 +17,17 @@ static enum status refuse(struct request *request, const char *text)
 static enum status auth(struct request *request)
 {
     struct session *session = request->session;
+    struct bytes user = request->argc == 3 ? request->argv[1] : BYTES("default");
+    struct bytes password = request->argv[request->argc - 1];
+    for (uint32_t i = 1; i < request->argc; i++)
+        request_redact(request, i);
     if (request->argc > 3)
         return STATUS_SYNTAX;
     if (request->argc == 2 && **session->sessions->password == '\0')
         return refuse(request,
                       "ERR AUTH <password> called without any password configured for the default "
                       "user. Are you sure your configuration is correct?");
-    struct bytes user = request->argc == 3 ? request->argv[1] : BYTES("default");
-    if (!session_authenticate(session, user, request->argv[request->argc - 1]))
+    if (!session_authenticate(session, user, password))
         return refuse(request, WRONG_PASSWORD);
     reply_ok(request->reply);
     return STATUS_OK;
@@ -35,6 +38,17 @@ struct hello {
     bool has_auth, has_name;
     struct bytes user, password, name;
 };
+
+/* Whatever AUTH is followed by, in place or not. */
+static void hello_redact(struct request *request)
+{
+    for (uint32_t i = 2; i < request->argc; i++) {
+        if (!bytes_equal_nocase(request->argv[i], BYTES("auth")))
+            continue;
+        for (unsigned secrets = 2; secrets > 0 && i + 1 < request->argc; secrets--)
+            request_redact(request, ++i);
+    }
+}
 
 static enum status hello_parse(struct request *request, struct hello *out_hello)
 {
@@ -77,6 +91,7 @@ static enum status hello(struct request *request)
     struct session *session = request->session;
     struct hello hello = {0};
     enum status status = hello_parse(request, &hello);
+    hello_redact(request);
     if (status != STATUS_OK)
         return status;
     if (hello.has_auth && !session_authenticate(session, hello.user, hello.password))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "session/session.h"
+#include "session/pause.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,6 +16,8 @@ void sessions_init(struct sessions *sessions)
     list_init(&sessions->all);
     list_init(&sessions->resumed);
     list_init(&sessions->closing);
+    list_init(&sessions->postponed);
+    list_init(&sessions->monitors);
 }
 
 /* What of a request is the same for all of this client's. */
@@ -45,6 +47,7 @@ struct session *session_new(struct sessions *sessions, const char *address,
     session->id = sessions->next_id++;
     list_init(&session->waiting);
     list_init(&session->sending);
+    list_init(&session->monitoring);
     list_append(&sessions->all, &session->link);
     sessions->count++;
     snprintf(session->address, sizeof(session->address), "%s", address);
@@ -62,9 +65,12 @@ void session_free(struct session *session)
     struct sessions *sessions = session->sessions;
     if (session->state == SESSION_FETCHING)
         txn_end(&session->txn);
+    pause_forget(session);
+    session_set_over_soft(session, false, 0);
     list_remove(&session->link);
     list_remove(&session->waiting);
     list_remove(&session->sending);
+    list_remove(&session->monitoring);
     sessions->count--;
     sessions->buffer_bytes -= session->buffer_bytes;
     memory_free(session->name);
@@ -107,6 +113,7 @@ void session_reset(struct session *session)
     session->authenticated = **session->sessions->password == '\0';
     session->reply_off = session->reply_skip_next = false;
     session->no_evict = session->no_touch = false;
+    list_remove(&session->monitoring);
     session_set_label(&session->name, BYTES(""));
     session_set_resp(session, 2);
 }
@@ -121,6 +128,7 @@ void session_close(struct session *session)
     check(session->state != SESSION_FETCHING);
     if (session->state == SESSION_CLOSING)
         return;
+    pause_forget(session);
     session->state = SESSION_CLOSING;
     list_remove(&session->waiting);
     list_append(&session->sessions->closing, &session->waiting);
@@ -132,6 +140,7 @@ void session_kill(struct session *session)
         return;
     if (session->state == SESSION_FETCHING)
         txn_end(&session->txn);
+    pause_forget(session);
     session->state = SESSION_CLOSING;
     session->killed = true;
     list_remove(&session->waiting);
@@ -145,6 +154,17 @@ void session_account(struct session *session)
         return;
     session->sessions->buffer_bytes += bytes - session->buffer_bytes;
     session->buffer_bytes = bytes;
+}
+
+void session_set_over_soft(struct session *session, bool over, uint64_t now_ms)
+{
+    if (over == (session->soft_since_ms != 0))
+        return;
+    session->soft_since_ms = over ? now_ms : 0;
+    if (over)
+        session->sessions->soft_count++;
+    else
+        session->sessions->soft_count--;
 }
 
 static bool passed(const struct session *session, uint64_t gate)
@@ -173,8 +193,14 @@ static const char *or_empty(const char *text)
     return text ? text : "";
 }
 
-static void describe_flags(const struct session *session, char out[4])
+enum { FLAGS_MAX = 8 };
+
+static void describe_flags(const struct session *session, char out[FLAGS_MAX])
 {
+    if (!list_is_empty(&session->monitoring))
+        *out++ = 'O';
+    if (session->state == SESSION_POSTPONED)
+        *out++ = 'b';
     if (session->state == SESSION_CLOSING)
         *out++ = session->killed ? 'A' : 'c';
     if (session->no_evict)
@@ -186,7 +212,7 @@ static void describe_flags(const struct session *session, char out[4])
 
 void session_describe(const struct session *session, uint64_t now_ms, struct buffer *out)
 {
-    char flags[4], command[FULL_NAME_MAX] = "NULL";
+    char flags[FLAGS_MAX], command[FULL_NAME_MAX] = "NULL";
     describe_flags(session, flags);
     if (session->last_command)
         command_full_name(session->last_parent, session->last_command, command, sizeof(command));
@@ -200,7 +226,7 @@ void session_describe(const struct session *session, uint64_t now_ms, struct buf
     buffer_printf(out, " flags=%s db=%u sub=0 psub=0 ssub=0 multi=-1", flags[0] ? flags : "N",
                   session->db);
     buffer_printf(out, " qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=0",
-                  buffer_size(&session->input),
+                  buffer_size(&session->input) + session->passing,
                   session->input.capacity - buffer_size(&session->input));
     buffer_printf(out, " rbs=%zu rbp=%zu obl=%zu oll=0 omem=0 tot-mem=%zu",
                   session->output.capacity, session->output.capacity, pending,

@@ -36,13 +36,22 @@ enum session_state {
     SESSION_FETCHING,  /* its request waits for rows from disk, or to be run again with them */
     SESSION_YIELDED,   /* its request, or a long pipeline, goes on in a later turn */
     SESSION_THROTTLED, /* its request waits until the store has room */
+    SESSION_POSTPONED, /* its request waits for the end of CLIENT PAUSE */
     SESSION_CLOSING,   /* no more requests; closed when its output is sent */
 };
 
+/* What CLIENT PAUSE holds back. */
+enum pause {
+    PAUSE_NONE,
+    PAUSE_WRITES,
+    PAUSE_ALL,
+};
+
 struct session {
-    struct list link;    /* of sessions.all */
-    struct list waiting; /* of the list for its state, or alone */
-    struct list sending; /* of the list of sessions with new output, or alone */
+    struct list link;       /* of sessions.all */
+    struct list waiting;    /* of the list for its state, or alone */
+    struct list sending;    /* of the list of sessions with new output, or alone */
+    struct list monitoring; /* of sessions.monitors, or alone: it is in MONITOR mode */
     struct sessions *sessions;
     uint64_t id;
     enum session_state state;
@@ -62,6 +71,7 @@ struct session {
     uint64_t commands, bytes_in, bytes_out;
 
     struct buffer input; /* received, not yet consumed */
+    size_t passing;      /* bytes whose requests are being run, that are not in input */
     struct request_parser parser;
     struct arena
         arena; /* of the request under way: lent by the dispatch, kept while the request waits */
@@ -74,17 +84,26 @@ struct session {
     size_t output_free;   /* bytes of output that may be sent */
     size_t output_gated;  /* bytes up to here wait for `gate` */
     uint64_t gate;
-    uint64_t gate_rest;    /* of the bytes behind */
-    uint64_t gate_request; /* of the request under way, in all its runs */
-    uint64_t buffer_bytes; /* what its buffers take, as last counted in sessions.buffer_bytes */
-    void *connection;      /* whose: net's */
+    uint64_t gate_rest;     /* of the bytes behind */
+    uint64_t gate_request;  /* of the request under way, in all its runs */
+    uint64_t buffer_bytes;  /* what its buffers take, as last counted in sessions.buffer_bytes */
+    uint64_t soft_since_ms; /* its output is beyond the soft limit; 0: it is not */
+    uint64_t begun_ns;      /* when its request first ran, if it had to wait since; else 0 */
+    uint64_t busy_ns;       /* that the earlier runs of its request took */
+    void *connection;       /* whose: net's */
 };
 
 /* All clients of a node. */
 struct sessions {
     struct list all;
-    struct list resumed; /* to be run again: what they waited for is there */
-    struct list closing; /* to be closed, after their output or at once */
+    struct list resumed;   /* to be run again: what they waited for is there */
+    struct list closing;   /* to be closed, after their output or at once */
+    struct list postponed; /* by a pause */
+    struct list monitors;
+    enum pause pause; /* see session/pause.h */
+    uint64_t pause_until_ms;
+    uint64_t blocked_count; /* whose request waits for others to act: today, for a pause's end */
+    uint64_t soft_count;    /* with more output than the soft limit */
     uint64_t count;
     uint64_t next_id;
     uint64_t buffer_bytes; /* that input and output of all take */
@@ -133,6 +152,9 @@ void session_kill(struct session *session);
 /* Counts what its buffers take. */
 void session_account(struct session *session);
 
+/* What it has not read exceeds the soft limit, since now, or does no longer. */
+void session_set_over_soft(struct session *session, bool over, uint64_t now_ms);
+
 /* Some of its output has waited long enough: the bytes that may be sent now. */
 size_t session_release_output(struct session *session);
 
@@ -147,6 +169,9 @@ void session_set_label(char **label, struct bytes text);
 
 /* The commands of this folder: AUTH HELLO SELECT QUIT RESET PING ECHO CLIENT... */
 extern const struct command connection_commands[];
+
+/* cmd_monitor.c: MONITOR. */
+extern const struct command monitor_commands[];
 
 /* The subcommands of CLIENT. */
 extern const struct command client_subcommands[];

@@ -220,7 +220,7 @@ static void search_done(struct job *job)
     /* What was written since the clock went back lives on. */
     uint64_t until_ms = search->now_ms < search->searched_ms ? search->now_ms : search->searched_ms;
     search->running = false;
-    if (search->version == store->tier_version) {
+    if (search->version == store->tier_version && !store->paused) {
         for (size_t at = 0; generation_next_note(&search->found, &at, &index_name);) {
             check(generation_next_note(&search->found, &at, &row));
             enum status status = take_found(store, index_name, row, until_ms);
@@ -230,7 +230,7 @@ static void search_done(struct job *job)
         if (search->count == FOUND_MAX)
             search->next_ms = 0;
     } else {
-        buffer_clear(&search->from, SIZE_MAX); /* what was found may have changed: from the start */
+        buffer_clear(&search->from, SIZE_MAX); /* what was found may change: from the start */
     }
     if (search->status != STATUS_OK) { /* what could not be read is to be seen later */
         buffer_clear(&search->from, SIZE_MAX);
@@ -275,7 +275,7 @@ bool expiry_tick(struct store *store, uint64_t now_ms)
     unsigned most = DUE_PER_TICK;
     bool more = false;
     expiry_clock(store, now_ms);
-    if (!store->active_expiry)
+    if (!store->active_expiry || store->paused)
         return false;
     if (store->seal.state != SEAL_IDLE)
         more = tick_heap(store, &store->sealing.due, now_ms, &most);

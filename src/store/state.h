@@ -68,6 +68,9 @@ struct store {
 
     uint64_t tick_ms; /* of the last tick */
     bool active_expiry;
+    bool paused;
+    bool delays_wanted;
+    struct store_delays delays;
     struct expiry_job *expiry; /* the search of the tier's index */
     struct {
         uint64_t places[EXPIRED_SEEN_MAX]; /* slot << 48 | hash */

@@ -283,6 +283,40 @@ static uint64_t seal_weight(const struct store *store)
     return part < store->options.seal_bytes ? part : store->options.seal_bytes;
 }
 
+/* 0 while nobody wants to know. */
+static uint64_t watch(const struct store *store)
+{
+    if (!store->delays_wanted || !store->options.monotonic_ns)
+        return 0;
+    return store->options.monotonic_ns(store->options.clock_context);
+}
+
+static void note_delay(const struct store *store, uint64_t since_ns, uint64_t *longest_ns)
+{
+    uint64_t now_ns = watch(store);
+    if (since_ns > 0 && now_ns > since_ns && now_ns - since_ns > *longest_ns)
+        *longest_ns = now_ns - since_ns;
+}
+
+void store_want_delays(struct store *store, bool wanted)
+{
+    store->delays_wanted = wanted;
+}
+
+struct store_delays store_take_delays(struct store *store)
+{
+    struct store_delays delays = store->delays;
+    store->delays = (struct store_delays){0};
+    return delays;
+}
+
+static void evict(struct store *store, uint64_t now_ms, uint64_t most)
+{
+    uint64_t begin_ns = watch(store);
+    evict_tick(store, now_ms, most);
+    note_delay(store, begin_ns, &store->delays.eviction_ns);
+}
+
 static enum status begin_seal(struct store *store, uint64_t now_ms)
 {
     bool wanted = store->seal.wanted && store->seal.state == SEAL_IDLE;
@@ -299,13 +333,15 @@ enum status store_turn_end(struct store *store, uint64_t now_ms)
 {
     expiry_clock(store, now_ms);
     if (store->table.bytes > store->options.rows_bytes) {
-        if (store->options.eviction == EVICT_NOTHING)
+        if (store->options.eviction == EVICT_NOTHING || store->paused)
             cache_trim(store, TURN_TRIM);
         else
-            evict_tick(store, now_ms, TURN_EVICT + 2 * store->turn_rows);
+            evict(store, now_ms, TURN_EVICT + 2 * store->turn_rows);
     }
     store->turn_rows = 0;
+    uint64_t begin_ns = watch(store);
     enum status status = log_write(store->log);
+    note_delay(store, begin_ns, &store->delays.log_write_ns);
     if (status == STATUS_OK)
         status = begin_seal(store, now_ms);
     if (status == STATUS_DISK_FULL) /* a new segment has no room: the old one goes on */
@@ -322,11 +358,13 @@ void store_tick(struct store *store, uint64_t now_ms)
 {
     store->tick_ms = now_ms;
     seal_retry(store, now_ms);
+    uint64_t begin_ns = watch(store);
     expiry_tick(store, now_ms);
+    note_delay(store, begin_ns, &store->delays.expiry_ns);
     purge_tick(store, TICK_PURGE);
     seal_collect_garbage(store, TICK_GARBAGE);
-    if (store->options.eviction != EVICT_NOTHING)
-        evict_tick(store, now_ms, TURN_EVICT);
+    if (store->options.eviction != EVICT_NOTHING && !store->paused)
+        evict(store, now_ms, TURN_EVICT);
 }
 
 uint64_t store_deadline_ms(const struct store *store)
@@ -407,6 +445,11 @@ void store_set_eviction(struct store *store, enum eviction_policy policy)
     store->options.eviction = policy;
     store->lfu.on = access_is_lfu(policy);
     store->evict_nothing_left = false;
+}
+
+void store_set_paused(struct store *store, bool paused)
+{
+    store->paused = paused;
 }
 
 void store_set_lfu(struct store *store, unsigned log_factor, unsigned decay_minutes)

@@ -49,6 +49,8 @@ struct store_options {
     uint64_t seal_bytes; /* dirty rows of one generation */
     uint64_t rows_bytes; /* budget for rows in memory, dirty ones included */
     enum eviction_policy eviction;
+    uint64_t (*monotonic_ns)(void *context); /* for store_take_delays; NULL: they are 0 */
+    void *clock_context;
     bool recount; /* --salvage: the tier's record of its counts is not to be believed */
 };
 
@@ -105,6 +107,9 @@ void store_set_eviction(struct store *store, enum eviction_policy policy);
 /* How the counter of OBJECT FREQ grows and goes down: Redis's lfu-log-factor and lfu-decay-time. */
 void store_set_lfu(struct store *store, unsigned log_factor, unsigned decay_minutes);
 void store_set_active_expiry(struct store *store, bool active);
+/* While paused nothing changes by itself: no key is removed because its time is over, or to make
+ * room. Those whose time is over are hidden all the same. */
+void store_set_paused(struct store *store, bool paused);
 
 /* Seals what is dirty now and waits for it (SAVE, tests). */
 MUST_CHECK enum status store_seal_now(struct store *store);
@@ -172,6 +177,16 @@ struct store_stats {
     struct tier_stats tier;
 };
 void store_stats(const struct store *store, struct store_stats *out);
+
+/* What kept the core thread: of each the longest since they were last taken, in nanoseconds. Only
+ * measured while somebody wants it. */
+struct store_delays {
+    uint64_t expiry_ns;    /* removing expired keys, in one tick */
+    uint64_t eviction_ns;  /* making room, in one turn or tick */
+    uint64_t log_write_ns; /* a turn's batch */
+};
+void store_want_delays(struct store *store, bool wanted);
+struct store_delays store_take_delays(struct store *store);
 
 /* ---- before opening -------------------------------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/pack.h"
 #include "base/xxh.h"
 #include "store/access.h"
 #include "store/apply.h"
@@ -66,11 +67,21 @@ static void index_build(struct txn *txn)
         index_add(txn, i);
 }
 
+/* Most names differ in slot or hash: those are compared without a call. */
+static inline bool is_name(struct bytes a, struct bytes b)
+{
+    if (a.size != b.size)
+        return false;
+    if (a.size >= sizeof(uint64_t) && unpack_u64(a.data) != unpack_u64(b.data))
+        return false;
+    return bytes_equal(a, b);
+}
+
 static struct txn_row *find_staged(struct txn *txn, struct bytes name)
 {
     if (!txn->index) {
         for (uint32_t i = 0; i < txn->staged_count; i++)
-            if (bytes_equal(txn->staged[i].name, name))
+            if (is_name(txn->staged[i].name, name))
                 return &txn->staged[i];
         return NULL;
     }

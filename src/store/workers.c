@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -34,7 +35,8 @@ struct pool {
 struct workers_threads {
     struct workers workers;
     struct pool pools[JOB_CLASSES];
-    uint64_t pending; /* submitted, `done` not called yet; the core's */
+    uint64_t slowest_ns[JOB_CLASSES]; /* the core's */
+    uint64_t pending;                 /* submitted, `done` not called yet; the core's */
 
     pthread_mutex_t ran_lock;
     struct list ran; /* jobs whose `done` is due; under ran_lock */
@@ -70,6 +72,13 @@ static void thread_prepare(const struct pool *pool)
         (void)setpriority(PRIO_PROCESS, 0, BACKGROUND_NICE);
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 static void *thread_main(void *argument)
 {
     struct pool *pool = argument;
@@ -83,7 +92,10 @@ static void *thread_main(void *argument)
         struct job *job = list_entry(pool->jobs.next, struct job, link);
         list_remove(&job->link);
         pthread_mutex_unlock(&pool->lock);
+        uint64_t begin_ns = now_ns();
         job->run(job);
+        job->run_ns = now_ns() - begin_ns;
+        job->class = pool->class;
         hand_back(pool->owner, job);
         pthread_mutex_lock(&pool->lock);
     }
@@ -148,6 +160,8 @@ static unsigned threads_poll(struct workers *workers)
     while (!list_is_empty(&ran)) {
         struct job *job = list_entry(ran.next, struct job, link);
         list_remove(&job->link);
+        if (job->run_ns > self->slowest_ns[job->class])
+            self->slowest_ns[job->class] = job->run_ns;
         self->pending--;
         called++;
         job->done(job);
@@ -166,6 +180,14 @@ static void threads_drain(struct workers *workers)
     }
 }
 
+static uint64_t threads_take_slowest(struct workers *workers, enum job_class class)
+{
+    struct workers_threads *self = threads_of(workers);
+    uint64_t slowest_ns = self->slowest_ns[class];
+    self->slowest_ns[class] = 0;
+    return slowest_ns;
+}
+
 static void threads_free(struct workers *workers)
 {
     if (!workers)
@@ -182,7 +204,7 @@ static void threads_free(struct workers *workers)
 struct workers *workers_threads_new(unsigned read_threads, int *out_wake_fd)
 {
     static const struct workers_ops ops = {threads_submit, threads_poll, threads_drain,
-                                           threads_free};
+                                           threads_free, threads_take_slowest};
     check(read_threads >= 1 && read_threads <= READ_THREADS_MAX);
     struct workers_threads *self = memory_zeroed(sizeof(*self));
     self->workers.ops = &ops;

@@ -7,6 +7,8 @@
 #ifndef STORE_WORKERS_H
 #define STORE_WORKERS_H
 
+#include <stdint.h>
+
 #include "base/list.h"
 #include "base/status.h"
 
@@ -23,6 +25,8 @@ struct job {
                                       meanwhile */
     void (*done)(struct job *job); /* on the core thread, later; may submit and may free the job */
     struct list link;              /* of the workers */
+    enum job_class class;          /* the workers', as is the next */
+    uint64_t run_ns;               /* that `run` took */
 };
 
 struct workers;
@@ -34,6 +38,8 @@ struct workers_ops {
     /* Waits until every submitted job has run and its `done` was called. */
     void (*drain)(struct workers *workers);
     void (*free)(struct workers *workers); /* drained before */
+    /* The longest `run` of the class since it was last asked, in nanoseconds. NULL: not known. */
+    uint64_t (*take_slowest)(struct workers *workers, enum job_class class);
 };
 
 struct workers {

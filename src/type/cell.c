@@ -23,6 +23,7 @@ static void view(struct cell *cell)
         cell->newest = (struct sibling){.form = VALUE_STRING, .value = BYTES("0")};
     cell->counted = view.counted;
     cell->sum = view.sum;
+    cell->real = view.real;
     cell->at_ms = view.at_ms;
     judge_expiry(cell, view.exists);
 }
@@ -138,14 +139,31 @@ enum status cell_write(struct cell *cell, struct dot dot, enum value_form form, 
     return STATUS_OK;
 }
 
-enum status cell_increment(struct cell *cell, __int128 by)
+/* What has expired is not to be added to. */
+static enum status prepare_increment(struct cell *cell)
 {
     enum status status = decode(cell);
+    if (status == STATUS_OK && cell->expired)
+        row_delete(&cell->row, cell_dot(cell), cell->txn->arena);
+    return status;
+}
+
+enum status cell_increment(struct cell *cell, __int128 by)
+{
+    enum status status = prepare_increment(cell);
     if (status != STATUS_OK)
         return status;
-    if (cell->expired)
-        row_delete(&cell->row, cell_dot(cell), cell->txn->arena);
     row_increment(&cell->row, cell_dot(cell), by, cell->txn->arena);
+    stage_row(cell);
+    return STATUS_OK;
+}
+
+enum status cell_increment_real(struct cell *cell, real_t by)
+{
+    enum status status = prepare_increment(cell);
+    if (status != STATUS_OK)
+        return status;
+    row_increment_real(&cell->row, cell_dot(cell), by, cell->txn->arena);
     stage_row(cell);
     return STATUS_OK;
 }

@@ -23,10 +23,11 @@ struct cell {
     struct bytes held;     /* the row's bytes, as stored or staged; size 0: there is none */
     bool exists;           /* to a client: there is a value, and it has not expired */
     bool expired;          /* there is a value, but its time is over */
-    bool counted;          /* the value is newest + sum; see struct row_view */
+    bool counted;          /* the value is newest + sum + real; see struct row_view */
     bool decoded;          /* `row` is set; else it is common, or there is none */
     struct sibling newest; /* the value that counts; "0" where it is only a sum. Of what exists */
     __int128 sum;
+    real_t real;
     uint64_t at_ms; /* when it expires, or EXPIRY_NEVER. Of what exists */
     struct row row;
 };
@@ -60,6 +61,7 @@ MUST_CHECK enum status cell_write(struct cell *cell, struct dot dot, enum value_
                                   struct bytes value, uint64_t at_ms, bool keep_expiry);
 
 MUST_CHECK enum status cell_increment(struct cell *cell, __int128 by);
+MUST_CHECK enum status cell_increment_real(struct cell *cell, real_t by); /* a finite one */
 
 /* These two of what exists. at_ms EXPIRY_NEVER: it lives for ever. */
 MUST_CHECK enum status cell_expire(struct cell *cell, uint64_t at_ms);

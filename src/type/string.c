@@ -33,25 +33,60 @@ static struct bytes format_wide(__int128 value, struct arena *arena)
     return bytes_of(next, (size_t)(end - next));
 }
 
-/* The integer, with what was added: beyond 64 bits where concurrent increments took it there. */
+static struct bytes format_real(real_t value, struct arena *arena)
+{
+    char *text = arena_alloc(arena, REAL_TEXT_MAX);
+    return bytes_of(text, real_format(value, text));
+}
+
+/* ---- numbers: what the base is, with what was added --------------------------------------- */
+
+/* False if there is a real in it. Beyond 64 bits where concurrent increments took it there. */
 static bool wide_integer(const struct cell *head, __int128 *out)
 {
     int64_t base;
     if (head->newest.form != VALUE_STRING || !number_parse_i64(head->newest.value, &base))
         return false;
+    if (head->counted && head->real != 0)
+        return false;
     *out = head->counted ? base + head->sum : base;
+    return true;
+}
+
+/* With all the bits that there are. */
+static bool exact_real(const struct cell *head, real_t *out)
+{
+    int64_t integer;
+    __int128 whole = 0;
+    real_t real = 0;
+    if (head->newest.form != VALUE_STRING)
+        return false;
+    if (number_parse_i64(head->newest.value, &integer))
+        whole = integer;
+    else if (!real_parse(head->newest.value, &real) || !real_is_finite(real))
+        return false;
+    if (head->counted) {
+        whole += head->sum;
+        real = real_accumulate(real, head->real);
+    }
+    *out = real_accumulate(real, (real_t)whole);
     return true;
 }
 
 /*
  * What a string of the head row's own reads as. Increments do not count on a base that is no
- * integer.
+ * number.
  */
 static struct bytes inline_text(const struct cell *head)
 {
-    __int128 value;
-    if (head->counted && wide_integer(head, &value))
-        return format_wide(value, head->txn->arena);
+    __int128 integer;
+    real_t real;
+    if (!head->counted)
+        return head->newest.value;
+    if (wide_integer(head, &integer))
+        return format_wide(integer, head->txn->arena);
+    if (exact_real(head, &real))
+        return format_real(real_round(real), head->txn->arena);
     return head->newest.value;
 }
 
@@ -298,18 +333,75 @@ enum status string_append(struct cell *head, struct bytes value, uint64_t *out_l
     return string_overwrite(head, length, value, out_length);
 }
 
+/* As the client sees it. */
+static bool visible_integer(const struct cell *head, __int128 *out)
+{
+    int64_t integer;
+    if (wide_integer(head, out))
+        return true;
+    if (head->newest.form != VALUE_STRING || !number_parse_i64(inline_text(head), &integer))
+        return false;
+    *out = integer;
+    return true;
+}
+
+/*
+ * What the client is told is what it will read. Sums may come to something else: reals do not reach
+ * from 1e30 to 0.1, and "5.0" with nothing added does not read "5". Then it becomes the base; the
+ * increment stays one, and counts wherever a concurrent write has not seen it.
+ */
+static enum status settle(struct cell *head, struct bytes told)
+{
+    if (bytes_equal(inline_text(head), told))
+        return STATUS_OK;
+    return string_set(head, told, EXPIRY_NEVER, true);
+}
+
 enum status string_increment(struct cell *head, int64_t by, int64_t *out_value)
 {
     __int128 value = 0;
     if (head->exists && !is_string(head))
         return STATUS_WRONG_TYPE;
-    if (head->exists && !wide_integer(head, &value))
+    if (head->exists && !visible_integer(head, &value))
         return STATUS_NOT_INTEGER;
     value += by;
     if (value < INT64_MIN || value > INT64_MAX)
         return STATUS_OVERFLOW;
+    __int128 now;
     enum status status = cell_increment(head, by);
+    if (status == STATUS_OK && !(wide_integer(head, &now) && now == value))
+        status = settle(head, format_wide(value, head->txn->arena));
     if (status == STATUS_OK)
         *out_value = (int64_t)value;
+    return status;
+}
+
+/*
+ * Redis adds to what the text says and keeps the text of the sum, so the difference between the
+ * texts is what is added here.
+ */
+enum status string_increment_real(struct cell *head, real_t by, struct bytes *out_value)
+{
+    real_t seen = 0;
+    real_t exact = 0;
+    real_t told;
+    if (head->exists && !is_string(head))
+        return STATUS_WRONG_TYPE;
+    if (head->exists &&
+        (head->newest.form != VALUE_STRING || !real_parse(inline_text(head), &seen)))
+        return STATUS_NOT_FLOAT;
+    real_t sum = real_add(seen, by);
+    if (!real_is_finite(sum))
+        return STATUS_NOT_FINITE;
+    if (head->exists && !exact_real(head, &exact))
+        return STATUS_NOT_FLOAT;
+    struct bytes text = format_real(sum, head->txn->arena);
+    bool is_number = real_parse(text, &told);
+    check(is_number);
+    enum status status = cell_increment_real(head, real_accumulate(told, -exact));
+    if (status == STATUS_OK)
+        status = settle(head, text);
+    if (status == STATUS_OK)
+        *out_value = text;
     return status;
 }

@@ -2,8 +2,7 @@
 /*
  * Strings, laid on rows: the value stands in the head row up to STRING_INLINE_MAX bytes; a longer
  * one in chunk rows (see type/string_chunks.h). A string that was once long stays in chunks until
- * it is set anew. An integer is a string that increments are added to; it reads as its decimal
- * form.
+ * it is set anew. A number is a string that increments are added to; it reads as its decimal form.
  *
  * All calls take the key's head, from cell_find_head, within its transaction, whose arena holds
  * what they return. Each may return STATUS_COLD, STATUS_IO, STATUS_CORRUPT besides what is said;
@@ -16,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/real.h"
 #include "base/status.h"
 #include "row/chunked.h"
 #include "type/cell.h"
@@ -106,5 +106,11 @@ MUST_CHECK enum status string_append(struct cell *head, struct bytes value, uint
  * STATUS_OVERFLOW.
  */
 MUST_CHECK enum status string_increment(struct cell *head, int64_t by, int64_t *out_value);
+
+/*
+ * Adds to the number as Redis's INCRBYFLOAT does, and tells what it then reads as. `by` may be
+ * infinite. STATUS_NOT_FLOAT, STATUS_NOT_FINITE.
+ */
+MUST_CHECK enum status string_increment_real(struct cell *head, real_t by, struct bytes *out_value);
 
 #endif

@@ -23,6 +23,7 @@ import shoal  # noqa: E402
 
 STEPS = 1500       # commands of a round
 PIPELINE_MAX = 20
+PAUSE_MAX_MS = 3
 LARGE = 1 << 20   # no string grows longer
 ECHOED_MAX = 100  # bytes of an unknown option: Shoal does not send back all of a long one
 DATABASES = (0, 1)
@@ -30,17 +31,20 @@ SHOWN_MAX = 60     # bytes of a word
 
 # Left out: what ends the connection or the server, has a text of its own, or speaks of the moment.
 # Conversations and unit tests speak with these.
-SKIPPED = re.compile(r'quit|shutdown|info|time|config.*|command(\|(help|info|docs|count|list))?|'
-                     r'client\|(kill|reply|list|info|id|help|setinfo|no-touch)')
+SKIPPED = re.compile(r'quit|shutdown|info|time|monitor|config.*|'
+                     r'command(\|(help|info|docs|count|list))?|'
+                     r'client\|(kill|reply|list|info|id|help|setinfo|no-touch|tracking)')
 # Only whether they fail is compared, and how: orders, ids, and when what has expired no longer
 # counts are each server's own. So are encodings of what was changed in place, and idle times of
 # small integers, which all keys of a redis-server share.
-ERRORS_ONLY = ('scan', 'hello', 'dbsize', 'randomkey', 'object|encoding', 'object|idletime')
+ERRORS_ONLY = ('scan', 'hello', 'dbsize', 'randomkey', 'object|encoding', 'object|idletime',
+               'slowlog', 'latency')
 # Whose times are counted from now: the servers ask the clock one after the other.
 FROM_NOW = ('ttl', 'pttl', 'expiretime', 'pexpiretime')
 FROM_NOW_MS = 10_000
 EXPIRING = ('set', 'setex', 'psetex', 'getex', 'expire', 'pexpire', 'expireat', 'pexpireat')
-ECHOING = ('hello', 'expire', 'pexpire', 'expireat', 'pexpireat')
+ECHOING = ('hello', 'latency', 'expire', 'pexpire', 'expireat', 'pexpireat')
+NEWER_OPTIONS = (b'ifeq', b'ifne', b'ifdeq', b'ifdne')  # of SET, which 7.0 does not know
 UNORDERED = ('keys',)
 
 KEYS = [b'a', b'b', b'c', b'{tag}1', b'{tag}2', b'', b'\0', b'a\r\nb', b'\xff\xfe', b'k' * 1000,
@@ -77,6 +81,15 @@ class Source:
         return b'%d' % chance.choice((chance.choice(LIMITS), chance.randint(-20, 20),
                                       chance.randint(0, 20000), chance.randint(-2**63, 2**63)))
 
+    def real(self):
+        chance = self.chance
+        digits = chance.choice((1, 3, 10, 17, 20, 25))
+        return chance.choice((
+            b'%d.%0*d' % (chance.randint(-99, 99), digits, chance.randint(0, 10**digits - 1)),
+            b'%de%d' % (chance.randint(-10**digits, 10**digits), chance.randint(-30, 30)),
+            b'%.17g' % chance.uniform(-1e6, 1e6), b'%de4900' % chance.randint(-10**32, 10**32),
+            b'-0.25', b'0.1', b'1e-17', b'6e-18', b'-1e-20', b'0x1p-3'))
+
     def text(self):
         chance = self.chance
         size = chance.choice(SIZES)
@@ -91,11 +104,14 @@ class Source:
             return self.key()
         if self.chance.random() < 0.1:
             return self.nasty()
+        if kind == 'double' and self.chance.random() < 0.7:
+            return self.real()
         if kind in ('integer', 'unix-time', 'double'):
             return self.chance.choice((self.integer(), self.integer(), self.chance.choice(ODD)))
         if kind == 'pattern':
             return self.chance.choice(PATTERNS)
-        return self.chance.choice((self.text(), self.integer(), b'value', self.chance.choice(ODD)))
+        return self.chance.choice((self.text(), self.integer(), self.real(), b'value',
+                                   self.chance.choice(ODD)))
 
     def payload(self):
         payload = bytearray(self.chance.choice(PAYLOADS))
@@ -169,15 +185,21 @@ def is_number(word, low, high):
 
 
 def tame(words, source):
-    """Nothing expires within the round, none of two times is the other's, no string is huge."""
+    """Nothing expires within the round, none of two times is the other's, no string is huge, no
+    pause long."""
     name = words[0].lower().decode('latin-1')
     if name in ECHOING:
         words = words[:2] + [word[:ECHOED_MAX] for word in words[2:]]
+    if name == 'set':
+        words = [word for word in words if word.lower() not in NEWER_OPTIONS]
     if name in EXPIRING:
         return [b'%d' % source.chance.randint(10**5, 10**10)
                 if i > 1 and is_number(word, 1, 2**53) else word for i, word in enumerate(words)]
     if name == 'hello':  # one that fails leaves no name behind in 7.2, in 7.0 it does
         return [word for word in words if word.lower() != b'setname']
+    if name == 'client' and words[1:] and words[1].lower() == b'pause':
+        return [b'%d' % source.chance.randint(0, PAUSE_MAX_MS)
+                if is_number(word, 1, 2**63 - 1) else word for word in words]
     if name == 'restore':
         # Beyond 2^63 from now redis-server counts on from the past. Zeros are an empty string to
         # it, whatever comes behind: their checksum is 0.
@@ -360,9 +382,9 @@ def main():
     try:
         for name, program in programs:
             sides.append(run.Side(name, program, 3, ['--databases', '2']))
-        known = {command.name.split('|')[0] for command in commands}
         foreign = {name.decode() for name in sides[0].client('asks').call('COMMAND', 'LIST')}
-        foreign -= known
+        commands = [command for command in commands if command.name.split('|')[0] in foreign]
+        foreign -= {command.name.split('|')[0] for command in commands}
         differences = run.load_differences()
         for number in range(seed, seed + rounds):
             round_ = Round(sides, commands, foreign, number, differences)

@@ -363,3 +363,12 @@ uint64_t store_keys(const struct store *store, uint8_t db)
         keys += store->keys[db][slot];
     return keys;
 }
+
+void store_expect(const struct store *store, const struct bytes *keys, size_t count)
+{
+    if (store->expected)
+        *store->expected += count;
+    check(count > 0 && count <= STORE_EXPECTED_MAX);
+    for (size_t i = 0; i < count; i++) /* can be read */
+        check(keys[i].size == 0 || memchr(keys[i].data, keys[i].data[0], keys[i].size));
+}

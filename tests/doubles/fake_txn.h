@@ -53,6 +53,7 @@ struct store {
     bool no_touch;                     /* as after CLIENT NO-TOUCH ON */
     uint8_t databases[FAKE_DATABASES]; /* as of store_database */
     enum status fails;                 /* what txn_get gives, STATUS_OK for what is there */
+    uint64_t *expected;                /* keys that store_expect was told of; NULL: not counted */
 };
 
 void fake_store_init(struct store *store);

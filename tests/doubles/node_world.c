@@ -298,6 +298,23 @@ void store_set_active_expiry(struct store *store, bool active)
     (void)store, (void)active;
 }
 
+void store_set_paused(struct store *store, bool paused)
+{
+    store->world.paused = paused;
+}
+
+void store_want_delays(struct store *store, bool wanted)
+{
+    store->world.delays_wanted = wanted;
+}
+
+struct store_delays store_take_delays(struct store *store)
+{
+    struct store_delays delays = store->world.delays;
+    store->world.delays = (struct store_delays){0};
+    return delays;
+}
+
 enum status store_seal_now(struct store *store)
 {
     (void)store;
@@ -417,6 +434,21 @@ static enum status fail_midway(struct request *request)
     return STATUS_WRONG_TYPE;
 }
 
+/* Takes so many microseconds, and then reads a row. */
+static enum status spend(struct request *request)
+{
+    int64_t duration_us;
+    struct bytes row;
+    if (!number_parse_i64(request->argv[1], &duration_us))
+        return STATUS_NOT_INTEGER;
+    world_of(request->txn)->now_ns += (uint64_t)duration_us * 1000;
+    enum status status = txn_get(request->txn, request->argv[2], &row);
+    if (status != STATUS_OK && status != STATUS_ABSENT)
+        return status;
+    reply_ok(request->reply);
+    return STATUS_OK;
+}
+
 static enum status stop(struct request *request)
 {
     request->session->sessions->admin->shutdown(request->admin->context, true, false);
@@ -424,9 +456,18 @@ static enum status stop(struct request *request)
 }
 
 static const struct command world_commands[] = {
-    {.name = "get", .handler = get, .arity = 2, .flags = CMD_READONLY | CMD_FAST},
+    {.name = "get",
+     .handler = get,
+     .arity = 2,
+     .flags = CMD_READONLY | CMD_FAST,
+     .complexity = "O(1)"},
     {.name = "set", .handler = set, .arity = 3, .flags = CMD_WRITE | CMD_DENYOOM},
     {.name = "both", .handler = both, .arity = 3, .flags = CMD_READONLY},
+    {.name = "spend",
+     .handler = spend,
+     .arity = 3,
+     .flags = CMD_READONLY | CMD_FAST,
+     .complexity = "O(1)"},
     {.name = "slow", .handler = slow, .arity = 2, .flags = CMD_READONLY},
     {.name = "fail", .handler = fail_midway, .arity = 1, .flags = CMD_READONLY},
     {.name = "stop", .handler = stop, .arity = 1, .flags = CMD_ADMIN},
@@ -447,14 +488,24 @@ static void close_peer(void *context, struct session *session, bool now)
     peer->abrupt = now;
 }
 
+static uint64_t measured_ns(void *context)
+{
+    struct world *world = context;
+    return world->now_ns;
+}
+
 struct world *world_new_with_password(const char *password)
 {
-    static const struct command *const tables[] = {connection_commands, world_commands, NULL};
+    static const struct command *const tables[] = {
+        connection_commands, monitor_commands, config_commands, info_commands,
+        slowlog_commands,    latency_commands, world_commands,  NULL,
+    };
     struct store *store = memory_zeroed(sizeof(*store));
     struct world *world = &store->world;
     struct buffer error = {0};
     list_init(&world->fetches);
     world->now_ms = 1000 * 1000;
+    world->now_ns = 1000 * 1000 * 1000;
     config_init(&world->config);
     assert_int_equal(config_set(&world->config, BYTES("requirepass"), bytes_text(password), &error),
                      STATUS_OK);
@@ -463,6 +514,7 @@ struct world *world_new_with_password(const char *password)
         .workers = &world->workers,
         .random = {1, 2},
         .memory_total = (uint64_t)8 << 30,
+        .monotonic_ns = measured_ns,
         .close = close_peer,
         .context = world,
     };

@@ -33,6 +33,7 @@ struct world {
     struct node *node;
     struct admin *admin;
     uint64_t now_ms;
+    uint64_t now_ns; /* of the clock that measures: only the command `spend` moves it */
     struct peer peers[WORLD_PEERS_MAX];
     unsigned peer_count;
 
@@ -40,6 +41,10 @@ struct world {
     size_t row_count;
     bool throttled, disk_full, turn_fails;
     bool sync_held; /* writes do not become durable */
+    bool paused;    /* as told by store_set_paused */
+    bool delays_wanted;
+    struct store_delays delays; /* for store_take_delays */
+    uint64_t slowest_ns;        /* for the workers' take_slowest, of each class */
     uint64_t position, durable;
     uint64_t rows_bytes; /* as told by store_set_rows_bytes */
     enum log_sync sync;

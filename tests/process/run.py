@@ -15,7 +15,8 @@ import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FILES = ['life', 'keys', 'clients', 'clients_real', 'redis_cli', 'redis_benchmark', 'monitoring',
-         'rude', 'bad_input', 'memory', 'kill', 'damage', 'salvage', 'diskfull', 'powercut']
+         'rude', 'waiting', 'bad_input', 'memory', 'kill', 'damage', 'salvage', 'diskfull',
+         'powercut']
 
 
 class Skip(Exception):

@@ -301,6 +301,7 @@ bool world_expects(struct world *world, enum status status)
 {
     switch (status) {
     case STATUS_NOT_INTEGER:
+    case STATUS_NOT_FLOAT:
         return true;
     case STATUS_DISK_FULL:
         return world->disk_full || store_disk_full(world->store);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/number.h"
+#include "base/real.h"
 #include "type/string.h"
 
 static const char *const kind_names[] = {"set",    "set many", "append", "overwrite", "increment",
@@ -84,6 +85,36 @@ struct operation operation_draw(struct random *random, const struct operation_mi
     return operation;
 }
 
+/* Small and large ones, so that at times one sum cannot hold both. */
+static real_t real_by(const struct operation *operation)
+{
+    static const char *const scales[] = {"0.125", "0.1", "1", "1e-9", "1e30"};
+    real_t scale;
+    if (!real_parse(bytes_text(scales[operation->offset % 5]), &scale))
+        return 0;
+    return (real_t)operation->by * scale;
+}
+
+/* As Redis: the text of what the text and the increment come to. */
+static bool increment_text(const struct operation *operation, struct arena *arena,
+                           struct bytes *text)
+{
+    int64_t number = 0;
+    real_t real = 0;
+    char *out = arena_alloc(arena, REAL_TEXT_MAX);
+    if (!operation->keep_expiry) {
+        if (text->size > 0 && !number_parse_i64(*text, &number))
+            return false;
+        *text = bytes_of(out, number_format_i64(number + operation->by, out));
+        return true;
+    }
+    if (text->size > 0 && !real_parse(*text, &real))
+        return false;
+    real = real_add(real, real_round(real_by(operation)));
+    *text = bytes_of(out, real_format(real, out));
+    return true;
+}
+
 bool operation_apply_to_model(const struct operation *operation, struct model *model,
                               struct model_value *value, uint64_t now_ms)
 {
@@ -91,7 +122,6 @@ bool operation_apply_to_model(const struct operation *operation, struct model *m
     bool visible = model_is_visible(value, now_ms);
     struct bytes old = visible ? value->value : bytes_of("", 0);
     uint64_t at_ms = visible ? value->at_ms : EXPIRY_NEVER;
-    int64_t number = 0;
     switch (operation->kind) {
     case SET:
     case SET_MANY:
@@ -113,14 +143,11 @@ bool operation_apply_to_model(const struct operation *operation, struct model *m
         *value = (struct model_value){true, bytes_of(data, size), at_ms};
         return true;
     }
-    case INCREMENT: {
-        if (visible && !number_parse_i64(old, &number))
+    case INCREMENT:
+        if ((visible && old.size == 0) || !increment_text(operation, arena, &old))
             return false;
-        char *text = arena_alloc(arena, NUMBER_TEXT_MAX);
-        *value = (struct model_value){
-            true, bytes_of(text, number_format_i64(number + operation->by, text)), at_ms};
+        *value = (struct model_value){true, old, at_ms};
         return true;
-    }
     case DELETE:
         value->exists = false;
         return true;
@@ -142,6 +169,7 @@ enum status operation_apply(const struct operation *operation, struct cell *cell
 {
     int64_t number;
     uint64_t length;
+    struct bytes text;
     switch (operation->kind) {
     case SET:
     case SET_MANY:
@@ -153,7 +181,9 @@ enum status operation_apply(const struct operation *operation, struct cell *cell
                    ? string_length(cell, &length)
                    : string_overwrite(cell, operation->offset, operation->value, &length);
     case INCREMENT:
-        return string_increment(cell, operation->by, &number);
+        return operation->keep_expiry
+                   ? string_increment_real(cell, real_round(real_by(operation)), &text)
+                   : string_increment(cell, operation->by, &number);
     case DELETE:
         return cell->exists ? cell_delete(cell) : STATUS_OK;
     case EXPIRE:

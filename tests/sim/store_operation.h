@@ -24,7 +24,7 @@ struct operation {
     uint64_t at_ms;
     uint64_t offset;
     int64_t by;
-    bool keep_expiry;
+    bool keep_expiry; /* INCREMENT: by a real made from `by` and `offset` */
 };
 
 const char *operation_name(const struct operation *operation);

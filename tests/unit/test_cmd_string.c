@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "doubles/talk.h"
 #include "row/row.h"
+#include "store/store.h"
 
 #define NOT_INTEGER       "-ERR value is not an integer or out of range"
 #define SYNTAX            "-ERR syntax error"
@@ -412,6 +413,40 @@ static void test_keys_too_long(void **state)
     talk_deinit(&talk);
 }
 
+/* Each key once, and none where there is only one: of that the pipeline has told. */
+static void test_many_keys_are_looked_ahead_at(void **state)
+{
+    (void)state;
+    enum { MANY = 50 };
+    static const struct {
+        const char *name;
+        uint32_t values, before; /* for each key; words before the first */
+    } commands[] = {
+        {"MGET", 0, 0}, {"EXISTS", 0, 0}, {"DEL", 0, 0}, {"MSET", 1, 0}, {"MSETEX", 1, 1}};
+    uint64_t expected = 0;
+    struct bytes argv[2 * MANY + 2];
+    struct talk talk;
+    talk_init(&talk, false);
+    talk.store.expected = &expected;
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        for (uint32_t count = 1; count <= MANY; count++) {
+            char numkeys[8];
+            uint32_t argc = 0;
+            argv[argc++] = bytes_text(commands[i].name);
+            snprintf(numkeys, sizeof(numkeys), "%u", count);
+            if (commands[i].before)
+                argv[argc++] = bytes_text(numkeys);
+            for (uint32_t k = 0; k < count * (1 + commands[i].values); k++)
+                argv[argc++] = BYTES("k");
+            expected = 0;
+            talk_say_argv(&talk, argv, argc);
+            /* The last one alone is not worth it. */
+            assert_int_equal(expected, count % STORE_EXPECTED_MAX == 1 ? count - 1 : count);
+        }
+    }
+    talk_deinit(&talk);
+}
+
 static void test_errors_of_the_store_pass_through(void **state)
 {
     (void)state;
@@ -442,6 +477,7 @@ int main(void)
         cmocka_unit_test(test_misses_are_fetched_together),
         cmocka_unit_test(test_long_values),
         cmocka_unit_test(test_keys_too_long),
+        cmocka_unit_test(test_many_keys_are_looked_ahead_at),
         cmocka_unit_test(test_errors_of_the_store_pass_through),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

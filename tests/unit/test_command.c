@@ -171,6 +171,7 @@ static void each_error_has_redis_s_words(void **state)
         [STATUS_SYNTAX] = "ERR syntax error",
         [STATUS_NOT_INTEGER] = "ERR value is not an integer or out of range",
         [STATUS_NOT_FLOAT] = "ERR value is not a valid float",
+        [STATUS_NOT_FINITE] = "ERR increment would produce NaN or Infinity",
         [STATUS_OVERFLOW] = "ERR increment or decrement would overflow",
         [STATUS_OUT_OF_MEMORY] = "OOM command not allowed when used memory > 'maxmemory'.",
     };

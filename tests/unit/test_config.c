@@ -407,7 +407,7 @@ static void blanks_within_a_value_stay(void **state)
     load(f, "save 900 1\nsave 60 \"\"\nsave 30 1\n");
     assert_string_equal(value(f, "save"), "900 1 60  30 1");
     expect_set(f, "timeout", "5", NULL);
-    assert_int_equal(config_rewrite(&f->config, &f->error), STATUS_OK);
+    assert_int_equal(config_rewrite(&f->config, false, &f->error), STATUS_OK);
     config_deinit(&f->config);
     config_init(&f->config);
     assert_int_equal(config_load(&f->config, f->path, &f->error), STATUS_OK);

@@ -52,6 +52,11 @@ static void add(struct row *row, actor_t actor, uint64_t time, int by)
     row_increment(row, (struct dot){actor, time}, by, &arena);
 }
 
+static void add_real(struct row *row, actor_t actor, uint64_t time, real_t by)
+{
+    row_increment_real(row, (struct dot){actor, time}, by, &arena);
+}
+
 static struct row merge(const struct row *a, const struct row *b, const struct vector *stable)
 {
     struct row out;
@@ -211,6 +216,91 @@ static void test_of_concurrent_expiries_the_longest_counts(void **state)
     row_expire(&both, (struct dot){B, 4}, 10, &arena);
     both = merge(&both, &a, NULL);
     assert_int_equal(read(&both).at_ms, 10);
+}
+
+/* ---- reals ---------------------------------------------------------------------------------- */
+
+static void test_integers_and_reals_stand_apart(void **state)
+{
+    (void)state;
+    struct row row = fresh();
+    row_increment(&row, (struct dot){A, 1}, (__int128)1 << 100, &arena);
+    add_real(&row, A, 2, 0.25);
+    add(&row, A, 3, 1);
+    assert_int_equal(row.added.count, 1);
+    assert_true(read(&row).sum == ((__int128)1 << 100) + 1);
+    assert_true(read(&row).real == 0.25);
+    set(&row, A, 4, "10", EXPIRY_NEVER);
+    assert_false(read(&row).counted);
+    add_real(&row, A, 5, 0.5);
+    assert_true(read(&row).counted);
+    assert_true(read(&row).sum == 0);
+    assert_true(read(&row).real == 0.5);
+    add_real(&row, A, 6, -0.5);
+    assert_false(read(&row).counted);
+    row_delete(&row, (struct dot){A, 7}, &arena);
+    assert_false(read(&row).exists);
+    assert_true(read(&row).real == 0);
+}
+
+/* Reals that are added in another order may come to another sum. */
+static void test_reals_are_summed_in_the_order_of_actors(void **state)
+{
+    (void)state;
+    struct row a = fresh(), b = fresh(), c = fresh();
+    add_real(&c, C, 1, 0.5);
+    add_real(&a, A, 2, 1e40);
+    add_real(&b, B, 3, -1e40);
+    struct row ca = merge(&c, &a, NULL), all = merge(&ca, &b, NULL);
+    assert_true(read(&all).real == 0.5);
+    struct row bc = merge(&b, &c, NULL);
+    all = merge(&bc, &a, NULL);
+    assert_true(read(&all).real == 0.5);
+    struct row other = fresh();
+    add_real(&other, A, 1, 1e40);
+    add_real(&other, B, 2, 0.5);
+    add_real(&other, C, 3, -1e40);
+    assert_true(read(&other).real == 0);
+}
+
+/* Two owners count apart; one of them has seen a value set in between. */
+static void test_mixed_increments_of_several_actors(void **state)
+{
+    (void)state;
+    struct row a = fresh();
+    set(&a, A, 1, "10", EXPIRY_NEVER);
+    struct row b = a;
+    add(&a, A, 2, 3);
+    add_real(&b, B, 3, 0.5);
+    add(&b, B, 4, 4);
+    struct row c = merge(&a, &b, NULL);
+    assert_true(read(&c).sum == 7);
+    assert_true(read(&c).real == 0.5);
+    set(&c, C, 5, "1", EXPIRY_NEVER);
+    add_real(&b, B, 6, 0.25);
+    add_real(&a, A, 7, -2);
+    struct row all = merge(&c, &b, NULL);
+    all = merge(&a, &all, NULL);
+    expect_newest(&all, "1");
+    assert_true(read(&all).sum == 0);
+    assert_true(read(&all).real == -1.75);
+}
+
+/* What a peer sends may be anything finite: the view is finite too. */
+static void test_reals_beyond_all_numbers(void **state)
+{
+    (void)state;
+    struct row row = fresh();
+    real_t last;
+    assert_true(real_parse(BYTES("1.18973149535723176502e4932"), &last));
+    for (uint64_t i = 0; i < 3; i++)
+        add_real(&row, A, 1 + i, last);
+    add_real(&row, B, 9, last);
+    assert_true(real_is_finite(row.added.items[0].real));
+    assert_true(real_is_finite(read(&row).real));
+    assert_true(read(&row).real >= last);
+    add_real(&row, C, 10, -last);
+    assert_true(read(&row).real == 0);
 }
 
 /* ---- contexts ------------------------------------------------------------------------------- */
@@ -373,6 +463,10 @@ int main(void)
         cmocka_unit_test(test_sums_wrap_without_harm),
         cmocka_unit_test(test_expiry_is_set_kept_and_dropped),
         cmocka_unit_test(test_of_concurrent_expiries_the_longest_counts),
+        cmocka_unit_test(test_integers_and_reals_stand_apart),
+        cmocka_unit_test(test_reals_are_summed_in_the_order_of_actors),
+        cmocka_unit_test(test_mixed_increments_of_several_actors),
+        cmocka_unit_test(test_reals_beyond_all_numbers),
         cmocka_unit_test(test_context_supersedes_what_it_saw),
         cmocka_unit_test(test_context_also_supersedes_what_is_yet_to_come),
         cmocka_unit_test(test_concurrent_increment_survives_a_delete),

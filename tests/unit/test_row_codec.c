@@ -131,6 +131,27 @@ static void test_general_bytes(void **state)
                                                        TIME("\4") "\0" ADDED ADDED)); /* expiries */
 }
 
+static void test_bytes_of_reals(void **state)
+{
+    (void)state;
+#define EIGHTH "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xfc\x3f"
+    struct row row;
+    row_init(&row);
+    row_increment_real(&row, (struct dot){1, 1}, 0.125, &arena);
+    expect_bytes(&row, BYTES("\0\1" ACTOR("\1") TIME("\1") "\0\0\1" ACTOR("\1")
+                                 TIME("\1") "\x80" EIGHTH "\0"));
+    row_increment(&row, (struct dot){1, 2}, 7, &arena);
+    expect_bytes(&row, BYTES("\0\1" ACTOR("\1") TIME("\2") "\0\0\1" ACTOR("\1")
+                                 TIME("\2") "\x81\7" EIGHTH "\0"));
+    row_increment_real(&row, (struct dot){1, 3}, -0.125, &arena);
+    expect_bytes(&row,
+                 BYTES("\0\1" ACTOR("\1") TIME("\3") "\0\0\1" ACTOR("\1") TIME("\3") "\1\7\0"));
+    row_increment_real(&row, (struct dot){1, 4}, 1e-40, &arena);
+    struct row again = decoded(row_encode(&row, &arena));
+    assert_true(again.added.items[0].real == (real_t)1e-40);
+    assert_true(again.added.items[0].sum == 7);
+}
+
 static void test_sums_of_all_sizes(void **state)
 {
     (void)state;
@@ -198,6 +219,8 @@ static void test_peek(void **state)
     assert_false(row_peek(row_encode(&row, &arena), &sibling, &at_ms));
 }
 
+#define DOUBLE_0 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0" /* all of a real but its last two bytes */
+
 static void test_refuses_what_is_no_row(void **state)
 {
     (void)state;
@@ -228,6 +251,19 @@ static void test_refuses_what_is_no_row(void **state)
         {"sum too long", BYTES("\0\0\0\0\1" DOT "\1\0\0")},
         {"negative sum too long", BYTES("\0\0\0\0\1" DOT "\2\xff\xff\0")},
         {"sum of 17 bytes", BYTES("\0\0\0\0\1" DOT "\x11" DOT "\1\0")},
+        {"sum of 17 bytes beside a real", BYTES("\0\0\0\0\1" DOT "\x91" EIGHTH "\1" EIGHTH "\0")},
+        {"real 0", BYTES("\0\0\0\0\1" DOT "\x80" DOUBLE_0 "\0\0"
+                         "\0")},
+        {"real -0", BYTES("\0\0\0\0\1" DOT "\x80" DOUBLE_0 "\0\x80"
+                          "\0")},
+        {"real infinite", BYTES("\0\0\0\0\1" DOT "\x80" DOUBLE_0 "\xff\x7f"
+                                "\0")},
+        {"real -infinite", BYTES("\0\0\0\0\1" DOT "\x80" DOUBLE_0 "\xff\xff"
+                                 "\0")},
+        {"real no number", BYTES("\0\0\0\0\1" DOT "\x80"
+                                 "\1\0\0\0\0\0\0\0\0\0\0\0\0\0\xff\x7f"
+                                 "\0")},
+        {"real cut off", BYTES("\0\0\0\0\1" DOT "\x80" DOUBLE_0)},
         {"count beyond the end", BYTES("\0\xff\xff\xff\xff\x0f\0\0\0\0")},
         {"value beyond the end", BYTES("\0\1" DOT "\1" DOT "\0\0\xff\xff\xff\xff\x0f\0\0\0")},
     };
@@ -294,7 +330,7 @@ static struct row draw_row(struct random *random)
         uint64_t at_ms = random_once_in(random, 2) ? EXPIRY_NEVER : random_below(random, 500);
         struct dot context_dot = {random_below(random, 3), 1 + random_below(random, i)};
         struct vector context = {&context_dot, i > 1};
-        switch (random_below(random, 6)) {
+        switch (random_below(random, 7)) {
         case 0:
         case 1:
             row_write_context(&row, next, VALUE_STRING, BYTES("sibling"), at_ms, &context,
@@ -302,6 +338,9 @@ static struct row draw_row(struct random *random)
             break;
         case 2:
             row_increment(&row, next, (int64_t)random_next(random), &arena);
+            break;
+        case 5:
+            row_increment_real(&row, next, (real_t)random_next(random) / 3, &arena);
             break;
         case 3:
             row_expire(&row, next, at_ms, &arena);
@@ -389,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_common_bytes),
         cmocka_unit_test(test_no_entry_is_not_never),
         cmocka_unit_test(test_general_bytes),
+        cmocka_unit_test(test_bytes_of_reals),
         cmocka_unit_test(test_sums_of_all_sizes),
         cmocka_unit_test(test_expiries_of_all_sizes),
         cmocka_unit_test(test_common_takes_few_bytes),

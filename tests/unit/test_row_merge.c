@@ -31,7 +31,7 @@ enum {
 
 typedef uint64_t ghost_t; /* bit i: has seen happening i */
 
-enum kind { WRITE, WRITE_KEEP, WRITE_CONTEXT, DELETE, INCREMENT, EXPIRE };
+enum kind { WRITE, WRITE_KEEP, WRITE_CONTEXT, DELETE, INCREMENT, INCREMENT_REAL, EXPIRE };
 
 struct happening {
     enum kind kind;
@@ -39,7 +39,7 @@ struct happening {
     ghost_t seen; /* by whoever did it: what it supersedes or remembers */
     enum value_form form;
     char value[VALUE_SIZE];
-    int by;
+    int by; /* of reals, eighths: so that any order gives the same sum */
     uint64_t at_ms;
 };
 
@@ -167,7 +167,7 @@ static const struct happening *newest_of(const struct world *world, ghost_t set)
 
 static bool is_increment(enum kind kind)
 {
-    return kind == INCREMENT;
+    return kind == INCREMENT || kind == INCREMENT_REAL;
 }
 
 static bool is_delete(enum kind kind)
@@ -184,12 +184,15 @@ static struct row_view oracle(const struct world *world, ghost_t known,
         newest ? known & ~newest->seen : left_of(world, known, is_increment, is_delete);
     struct row_view view = {.at_ms = 0};
     for (unsigned i = 0; i < world->happening_count; i++)
-        if ((unseen >> i & 1) && world->happenings[i].kind == INCREMENT) {
-            view.sum += world->happenings[i].by;
+        if ((unseen >> i & 1) && is_increment(world->happenings[i].kind)) {
+            if (world->happenings[i].kind == INCREMENT)
+                view.sum += world->happenings[i].by;
+            else
+                view.real += world->happenings[i].by / 8.0;
             view.exists = true;
         }
     view.exists = view.exists || newest;
-    view.counted = !newest || view.sum != 0;
+    view.counted = !newest || view.sum != 0 || view.real != 0;
     ghost_t entries = left_of(world, known, sets_expiry, supersedes_expiry);
     for (unsigned i = 0; i < world->happening_count; i++)
         if ((entries >> i & 1) && world->happenings[i].at_ms > view.at_ms)
@@ -233,6 +236,7 @@ static void expect_reads(struct world *world, struct bytes bytes, ghost_t known)
     row_read(&row, &view);
     expect(world, view.exists == wanted.exists);
     expect(world, view.sum == wanted.sum);
+    expect(world, view.real == wanted.real);
     expect(world, view.counted == wanted.counted);
     expect(world, view.at_ms == wanted.at_ms);
     expect(world, !view.sibling == !newest);
@@ -283,6 +287,8 @@ static void happen(struct world *world, struct replica *replica, enum kind kind)
         row_delete(&row, now->dot, arena);
     else if (kind == INCREMENT)
         row_increment(&row, now->dot, now->by, arena);
+    else if (kind == INCREMENT_REAL)
+        row_increment_real(&row, now->dot, now->by / 8.0, arena);
     else
         row_expire(&row, now->dot, now->at_ms, arena);
     replica->row = encoded(world, &row);
@@ -351,8 +357,10 @@ static void step(struct world *world)
 {
     struct replica *replica = &world->replicas[draw(world, world->replica_count)];
     unsigned chance = (unsigned)draw(world, 100);
-    if (chance < 18)
+    if (chance < 10)
         happen(world, replica, INCREMENT);
+    else if (chance < 18)
+        happen(world, replica, INCREMENT_REAL);
     else if (chance < 28)
         happen(world, replica, WRITE);
     else if (chance < 33)

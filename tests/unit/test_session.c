@@ -172,7 +172,7 @@ static void clients_name_themselves(void **state)
     const char *info = buffer_bytes(&peer->received).data;
     assert_non_null(strstr(info,
                            "\r\nid=1 addr=127.0.0.1:5001 laddr=127.0.0.1:6379 fd=-1 name= age=5 "
-                           "idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 qbuf=0 "));
+                           "idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 qbuf=13 "));
     assert_non_null(strstr(info, " events=r cmd=client|info user=default redir=-1 resp=2 "
                                  "lib-name=py lib-ver=1.2\n\r\n"));
     world_free(world);

@@ -71,6 +71,7 @@ struct step {
     uint64_t at_ms;
     bool keep;
     int64_t by;
+    real_t real_by;
     uint64_t length;
     int64_t sum;
     char *copy; /* of what was read; `length` bytes */
@@ -92,6 +93,18 @@ static enum status overwrite(struct world *world, void *argument)
 {
     struct step *step = argument;
     return string_overwrite(&world->head, step->offset, step->value, &step->length);
+}
+
+static enum status increment_real(struct world *world, void *argument)
+{
+    struct step *step = argument;
+    struct bytes text;
+    enum status status = string_increment_real(&world->head, step->real_by, &text);
+    if (status == STATUS_OK && step->copy) {
+        memcpy(step->copy, text.data, text.size);
+        step->copy[text.size] = '\0';
+    }
+    return status;
 }
 
 static enum status increment(struct world *world, void *argument)
@@ -406,6 +419,114 @@ static void test_increments_on_a_word(void **state)
     world_deinit(&world);
 }
 
+/* ---- reals ---------------------------------------------------------------------------------- */
+
+static void expect_increment_real(struct world *world, real_t by, const char *text)
+{
+    char copy[REAL_TEXT_MAX];
+    struct step step = {.real_by = by, .copy = copy};
+    assert_int_equal(in_txn(world, increment_real, &step), STATUS_OK);
+    assert_string_equal(copy, text);
+    expect_text(world, text);
+}
+
+/* Three nodes have counted apart, on a base that the third one has set without seeing them. */
+static void test_concurrent_reals(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, false);
+    struct row row;
+    row_init(&row);
+    row_increment_real(&row, (struct dot){actor_of(2, 1), 5}, 0.5, &world.arena);
+    row_increment(&row, (struct dot){actor_of(2, 1), 6}, 3, &world.arena);
+    row_increment_real(&row, (struct dot){actor_of(3, 1), 7}, 0.25, &world.arena);
+    row_write_context(&row, (struct dot){actor_of(4, 1), 8}, VALUE_STRING, BYTES("1.5"),
+                      EXPIRY_NEVER, &(struct vector){0}, &(struct increments){0}, &world.arena);
+    put_row(&world, &row);
+    expect_text(&world, "5.25");
+    expect_increment_real(&world, -0.25, "5");
+    struct step step = {.by = 1};
+    assert_int_equal(in_txn(&world, increment, &step), STATUS_OK);
+    assert_true(step.sum == 6);
+    expect_text(&world, "6");
+    expect_increment_real(&world, 0.125, "6.125");
+    assert_int_equal(in_txn(&world, increment, &step), STATUS_NOT_INTEGER);
+    world_deinit(&world);
+}
+
+/* However large an actor's sum has become, its integers stay exact. */
+static void test_reals_leave_integers_exact(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, false);
+    struct row row;
+    row_init(&row);
+    row_increment(&row, (struct dot){actor_of(1, 1), 5}, (__int128)1 << 120, &world.arena);
+    row_write(&row, (struct dot){actor_of(1, 1), 6}, VALUE_STRING, BYTES("9007199254740993"),
+              EXPIRY_NEVER, false, &world.arena);
+    put_row(&world, &row);
+    expect_increment_real(&world, 0.125, "9007199254740993.125");
+    expect_increment_real(&world, -0.125, "9007199254740993");
+    struct step step = {.by = 2};
+    assert_int_equal(in_txn(&world, increment, &step), STATUS_OK);
+    expect_text(&world, "9007199254740995");
+    world_deinit(&world);
+}
+
+/*
+ * What sums of reals cannot hold becomes the base; what another node has added meanwhile counts
+ * on top.
+ */
+static void test_what_is_told_counts(void **state)
+{
+    (void)state;
+    struct world world;
+    struct arena arena;
+    struct row other, row, merged;
+    world_init(&world, false);
+    arena_init(&arena);
+    struct step step = {.value = BYTES("0x1p120"), .at_ms = 5000};
+    assert_int_equal(in_txn(&world, set, &step), STATUS_OK);
+    expect_increment_real(&world, -0x1p120, "0");
+    struct bytes name = row_key_head(&arena, 0, BYTES("key"));
+    struct bytes held = arena_copy(&arena, fake_store_row(&world.store, name));
+    assert_int_equal(row_decode(held, &arena, &other), STATUS_OK);
+    row_increment_real(&other, (struct dot){actor_of(9, 1), row_newest_time(&other) + 100}, 0.5,
+                       &arena);
+    expect_increment_real(&world, 0.125, "0.125");
+    held = fake_store_row(&world.store, name);
+    assert_int_equal(row_decode(held, &arena, &row), STATUS_OK);
+    assert_true(bytes_equal(row.siblings[0].value, BYTES("0.125")));
+    assert_int_equal(row.expiries[0].at_ms, 5000);
+    row_merge(&row, &other, NULL, &arena, &merged);
+    put_row(&world, &merged);
+    expect_text(&world, "0.625");
+    arena_deinit(&arena);
+    world_deinit(&world);
+}
+
+/* A peer's row may come to anything: it is read, and a client may go on from there. */
+static void test_reals_at_the_end_of_numbers(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, false);
+    real_t last;
+    assert_true(real_parse(BYTES("1.18973149535723176502e4932"), &last));
+    struct row row;
+    row_init(&row);
+    row_increment_real(&row, (struct dot){actor_of(1, 1), 5}, last, &world.arena);
+    row_increment_real(&row, (struct dot){actor_of(2, 1), 6}, last, &world.arena);
+    put_row(&world, &row);
+    struct step step = {.real_by = last};
+    assert_int_equal(in_txn(&world, increment_real, &step), STATUS_NOT_FINITE);
+    expect_increment_real(&world, -last, "0");
+    expect_increment_real(&world, 0.25, "0.25");
+    world_deinit(&world);
+}
+
 /* ---- damage --------------------------------------------------------------------------------- */
 
 static void put_head(struct world *world, struct bytes chunked)
@@ -469,6 +590,10 @@ int main(void)
         cmocka_unit_test(test_sparse),
         cmocka_unit_test(test_concurrent_increments),
         cmocka_unit_test(test_increments_on_a_word),
+        cmocka_unit_test(test_concurrent_reals),
+        cmocka_unit_test(test_reals_leave_integers_exact),
+        cmocka_unit_test(test_what_is_told_counts),
+        cmocka_unit_test(test_reals_at_the_end_of_numbers),
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_chunked_packs),
     };

@@ -11,8 +11,10 @@
 #include "command/tables.h"
 #include "doubles/talk.h"
 
-static const struct command *const tables[] = {string_commands, key_commands, expire_commands,
-                                               keyspace_commands};
+static const struct command *const tables[] = {
+    string_commands, string_many_commands, string_range_commands, string_number_commands,
+    lcs_commands,    bitmap_commands,      bitfield_commands,     key_commands,
+    expire_commands, keyspace_commands};
 enum { TABLE_COUNT = sizeof(tables) / sizeof(tables[0]) };
 
 static void expect_whole(const struct command *command)
@@ -39,8 +41,9 @@ static void expect_keys(const struct command *command)
     }
     assert_true(command->key_step >= 1);
     assert_true(command->key_flags != 0);
-    assert_true(command->last_key == -1 || command->last_key == command->first_key);
-    assert_true(command->last_key == 1 || command->arity < 0);
+    int least = command->arity < 0 ? -command->arity : command->arity;
+    assert_true(command->last_key == -1 || command->last_key >= command->first_key);
+    assert_true(command->last_key > 0 ? command->last_key < least : command->arity < 0);
 }
 
 static void expect_syntax(const struct command *command)
