@@ -8,10 +8,10 @@
  * 2007).
  *
  * Taking the first N as owners would be balanced badly: with 1,000 members the fullest owns 1.5
- * times its share. A bound on the load (Mirrokni et al. 2018) mends that, but a node that joins then
- * moves 1.7 times what it must. So owners are remembered: a ring is planned from the one before it.
- * Each member has a quota of copies; whoever is within it keeps what it has; only what is over it,
- * or has lost its owner, moves, to the first member clockwise that is below its quota.
+ * times its share. A bound on the load (Mirrokni et al. 2018) mends that, but then who joins moves
+ * 1.7 times what it must. So owners are remembered: a ring is planned from the one before it. Each
+ * member has a quota of copies; whoever is within it keeps what it has; only what is over it, or
+ * has lost its owner, moves, to the first member clockwise that is below its quota.
  *
  * So a ring is a function of the ring before and of the members, and all who agree on these agree
  * on the ring.
