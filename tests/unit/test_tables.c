@@ -40,7 +40,7 @@ static void expect_keys(const struct command *command)
         return;
     }
     assert_true(command->key_step >= 1);
-    assert_true(command->key_flags != 0);
+    assert_true((command->key_flags != 0) != (command->key_specs != NULL));
     int least = command->arity < 0 ? -command->arity : command->arity;
     assert_true(command->last_key == -1 || command->last_key >= command->first_key);
     assert_true(command->last_key > 0 ? command->last_key < least : command->arity < 0);
