@@ -39,8 +39,9 @@ TEST_OBJECTS := $(TEST_SOURCES:tests/%.c=$(OUT)/tests/%.o)
 DOUBLES := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(wildcard tests/doubles/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all help run test lint unit unit-build sim conversation fuzz fuzz-build fuzz-commands \
-	fuzz-bytes process bench debug asan tsan kill powercut diskfull docs install clean
+.PHONY: all help run test lint unit unit-build sim conversation upstream-suite fuzz fuzz-build \
+	fuzz-commands fuzz-bytes process programs bench debug asan tsan kill powercut diskfull docs \
+	install clean
 all: build/shoal-server
 
 build/shoal-server: $(OUT)/shoal-server
@@ -113,6 +114,10 @@ sim: $(OUT)/shoal-sim # simulated disks that crash, tear and flip bits: make sim
 conversation: all # the same conversations with redis-server and with Shoal
 	@tests/conversation/run.py $(ONLY)
 
+upstream-suite: all # Redis's own tests: make upstream-suite ONLY=string UPDATE=1 ARGS=--quick
+	@deps/install.sh build test bench
+	@tests/upstream/run.py $(if $(UPDATE),--update) $(ARGS) $(ONLY)
+
 SEED ?= 1
 # A fuzz target: with libFuzzer in KIND=fuzz, in all others with what replays its inputs.
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
@@ -140,6 +145,9 @@ fuzz-bytes: all # damaged streams to both: make fuzz-bytes SEED=7 SEEDS=100000
 process: all # real processes: started, killed, filled up: make process ONLY=bit
 	@tests/process/run.py $(ONLY)
 
+programs: all # clients and tools of others, installed into build/: make programs ONLY=jedis
+	@tests/programs/run.py $(ONLY)
+
 ROUNDS ?= 50
 kill powercut diskfull: all # that fault, again and again: make powercut ROUNDS=50
 	@tests/process/run.py --rounds $(ROUNDS) $@
@@ -149,7 +157,7 @@ bench: # Shoal beside redis-server: make bench ARGS='--quick --only set'
 	@$(MAKE) --no-print-directory all
 	@scripts/bench.py $(ARGS)
 
-docs: all $(OUT)/unit/test_config $(OUT)/unit/test_commands # written from the code: conf/shoal.conf, docs/commands.md
+docs: all $(OUT)/unit/test_config $(OUT)/unit/test_commands # conf/shoal.conf, docs/commands.md
 	$(OUT)/unit/test_config --print >$(OUT)/shoal.conf && cp $(OUT)/shoal.conf conf/
 	scripts/commands.py $(OUT)/unit/test_commands >$(OUT)/commands.md && cp $(OUT)/commands.md docs/
 
@@ -169,4 +177,4 @@ clean: # build/ away; data stays
 	rm -rf build
 
 -include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(DOUBLES:.o=.d) $(OUT)/main.d \
-	$(wildcard $(OUT)/unit/*.d)
+	$(wildcard $(OUT)/unit/*.d $(OUT)/tests/fuzz/*.d)

@@ -24,7 +24,7 @@ PIPELINES = (1, 16, 64)
 # redis-benchmark gives steps; the first at or above counts: 99.219 % for p99, 99.902 % for p99.9.
 PERCENTILES = {'p50': 50, 'p99': 99, 'p999': 99.9}
 OPTIONS = ['--appendfsync', 'everysec']
-# name, bytes of a value, redis-benchmark's words: VALUE is a value of that size, each KEY any one of
+# name, bytes of a value, redis-benchmark's words: VALUE is a value of that size, each KEY one of
 # the key space. If `loaded`, every key of it is there before, with a value of that size.
 KEY, VALUE = 'key:__rand_int__', 'VALUE'
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""commands.py TEST_COMMANDS: prints docs/commands.md: what COMMAND DOCS of a server just started says
-of each command, and what that program's --differs does."""
+"""commands.py TEST_COMMANDS: prints docs/commands.md: what COMMAND DOCS of a server just started
+says of each command, and what that program's --differs does."""
 
 import os
 import subprocess

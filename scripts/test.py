@@ -99,6 +99,10 @@ def conversation():
     count(run('conversation', ['tests/conversation/run.py']))
 
 
+def upstream():
+    count(run('upstream', ['tests/upstream/run.py', '--quick']))
+
+
 def fuzz():
     count(run('fuzz-commands', ['tests/conversation/fuzz.py']))
     count(run('fuzz-bytes', ['tests/conversation/fuzz_bytes.py']))
@@ -130,10 +134,12 @@ STAGES = {
     'unit-tsan': lambda: unit('tsan'),
     'sim': sim,
     'conversation': conversation,
+    'upstream': upstream,
     'fuzz': fuzz,
     'process': process,
 }
-DEFAULT = ['lint', 'unit-asan', 'unit-release', 'sim', 'conversation', 'fuzz', 'process']
+DEFAULT = ['lint', 'unit-asan', 'unit-release', 'sim', 'conversation', 'upstream', 'fuzz',
+           'process']
 
 
 def main():
@@ -142,7 +148,7 @@ def main():
     for name in stages:
         if name not in STAGES:
             sys.exit(f'test.py: no such stage: {name} (there are: {" ".join(STAGES)})')
-    if {'conversation', 'fuzz', 'process'} & set(stages):
+    if {'conversation', 'upstream', 'fuzz', 'process'} & set(stages):
         build('build', ['make', '-s'])
     for name in stages:
         STAGES[name]()

@@ -321,7 +321,7 @@ static enum status debug_populate(struct request *request)
     return cold ? STATUS_COLD : ok(request);
 }
 
-/* OBJECT key: where its head row stands in memory, and what OBJECT tells. */
+/* What OBJECT tells, in one line. There is no address to tell. */
 static enum status debug_object(struct request *request)
 {
     struct cell head;
@@ -340,8 +340,8 @@ static enum status debug_object(struct request *request)
     struct txn_access access = txn_access(request->txn, head.name);
     uint64_t idle_s = access.counts ? 0 : access.idle_s;
     size_t size = dump_encode(&value, request->arena).size - DUMP_OVERHEAD;
-    buffer_printf(&text, "Value at:%p refcount:1 encoding:%.*s serializedlength:%zu ",
-                  (const void *)head.held.data, (int)encoding.size, encoding.data, size);
+    buffer_printf(&text, "Value at:0x0 refcount:1 encoding:%.*s serializedlength:%zu ",
+                  (int)encoding.size, encoding.data, size);
     buffer_printf(&text, "lru:%llu lru_seconds_idle:%llu",
                   (unsigned long long)((request->now_ms / 1000 - idle_s) % LRU_CLOCK_LIMIT),
                   (unsigned long long)idle_s);

@@ -2,11 +2,13 @@
 /*
  * Bitmaps: SETBIT, GETBIT, BITCOUNT, BITPOS, BITOP.
  *
- * The last three walk over strings page by page, for at most SLICE_PAGES of them in one run; then
- * others have their turn. So what fits a slice is read as of one moment. Of what is longer, each
- * page is read as of some moment while the command ran. But never a page of a string that
- * was set anew or deleted in between: then the walk begins again, and the third time it takes no
- * rest.
+ * The last three walk over strings page by page, for a slice of SLICE_PAGES in one run; then others
+ * have their turn. So what fits a slice is read as of one moment. Of what is longer, each page is
+ * read as of some moment while the command ran. But never a page of a string that was set anew
+ * or deleted in between: then the walk begins again, and the third time it takes no rest.
+ *
+ * A slice that is not in memory is a quarter of that, and a quarter again whenever memory could not
+ * even hold it until the command ran again.
  */
 #include "command/bitmap.h"
 
@@ -22,6 +24,7 @@ enum {
     PAGE_BITS = STRING_PAGE_SIZE * 8,
     SLICE_PAGES = 64 * 1024 * 1024 / STRING_PAGE_SIZE,
     SLICE_NAMES_MAX = 64 * 1024 * 1024, /* bytes of the names of the rows that a slice asks for */
+    QUARTERS_MAX = 4,
     RESTARTS_MAX = 2,
 };
 
@@ -134,6 +137,7 @@ struct walk_state {
     uint64_t identity; /* of the strings that it began with */
     struct bit_span span;
     uint32_t restarts;
+    uint32_t quarters; /* how often the slice was cut down */
 };
 
 struct walk {
@@ -142,6 +146,8 @@ struct walk {
     uint64_t page; /* where it is */
     uint64_t end;  /* before this page */
     uint64_t left; /* pages that this run may still look at */
+    uint64_t misses;
+    uint64_t misses_max;
 };
 
 /* Another one when any of them was set anew, or deleted. */
@@ -161,14 +167,17 @@ static uint64_t slice_pages(const struct string_pages *strings, uint32_t count)
     uint64_t names = 0;
     for (uint32_t i = 0; i < count; i++)
         names += strings[i].head->name.size;
-    uint64_t pages = (SLICE_NAMES_MAX / names + 1) * count;
+    uint64_t pages = SLICE_NAMES_MAX / names * count;
     return pages < SLICE_PAGES ? pages : SLICE_PAGES;
 }
 
+/* At the begin of progress->done, whatever stands behind it. */
 static void write_state(struct progress *progress, const struct walk_state *state)
 {
-    buffer_truncate(&progress->done, 0);
-    buffer_append(&progress->done, state, sizeof(*state));
+    if (buffer_size(&progress->done) == 0)
+        buffer_append(&progress->done, state, sizeof(*state));
+    else
+        memcpy((char *)buffer_bytes(&progress->done).data, state, sizeof(*state));
 }
 
 /*
@@ -180,7 +189,8 @@ static struct walk walk_begin(struct request *request, const struct string_pages
 {
     struct progress *progress = request->progress;
     struct walk walk = {.request = request, .page = span.first / PAGE_BITS};
-    walk.state = (struct walk_state){identity_of(strings, count, request->arena), span, 0};
+    walk.state = (struct walk_state){.span = span};
+    walk.state.identity = identity_of(strings, count, request->arena);
     if (buffer_size(&progress->done) > 0) {
         struct walk_state begun;
         memcpy(&begun, buffer_bytes(&progress->done).data, sizeof(begun));
@@ -191,18 +201,36 @@ static struct walk walk_begin(struct request *request, const struct string_pages
             walk.state.restarts = begun.restarts + 1;
             progress->position = walk.page;
             progress->count = 0;
+            buffer_truncate(&progress->done, 0);
             write_state(progress, &walk.state);
         }
     }
+    bool rests = walk.state.restarts < RESTARTS_MAX;
+    uint64_t pages = slice_pages(strings, count);
     walk.end = (walk.state.span.end + PAGE_BITS - 1) / PAGE_BITS;
-    walk.left = walk.state.restarts < RESTARTS_MAX ? slice_pages(strings, count) : UINT64_MAX;
+    walk.left = rests ? (pages >> 2 * walk.state.quarters) + 1 : UINT64_MAX;
+    walk.misses_max = rests ? (pages >> 2) + 1 : UINT64_MAX;
     return walk;
 }
 
 /* Whether this run looks at another page. */
 static bool walk_goes_on(const struct walk *walk)
 {
-    return walk->page < walk->end && walk->left > 0;
+    return walk->page < walk->end && walk->left > 0 && walk->misses < walk->misses_max;
+}
+
+/*
+ * The page of one of the strings. STATUS_COLD is only counted: the run goes on, to ask for all that
+ * it needs at once, but nothing that it finds counts any more.
+ */
+static enum status walk_look(struct walk *walk, struct string_pages *string, struct bytes *out_page)
+{
+    enum status status = string_page(string, walk->page, out_page);
+    if (status != STATUS_COLD)
+        return status;
+    walk->misses++;
+    *out_page = bytes_of("", 0);
+    return STATUS_OK;
 }
 
 static void walk_next(struct walk *walk, uint64_t looked)
@@ -211,17 +239,28 @@ static void walk_next(struct walk *walk, uint64_t looked)
     walk->left -= looked < walk->left ? looked : walk->left;
 }
 
+static bool walk_is_over(const struct walk *walk)
+{
+    return walk->page == walk->end && walk->misses == 0;
+}
+
 /*
- * For the handler to return when a run has missed nothing and not come to the end. The last run
- * must not change the progress: it may be run again, if a commit has to wait.
+ * For the handler to return when the walk is not over. With STATUS_YIELD what this run has found is
+ * to be kept. The last run changes no progress: it may be run again, if a commit has to wait.
  */
-static enum status walk_rests(const struct walk *walk)
+static enum status walk_rests(struct walk *walk)
 {
     struct progress *progress = walk->request->progress;
-    progress->position = walk->page;
-    if (buffer_size(&progress->done) == 0)
-        write_state(progress, &walk->state);
-    return STATUS_YIELD;
+    struct walk_state *state = &walk->state;
+    bool misses = walk->misses > 0;
+    if (!misses)
+        progress->position = walk->page;
+    else if (buffer_size(&progress->done) == 0)
+        progress->position = state->span.first / PAGE_BITS;
+    if (misses && state->quarters < QUARTERS_MAX)
+        state->quarters++;
+    write_state(progress, state);
+    return misses ? STATUS_COLD : STATUS_YIELD;
 }
 
 /* What of the walk's span is on its page, counted from the page's begin. */
@@ -300,23 +339,20 @@ static enum status count_on(struct request *request, struct string_pages *pages,
                             struct bit_span span)
 {
     struct walk walk = walk_begin(request, pages, 1, span);
-    uint64_t count = 0;
-    bool cold = false;
+    uint64_t count = request->progress->count;
     for (; walk_goes_on(&walk); walk_next(&walk, 1)) {
         struct bytes page;
-        enum status status = string_page(pages, walk.page, &page);
-        if (status != STATUS_OK && status != STATUS_COLD)
+        enum status status = walk_look(&walk, pages, &page);
+        if (status != STATUS_OK)
             return status;
-        cold = cold || status == STATUS_COLD;
-        if (!cold)
+        if (walk.misses == 0)
             count += bits_count(page, span_held(page, span_on_page(&walk)));
     }
-    if (cold)
-        return STATUS_COLD;
-    count += request->progress->count;
-    if (walk.page < walk.end) {
-        request->progress->count = count;
-        return walk_rests(&walk);
+    if (!walk_is_over(&walk)) {
+        enum status status = walk_rests(&walk);
+        if (status == STATUS_YIELD)
+            request->progress->count = count;
+        return status;
     }
     reply_integer(request->reply, (int64_t)count);
     return STATUS_OK;
@@ -363,7 +399,7 @@ static enum status parse_position_span(const struct request *request, uint64_t l
     return status;
 }
 
-/* The first such bit of the walk's page, from the page's begin on; `span`'s end if there is none. */
+/* The first such bit of the span on a page; the span's end if there is none. */
 static uint64_t find_on_page(struct bytes page, struct bit_span span, bool bit)
 {
     struct bit_span held = span_held(page, span);
@@ -377,14 +413,12 @@ static enum status find_on(struct request *request, struct string_pages *pages,
                            struct bit_span span, bool bit)
 {
     struct walk walk = walk_begin(request, pages, 1, span);
-    bool cold = false;
     for (; walk_goes_on(&walk); walk_next(&walk, 1)) {
         struct bytes page;
-        enum status status = string_page(pages, walk.page, &page);
-        if (status != STATUS_OK && status != STATUS_COLD)
+        enum status status = walk_look(&walk, pages, &page);
+        if (status != STATUS_OK)
             return status;
-        cold = cold || status == STATUS_COLD;
-        if (cold)
+        if (walk.misses > 0)
             continue;
         struct bit_span here = span_on_page(&walk);
         uint64_t found = find_on_page(page, here, bit);
@@ -393,9 +427,7 @@ static enum status find_on(struct request *request, struct string_pages *pages,
             return STATUS_OK;
         }
     }
-    if (cold)
-        return STATUS_COLD;
-    if (walk.page < walk.end)
+    if (!walk_is_over(&walk))
         return walk_rests(&walk);
     /* Behind a string that is looked at to its end there are clear bits. */
     bool found_behind = !bit && request->argc < 5;
@@ -591,20 +623,6 @@ static void take_page(const struct walk *walk, const struct bytes *in, uint32_t 
     result->page = arena_alloc(walk->request->arena, STRING_PAGE_SIZE);
 }
 
-/* Looks at one page of all sources: of those that are cold none is left out. */
-static enum status look_at_page(struct string_pages *sources, uint32_t count, uint64_t page,
-                                struct bytes *out)
-{
-    bool cold = false;
-    for (uint32_t i = 0; i < count; i++) {
-        enum status status = string_page(&sources[i], page, &out[i]);
-        if (status != STATUS_OK && status != STATUS_COLD)
-            return status;
-        cold = cold || status == STATUS_COLD;
-    }
-    return cold ? STATUS_COLD : STATUS_OK;
-}
-
 static enum status combine_on(struct request *request, struct cell *destination,
                               enum operation operation, struct string_pages *sources,
                               uint32_t count)
@@ -616,25 +634,22 @@ static enum status combine_on(struct request *request, struct cell *destination,
     struct walk walk = walk_begin(request, sources, count, span);
     struct result result = result_begin(&walk, operation);
     struct bytes *in = arena_alloc(request->arena, count * sizeof(*in));
-    enum status status;
-    bool cold = false;
+    enum status status = STATUS_OK;
     for (; walk_goes_on(&walk); walk_next(&walk, count)) {
-        status = look_at_page(sources, count, walk.page, in);
-        if (status != STATUS_OK && status != STATUS_COLD)
+        for (uint32_t i = 0; status == STATUS_OK && i < count; i++)
+            status = walk_look(&walk, &sources[i], &in[i]);
+        if (status != STATUS_OK)
             return status;
-        cold = cold || status == STATUS_COLD;
-        if (!cold)
+        if (walk.misses == 0)
             take_page(&walk, in, count, &result);
     }
-    if (cold)
-        return STATUS_COLD;
-    if (walk.page < walk.end) {
+    if (!walk_is_over(&walk)) {
         status = walk_rests(&walk);
-        keep_result(request, &result);
+        if (status == STATUS_YIELD)
+            keep_result(request, &result);
         return status;
     }
     result = result_whole(&walk, &result);
-    status = STATUS_OK;
     if (result.length > 0)
         status = string_set_parts(destination, result.length, result.parts, result.count,
                                   EXPIRY_NEVER, false);

@@ -14,6 +14,13 @@ static void empty_group(struct observer *observer)
     observer->last->number = UINT_MAX; /* no command's */
 }
 
+/* Of clients' data. Operators' commands may ask for what is counted here, or forget it. */
+static bool is_constant(const struct command *command)
+{
+    return command->complexity && strncmp(command->complexity, "O(1)", 4) == 0 &&
+           ((command->flags & CMD_FAST) || command->first_key > 0);
+}
+
 void observer_init(struct observer *observer, const struct config *config, struct stats *stats,
                    const struct command_set *commands, uint64_t (*monotonic_ns)(void *context),
                    void *context)
@@ -26,10 +33,8 @@ void observer_init(struct observer *observer, const struct config *config, struc
         .context = context,
         .constant = memory_zeroed(count * sizeof(bool)),
     };
-    for (unsigned i = 0; i < count; i++) {
-        const char *complexity = command_entry_at(commands, i)->command->complexity;
-        observer->constant[i] = complexity && strncmp(complexity, "O(1)", 4) == 0;
-    }
+    for (unsigned i = 0; i < count; i++)
+        observer->constant[i] = is_constant(command_entry_at(commands, i)->command);
     empty_group(observer);
     slowlog_init(&observer->slowlog);
     observer_configure(observer);

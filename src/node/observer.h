@@ -38,7 +38,7 @@ struct observer {
     void *context;
     uint64_t last_ns;    /* when the command before ended, or these requests came */
     uint64_t notable_ns; /* what took as long is looked at closer */
-    bool *constant;      /* by number: commands that the table says to be O(1) */
+    bool *constant;      /* by number: commands that cannot take long */
     bool grouping;
     bool brief; /* the request that is to run is small, and others follow */
     bool joins; /* and its command cannot take long: it is to join the group */

@@ -232,10 +232,10 @@ void txn_saw_expired(struct txn *txn, struct bytes name)
 struct txn_access txn_access(const struct txn *txn, struct bytes name)
 {
     struct store *store = txn->store;
-    struct txn_access access = {.counts = store->lfu.on, .frequency = ACCESS_INITIAL};
+    struct txn_access access = {.counts = store->lfu.on};
     const struct entry *entry = table_find(table_slot(&store->table, name), name);
-    if (entry && access.counts)
-        access.frequency = access_frequency(store, entry);
+    if (access.counts)
+        access.frequency = entry ? access_frequency(store, entry) : ACCESS_INITIAL;
     else if (entry)
         access.idle_s = access_idle_s(store, entry);
     return access;

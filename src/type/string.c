@@ -35,11 +35,17 @@ static struct bytes format_wide(__int128 value, struct arena *arena)
 
 static struct bytes format_real(real_t value, struct arena *arena)
 {
-    char *text = arena_alloc(arena, REAL_TEXT_MAX);
-    return bytes_of(text, real_format(value, text));
+    char text[REAL_TEXT_MAX]; /* mostly far shorter, and there may be many of them */
+    return arena_copy(arena, bytes_of(text, real_format(value, text)));
 }
 
 /* ---- numbers: what the base is, with what was added --------------------------------------- */
+
+/* Wraps: what a peer has summed up may be anything. */
+static __int128 add_sum(__int128 base, __int128 sum)
+{
+    return (__int128)((unsigned __int128)base + (unsigned __int128)sum);
+}
 
 /* False if there is a real in it. Beyond 64 bits where concurrent increments took it there. */
 static bool wide_integer(const struct cell *head, __int128 *out)
@@ -49,7 +55,7 @@ static bool wide_integer(const struct cell *head, __int128 *out)
         return false;
     if (head->counted && head->real != 0)
         return false;
-    *out = head->counted ? base + head->sum : base;
+    *out = head->counted ? add_sum(base, head->sum) : base;
     return true;
 }
 
@@ -66,7 +72,7 @@ static bool exact_real(const struct cell *head, real_t *out)
     else if (!real_parse(head->newest.value, &real) || !real_is_finite(real))
         return false;
     if (head->counted) {
-        whole += head->sum;
+        whole = add_sum(whole, head->sum);
         real = real_accumulate(real, head->real);
     }
     *out = real_accumulate(real, (real_t)whole);
@@ -364,7 +370,7 @@ enum status string_increment(struct cell *head, int64_t by, int64_t *out_value)
         return STATUS_WRONG_TYPE;
     if (head->exists && !visible_integer(head, &value))
         return STATUS_NOT_INTEGER;
-    value += by;
+    value = add_sum(value, by);
     if (value < INT64_MIN || value > INT64_MAX)
         return STATUS_OVERFLOW;
     __int128 now;

@@ -98,8 +98,7 @@ class Side:
         if shoal.is_redis(program):
             options = REDIS_OPTIONS + options
         self.server = shoal.Server(options, program=program)
-        self.password = (options + [None])[options.index('--requirepass') + 1
-                                           if '--requirepass' in options else -1]
+        self.password = dict(zip(options, options[1:])).get('--requirepass')
         self.clients = {}
 
     def client(self, name):
@@ -115,6 +114,7 @@ class Side:
             self.clients.pop(name).close()
 
     def empty(self):
+        """No data, and no more said on connection "a" than needed for that."""
         client = self.client('a')
         if self.password:
             client.call('AUTH', self.password)

@@ -32,6 +32,7 @@ static void check_name(struct arena *arena, struct bytes name)
         return;
     check(row_key_hash_of(name) == key.hash && row_key_hash(key.key) == key.hash);
     if (key.kind == ROW_CHUNK) {
+        check(key.base.time != 0);
         struct bytes head = row_key_head(arena, key.db, key.key);
         check(bytes_starts_with(name, row_key_chunk_prefix(arena, head, key.base)));
         check(bytes_compare(head, name) < 0);

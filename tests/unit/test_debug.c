@@ -301,6 +301,41 @@ static void a_digest_tells_states_apart(void **state)
     assert_string_equal(say(f, "debug digest-value"), "*0");
 }
 
+/* The digest is of what clients see. */
+static void swapped_databases_digest_otherwise(void **state)
+{
+    struct fixture *f = *state;
+    char first[64];
+    small_set(f->small, "a", "1");
+    snprintf(first, sizeof first, "%s", say(f, "debug digest"));
+    assert_int_equal(store_swap_databases(f->small->store, 0, 2), STATUS_OK);
+    assert_string_not_equal(say(f, "debug digest"), first);
+    f->small->db = 0;
+    small_delete(f->small, "a");
+    f->small->db = 2; /* the store's, which clients call 0 */
+    small_set(f->small, "a", "1");
+    assert_string_equal(say(f, "debug digest"), first);
+    f->small->db = 0;
+}
+
+static void an_object_is_told_in_a_line(void **state)
+{
+    struct fixture *f = *state;
+    small_set(f->small, "a", "12");
+    small_set_size(f->small, "long", 100 * 1000);
+    f->small->now_ms += 7000;
+    sealed_and_forgotten(f); /* what is read from disk was never asked for */
+    assert_string_equal(say(f, "debug object a"),
+                        "+Value at:0x0 refcount:1 encoding:int serializedlength:2 lru:0 "
+                        "lru_seconds_idle:0");
+    f->small->now_ms += 7000;
+    assert_string_equal(say(f, "debug object a"),
+                        "+Value at:0x0 refcount:1 encoding:int serializedlength:2 lru:0 "
+                        "lru_seconds_idle:7");
+    assert_non_null(strstr(say(f, "debug object long"), "encoding:raw serializedlength:100000 "));
+    assert_string_equal(say(f, "debug object absent"), "-ERR no such key");
+}
+
 static void an_increment_digests_as_its_number(void **state)
 {
     struct fixture *f = *state;
@@ -434,6 +469,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(protocol_shows_each_type, setup, teardown),
         cmocka_unit_test_setup_teardown(populate_makes_keys_that_are_not_there, setup, teardown),
         cmocka_unit_test_setup_teardown(a_digest_tells_states_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(swapped_databases_digest_otherwise, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_object_is_told_in_a_line, setup, teardown),
         cmocka_unit_test_setup_teardown(an_increment_digests_as_its_number, setup, teardown),
         cmocka_unit_test_setup_teardown(digest_works_in_slices, setup, teardown),
         cmocka_unit_test_setup_teardown(reload_seals_and_forgets, setup, teardown),

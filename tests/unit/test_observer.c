@@ -100,6 +100,23 @@ static void commands_of_a_pipeline_share_a_look_at_the_clock(void **state)
     world_free(world);
 }
 
+/* However they came: who asks hears of all before, and of nothing before the last reset. */
+static void who_asks_within_a_pipeline_hears_of_all(void **state)
+{
+    (void)state;
+    struct peer *peer;
+    struct world *world = begin(&peer);
+    peer_send(peer, "spend 1 k\r\nspend 1 k\r\ninfo commandstats\r\nspend 1 k\r\nspend 1 k\r\n"
+                    "config resetstat\r\nspend 1 k\r\nspend 1 k\r\nspend 1 k\r\nping\r\n");
+    world_turn(world);
+    buffer_append_u8(&peer->received, 0);
+    assert_non_null(strstr(buffer_bytes(&peer->received).data, "cmdstat_spend:calls=2,usec=2,"));
+    buffer_clear(&peer->received, 0);
+    expect_info(peer, "commandstats", "cmdstat_spend",
+                "calls=3,usec=3,usec_per_call=1.00,rejected_calls=0,failed_calls=0");
+    world_free(world);
+}
+
 static void different_commands_share_by_what_they_usually_take(void **state)
 {
     (void)state;
@@ -373,6 +390,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_are_counted_and_timed),
         cmocka_unit_test(commands_of_a_pipeline_share_a_look_at_the_clock),
+        cmocka_unit_test(who_asks_within_a_pipeline_hears_of_all),
         cmocka_unit_test(different_commands_share_by_what_they_usually_take),
         cmocka_unit_test(a_long_pipeline_loses_no_call),
         cmocka_unit_test(waiting_is_latency_but_not_work),

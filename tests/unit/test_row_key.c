@@ -69,6 +69,8 @@ static void test_chunk(void **state)
     assert_false(row_key_is_head(name));
     assert_int_equal(row_key_hash_of(name), row_key_hash_of(head));
     assert_true(row_key_is_head(head));
+    row_key_chunk_change(name, 5);
+    assert_true(bytes_equal(name, row_key_chunk(&arena, head, base, 5)));
 }
 
 static void test_order_is_head_then_chunks(void **state)

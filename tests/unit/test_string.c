@@ -399,6 +399,31 @@ static void test_concurrent_increments(void **state)
     world_deinit(&world);
 }
 
+/* A peer's sum may be anything that fits: nothing overflows. */
+static void test_sums_at_their_limits(void **state)
+{
+    (void)state;
+    __int128 most = (__int128)(~(unsigned __int128)0 >> 1);
+    struct world world;
+    world_init(&world, false);
+    for (int sign = 1; sign >= -1; sign -= 2) {
+        struct row row;
+        row_init(&row);
+        row_write(&row, (struct dot){actor_of(1, 1), 4}, VALUE_STRING,
+                  sign > 0 ? BYTES("9223372036854775807") : BYTES("-9223372036854775808"),
+                  EXPIRY_NEVER, false, &world.arena);
+        row_increment(&row, (struct dot){actor_of(1, 1), 5}, sign > 0 ? most : -most - 1,
+                      &world.arena);
+        row_increment_real(&row, (struct dot){actor_of(2, 1), 6}, sign > 0 ? 0.0 : 0.5,
+                           &world.arena);
+        put_row(&world, &row);
+        struct step step = {.by = sign > 0 ? INT64_MAX : INT64_MIN, .real_by = 1};
+        assert_int_not_equal(in_txn(&world, increment, &step), STATUS_OK);
+        assert_int_equal(in_txn(&world, increment_real, &step), STATUS_OK);
+    }
+    world_deinit(&world);
+}
+
 /* A word written while another node counted: the word counts. */
 static void test_increments_on_a_word(void **state)
 {
@@ -527,6 +552,106 @@ static void test_reals_at_the_end_of_numbers(void **state)
     world_deinit(&world);
 }
 
+/* ---- pages ---------------------------------------------------------------------------------- */
+
+/* Puts the pages together. */
+static enum status read_pages(struct world *world, void *argument)
+{
+    struct step *step = argument;
+    struct string_pages pages;
+    enum status status = string_pages(&world->head, &pages);
+    if (status != STATUS_OK)
+        return status;
+    step->length = pages.length;
+    memset(step->copy, 0, MODEL_MAX);
+    bool cold = false;
+    for (uint64_t i = 0; i * STRING_PAGE_SIZE < step->size; i++) {
+        struct bytes page;
+        status = string_page(&pages, i, &page);
+        cold = cold || status == STATUS_COLD;
+        if (status != STATUS_OK && status != STATUS_COLD)
+            return status;
+        if (status != STATUS_OK)
+            continue;
+        assert_true(page.size <= STRING_PAGE_SIZE);
+        assert_true(page.size == 0 || i * STRING_PAGE_SIZE + page.size <= pages.length);
+        memcpy(step->copy + i * STRING_PAGE_SIZE, page.data, page.size);
+    }
+    struct bytes far_behind = BYTES("?");
+    assert_int_equal(string_page(&pages, UINT64_MAX, &far_behind), STATUS_OK);
+    assert_int_equal(far_behind.size, 0);
+    return cold ? STATUS_COLD : STATUS_OK;
+}
+
+static const char *const filling = "0123456789abcdef";
+
+static enum status set_parts(struct world *world, void *argument)
+{
+    struct step *step = argument;
+    struct string_part parts[] = {
+        {0, bytes_of(filling, 10)},
+        {STRING_PAGE_SIZE, bytes_of(filling, 3)},
+        {step->size - 2, bytes_of(filling, 2)},
+    };
+    return string_set_parts(&world->head, step->size, parts, 3, step->at_ms, step->keep);
+}
+
+static void test_pages_and_parts(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {4099, 8192, 8193, 16383, 16384, 16385, 20000, BIG};
+    char *copy = memory_alloc(MODEL_MAX);
+    char *expected = memory_alloc(MODEL_MAX);
+    for (size_t i = 0; i < 2 * sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct world world;
+        struct step step = {.size = sizes[i / 2], .copy = copy, .at_ms = 5000};
+        world_init(&world, i % 2);
+        memset(expected, 0, MODEL_MAX);
+        memcpy(expected, filling, 10);
+        memcpy(expected + STRING_PAGE_SIZE, filling, 3);
+        memcpy(expected + step.size - 2, filling, 2);
+        assert_int_equal(in_txn(&world, set_parts, &step), STATUS_OK);
+        step.at_ms = EXPIRY_NEVER;
+        step.keep = true;
+        assert_int_equal(in_txn(&world, set_parts, &step), STATUS_OK);
+        assert_int_equal(world.head.at_ms, 5000);
+        assert_int_equal(in_txn(&world, read_pages, &step), STATUS_OK);
+        assert_true(world.runs <= 3);
+        assert_int_equal(step.length, step.size);
+        assert_memory_equal(copy, expected, step.size);
+        assert_int_equal(in_txn(&world, read_value, &step), STATUS_OK);
+        assert_int_equal(step.length, step.size);
+        assert_memory_equal(copy, expected, step.size);
+        world_deinit(&world);
+    }
+    memory_free(copy);
+    memory_free(expected);
+}
+
+/* A key of half a megabyte has room for a few thousand chunks, not for a hundred thousand. */
+static enum status far_under_a_long_key(struct world *world, void *argument)
+{
+    struct step *step = argument;
+    char *key = arena_alloc(&world->arena, KEY_SIZE_MAX);
+    memset(key, 'k', KEY_SIZE_MAX);
+    enum status status = cell_find_head(&world->txn, 0, bytes_of(key, KEY_SIZE_MAX), &world->head);
+    if (status != STATUS_OK)
+        return status;
+    return string_overwrite(&world->head, step->offset, BYTES("x"), &step->length);
+}
+
+static void test_long_keys_have_shorter_strings(void **state)
+{
+    (void)state;
+    struct world world;
+    struct step step = {.offset = 8 * 1000 * 1000};
+    world_init(&world, true);
+    assert_int_equal(in_txn(&world, far_under_a_long_key, &step), STATUS_OK);
+    step.offset = 9 * 1000 * 1000;
+    assert_int_equal(in_txn(&world, far_under_a_long_key, &step), STATUS_TOO_BIG);
+    world_deinit(&world);
+}
+
 /* ---- damage --------------------------------------------------------------------------------- */
 
 static void put_head(struct world *world, struct bytes chunked)
@@ -589,11 +714,14 @@ int main(void)
         cmocka_unit_test(test_reading_a_part_reads_its_chunks),
         cmocka_unit_test(test_sparse),
         cmocka_unit_test(test_concurrent_increments),
+        cmocka_unit_test(test_sums_at_their_limits),
         cmocka_unit_test(test_increments_on_a_word),
         cmocka_unit_test(test_concurrent_reals),
         cmocka_unit_test(test_reals_leave_integers_exact),
         cmocka_unit_test(test_what_is_told_counts),
         cmocka_unit_test(test_reals_at_the_end_of_numbers),
+        cmocka_unit_test(test_pages_and_parts),
+        cmocka_unit_test(test_long_keys_have_shorter_strings),
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_chunked_packs),
     };

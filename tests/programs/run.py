@@ -1,0 +1,185 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""run.py [NAME...]: clients and tools that others wrote for Redis, in other languages, against a
+server of the tests; all, or those whose name contains NAME. What they need is installed into
+build/programs/, in the versions named here, by the package manager of their language; one whose
+language is not installed is skipped.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import traceback
+import urllib.parse
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '../process'))
+from shoal import ROOT, Server, check, free_port, wait_for  # noqa: E402
+
+BUILD = os.path.join(ROOT, 'build/programs')
+INSTALL_LIMIT_S = 900
+RUN_LIMIT_S = 120
+
+
+class Skip(Exception):
+    """What it is written in is not installed."""
+
+
+def need(*programs):
+    for program in programs:
+        if not shutil.which(program):
+            raise Skip(f'{program} is not installed')
+
+
+def run(words, folder, limit_s=RUN_LIMIT_S):
+    done = subprocess.run(words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=limit_s, check=False)
+    check(done.returncode == 0, f'{words}: exit status {done.returncode}:\n{done.stdout[-3000:]}')
+    return done.stdout
+
+
+def folder_for(name, *sources):
+    """build/programs/NAME, with the sources copied there."""
+    folder = os.path.join(BUILD, name)
+    os.makedirs(folder, exist_ok=True)
+    for source in sources:
+        shutil.copy(os.path.join(HERE, source), folder)
+    return folder
+
+
+def node_module(folder, package, version):
+    need('node', 'npm')
+    path = os.path.join(folder, 'node_modules', package, 'package.json')
+    if os.path.exists(path):
+        with open(path, encoding='utf-8') as file:
+            if json.load(file)['version'] == version:
+                return
+    run(['npm', 'install', '--no-audit', '--no-fund', '--no-save', '--prefix', folder,
+         f'{package}@{version}'], folder, INSTALL_LIMIT_S)
+
+
+def speaks(words, folder):
+    with Server() as server:
+        check('all is well' in run([*words, str(server.port)], folder), f'{words}')
+
+
+def test_node_redis():
+    folder = folder_for('node-redis', 'node_redis.mjs')
+    node_module(folder, 'redis', '5.10.0')
+    speaks(['node', 'node_redis.mjs'], folder)
+
+
+def test_ioredis():
+    folder = folder_for('ioredis', 'ioredis.mjs')
+    node_module(folder, 'ioredis', '5.10.1')
+    speaks(['node', 'ioredis.mjs'], folder)
+
+
+def test_go_redis():
+    need('go')
+    folder = folder_for('go-redis', 'go/main.go')
+    if not os.path.exists(os.path.join(folder, 'go.mod')):
+        run(['go', 'mod', 'init', 'client'], folder)
+    run(['go', 'get', 'github.com/redis/go-redis/v9@v9.17.3'], folder, INSTALL_LIMIT_S)
+    run(['go', 'build', '-o', 'client', '.'], folder, INSTALL_LIMIT_S)
+    speaks(['./client'], folder)
+
+
+def test_jedis():
+    need('java', 'javac', 'mvn')
+    folder = folder_for('jedis', 'jedis/pom.xml', 'jedis/Main.java')
+    run(['mvn', '-q', '-B', 'compile', 'dependency:copy-dependencies',
+         '-DoutputDirectory=target/libraries'], folder, INSTALL_LIMIT_S)
+    speaks(['java', '-cp', 'target/classes:target/libraries/*', 'Main'], folder)
+
+
+class Commander:
+    """redis-commander, a program that shows keys in a browser; its HTTP interface."""
+
+    def __init__(self, server):
+        folder = folder_for('redis-commander')
+        node_module(folder, 'redis-commander', '0.9.0')
+        self.port = free_port()
+        self.connection = f'R:127.0.0.1:{server.port}:0'
+        self.log = open(os.path.join(folder, 'log'), 'w+', encoding='utf-8')
+        self.process = subprocess.Popen(
+            ['node', 'node_modules/redis-commander/bin/redis-commander.js', '--redis-host',
+             '127.0.0.1', '--redis-port', str(server.port), '--address', '127.0.0.1', '--port',
+             str(self.port), '--no-log-data'],
+            cwd=folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def ask(self, path, form=None):
+        url = f'http://127.0.0.1:{self.port}/apiv2/{path}'
+        data = urllib.parse.urlencode(form).encode() if form else None
+        with urllib.request.urlopen(url, data, timeout=30) as reply:
+            return json.load(reply)
+
+    def ready(self):
+        check(self.process.poll() is None, f'redis-commander ended:\n{self.said()}')
+        try:
+            return self.ask('connection') and self.ask('server/info')['data'][0].get('info')
+        except OSError:
+            return None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+
+def test_redis_commander():
+    need('node', 'npm')
+    with Server() as server, server.client() as client:
+        for i in range(20):
+            client.call('SET', f'user:{i}', f'name {i}')
+        client.call('SET', 'alone', 'words', 'EX', 1000)
+        with Commander(server) as commander:
+            info = {line['key']: line['value'] for line in wait_for(commander.ready, 60)}
+            check(info['Redis version'].startswith('7.'), f'its information: {info}')
+            where = urllib.parse.quote(commander.connection)
+            tree = commander.ask(f'keystree/{where}')
+            text = json.dumps(tree)
+            check('alone' in text and 'user' in text, f'the tree of keys: {text}')
+            tree = json.dumps(commander.ask(f'keystree/{where}/user:'))
+            check(len(re.findall(r'user:\d+|"\d+"', tree)) >= 20, f'and its branch: {tree}')
+            key = commander.ask(f'key/{where}/alone')
+            check(key['type'] == 'string' and key['value'] == 'words', f'a key: {key}')
+            check(0 < int(key['ttl']) <= 1000, f'its time to live: {key}')
+            reply = commander.ask(f'exec/{where}', {'cmd': 'INCRBY n 42'})
+            check(reply == {'data': 42}, f'a command: {reply}')
+            said = commander.said()
+            check(not re.search(r'(?i)\berror\b', said), f'its log: {said}')
+
+
+def main():
+    tests = {name[5:]: function for name, function in globals().items() if name[:5] == 'test_'}
+    failed = 0
+    for name, function in tests.items():
+        if sys.argv[1:] and not any(word in name for word in sys.argv[1:]):
+            continue
+        begin, result, note = time.monotonic(), 'ok', ''
+        try:
+            function()
+        except Skip as reason:
+            note = f' # SKIP {reason}'
+        except Exception:  # pylint: disable=broad-except
+            result, note = 'not ok', '\n' + traceback.format_exc()
+            failed += 1
+        print(f'{result} programs.{name} ({time.monotonic() - begin:.1f} s){note}', flush=True)
+    sys.exit(failed > 0)
+
+
+if __name__ == '__main__':
+    main()
