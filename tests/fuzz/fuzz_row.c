@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/pack.h"
 #include "fuzz/fuzz.h"
 #include "row/row.h"
 
@@ -15,7 +16,31 @@ enum { COPIES = 3, STEPS_MAX = 200, STABLE_MAX = 8 };
 
 /* ---- one row --------------------------------------------------------------------------------- */
 
-static void check_peek(struct bytes bytes, bool decoded, const struct row *row)
+/* The common row in the general form, which is for all others: one row has one encoding. */
+static void check_refused(const struct sibling *sibling, uint64_t at_ms, struct arena *arena)
+{
+    enum { AROUND = 128 };
+    struct row row;
+    char *start = arena_alloc(arena, sibling->value.size + AROUND), *out = start;
+    struct dot dot = sibling->dot;
+    *out++ = 0;
+    *out++ = 1;
+    out = pack_u64(pack_u64(out, dot.actor), dot.time);
+    *out++ = 1;
+    out = pack_u64(pack_u64(out, dot.actor), dot.time);
+    *out++ = (char)sibling->form;
+    *out++ = 0;
+    out = pack_varint(out, sibling->value.size);
+    memcpy(out, sibling->value.data, sibling->value.size);
+    out += sibling->value.size;
+    *out++ = 1;
+    out = pack_varint(pack_u64(pack_u64(out, dot.actor), dot.time), at_ms + 1);
+    *out++ = 0;
+    *out++ = 0;
+    check(row_decode(bytes_of(start, (size_t)(out - start)), arena, &row) == STATUS_CORRUPT);
+}
+
+static void check_peek(struct bytes bytes, bool decoded, const struct row *row, struct arena *arena)
 {
     struct sibling sibling;
     uint64_t at_ms;
@@ -28,13 +53,14 @@ static void check_peek(struct bytes bytes, bool decoded, const struct row *row)
     check(dot_equal(sibling.dot, row->siblings[0].dot) && sibling.form == row->siblings[0].form);
     check(bytes_equal(sibling.value, row->siblings[0].value));
     check(at_ms == row->expiries[0].at_ms);
+    check_refused(&sibling, at_ms, arena);
 }
 
 /* What decodes is the one encoding of what it means. */
 static bool decode(struct bytes bytes, struct arena *arena, struct row *out)
 {
     bool decoded = row_decode(bytes, arena, out) == STATUS_OK;
-    check_peek(bytes, decoded, out);
+    check_peek(bytes, decoded, out, arena);
     if (!decoded)
         return false;
     struct row_view view;
