@@ -103,6 +103,8 @@ static int print_help(void)
     config_init(&config);
     const char *name;
     for (unsigned i = 0; (name = config_name(i)); i++) {
+        if (!config_has_effect(i))
+            continue;
         struct buffer value = {0};
         config_value(&config, i, &value);
         struct bytes text = buffer_bytes(&value);
@@ -110,6 +112,8 @@ static int print_help(void)
         buffer_deinit(&value);
     }
     config_deinit(&config);
+    printf("\nThe other settings of redis-server are taken, without effect; CONFIG GET * shows "
+           "them.\n");
     return 0;
 }
 

@@ -143,6 +143,7 @@ const struct command dump_commands[] = {
         .summary = "Returns a serialized representation of the value stored at a key.",
         .syntax = "key:key",
         .tips = "nondeterministic_output",
+        .differs = "The bytes are of Shoal's own format: a Redis does not take them.",
     },
     {
         .name = "restore", .handler = cmd_restore, .arity = -4,
@@ -153,6 +154,8 @@ const struct command dump_commands[] = {
         .summary = "Creates a key from the serialized representation of a value.",
         .syntax = "key:key ttl:integer serialized-value [REPLACE] [ABSTTL] "
                   "[IDLETIME seconds:integer] [FREQ frequency:integer]",
+        .differs = "Takes what Shoal has dumped, and strings that a Redis has. A time beyond 64 "
+                   "bits of milliseconds is refused.",
     },
     {0},
 };

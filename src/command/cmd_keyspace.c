@@ -49,7 +49,7 @@ static uint64_t walk_cursor(const struct walk *walk)
 
 static uint64_t slot_keys(const struct walk *walk)
 {
-    return store_slot_keys(walk->request->txn->store, (uint16_t)walk->slot, walk->request->db);
+    return txn_slot_keys(walk->request->txn, (uint16_t)walk->slot, walk->request->db);
 }
 
 static void skip_empty_slots(struct walk *walk)

@@ -108,6 +108,7 @@ static const struct command object_subcommands[] = {
         .summary = "Returns the internal encoding that Redis would keep the value in.",
         .syntax = "key:key",
         .tips = "nondeterministic_output",
+        .differs = "Tells what a Redis would say of the value had it just been set.",
     },
     {
         .name = "freq", .handler = object_freq, .arity = 3,
@@ -118,6 +119,7 @@ static const struct command object_subcommands[] = {
         .summary = "Returns the logarithmic access frequency counter of a key.",
         .syntax = "key:key",
         .tips = "nondeterministic_output",
+        .differs = "A key that is read from disk begins as a new one.",
     },
     {
         .name = "help", .handler = object_help, .arity = 2,
@@ -136,6 +138,7 @@ static const struct command object_subcommands[] = {
         .summary = "Returns the time since the last access to a key.",
         .syntax = "key:key",
         .tips = "nondeterministic_output",
+        .differs = "A key that is read from disk begins at 0.",
     },
     {
         .name = "refcount", .handler = object_refcount, .arity = 3,
@@ -146,6 +149,7 @@ static const struct command object_subcommands[] = {
         .summary = "Returns the reference count of a value: always 1.",
         .syntax = "key:key",
         .tips = "nondeterministic_output",
+        .differs = "Always 1: keys share no values.",
     },
     {0},
 };

@@ -83,6 +83,12 @@ const char *config_alias(unsigned index)
     return option != NULL ? option->alias : NULL;
 }
 
+bool config_has_effect(unsigned index)
+{
+    const struct option *option = options_at(index);
+    return option != NULL && !(option->flags & OPTION_KEPT);
+}
+
 bool config_is_hidden(unsigned index)
 {
     const struct option *option = options_at(index);

@@ -121,6 +121,8 @@ MUST_CHECK enum status config_may_set(const struct config *config, unsigned inde
 const char *config_name(unsigned index);
 bool config_is_secret(unsigned index);
 const char *config_alias(unsigned index);
+/* Not one that is only kept because Redis has it. */
+bool config_has_effect(unsigned index);
 /* Only to be shown to who names it in full. */
 bool config_is_hidden(unsigned index);
 /* The value as CONFIG GET shows it. Secrets are given too: whoever may ask is decided elsewhere. */

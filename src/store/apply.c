@@ -196,12 +196,6 @@ static void derive_head(struct store *store, struct slot *slot, struct entry *en
         drop_chunks(store, slot, name, &dead[i]);
 }
 
-/* What a reader of this change waits for: nothing while the log is being replayed. */
-static uint64_t written_now(const struct store *store)
-{
-    return store->log ? log_position(store->log) : 0;
-}
-
 /* ---- the ways in ----------------------------------------------------------------------------- */
 
 /*
@@ -238,7 +232,7 @@ void apply_collect(struct store *store, struct slot *slot, struct entry *entry)
 void apply_row(struct store *store, struct slot *slot, struct entry *entry, struct bytes name,
                struct bytes row)
 {
-    slot->written = written_now(store);
+    slot->written = log_position(store->log); /* what a reader of this change waits for */
     if (row_key_is_head(name)) {
         struct row_facts facts = derive_facts(row, &store->scratch);
         if (is_collectable(&facts)) {
@@ -283,13 +277,22 @@ void apply_cleared(struct store *store, uint16_t slot_number, uint8_t db)
     cleared->flushes = store->flushes;
     generation_add_flushed(&store->current, slot_number, db, store->flushes);
     facts_clear(&store->facts, slot_number, db);
-    slot->written = written_now(store);
+    slot->written = log_position(store->log);
 }
 
 bool apply_is_tier_flushed(const struct slot *slot, uint8_t db)
 {
     const struct cleared *cleared = cleared_of(slot, db);
     return cleared && cleared->generation != 0;
+}
+
+bool apply_is_proven_absent(const struct store *store, struct bytes name)
+{
+    if (!row_key_is_head(name))
+        return false;
+    const struct slot_facts *facts =
+        facts_look(&store->facts, row_key_slot(name), row_key_db(name));
+    return facts->stored == facts->resident;
 }
 
 bool apply_is_flushed(const struct slot *slot, const struct entry *entry)
@@ -316,7 +319,8 @@ enum status apply_replayed(struct store *store, struct bytes name, struct bytes 
     enum status status = STATUS_OK;
     if (entry && apply_drop_if_flushed(store, slot, entry))
         entry = NULL;
-    if (!entry && !apply_is_tier_flushed(slot, row_key_db(name))) {
+    if (!entry && row_key_is_head(name) && !apply_is_proven_absent(store, name) &&
+        !apply_is_tier_flushed(slot, row_key_db(name))) {
         struct tier *tier = store->options.tier;
         status = tier->ops->get(tier, name, &held);
         struct row checked;

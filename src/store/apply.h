@@ -19,7 +19,8 @@ void apply_cleared(struct store *store, uint16_t slot, uint8_t db);
 
 /*
  * A row of the log, or LOG_COLLECTED: the log holds what each change came to, so it takes the place
- * of what the store holds, which is read from the tier if need be, waiting for it.
+ * of what the store holds. What that is must be known of a head, for what is derived from it: it is
+ * read from the tier if need be, waiting for it.
  */
 MUST_CHECK enum status apply_replayed(struct store *store, struct bytes name, struct bytes row);
 
@@ -42,6 +43,10 @@ void apply_free(struct store *store, struct entry *entry);
 /* Whether a flush has made an entry dead; apply_drop_if_flushed then also retires it. */
 bool apply_is_flushed(const struct slot *slot, const struct entry *entry);
 bool apply_drop_if_flushed(struct store *store, struct slot *slot, struct entry *entry);
+
+/* Whether a row that is not in memory exists nowhere: when every head that exists is in memory, one
+ * that isn't there doesn't exist. False: the tier is to be asked. */
+bool apply_is_proven_absent(const struct store *store, struct bytes name);
 
 /* Whether all that the tier has of the database in that slot is dead: until the seal of the flush's
  * generation has ended. */

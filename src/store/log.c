@@ -149,17 +149,17 @@ static enum status segment_trim(struct log *log)
 /* ---- a log's life --------------------------------------------------------------------------- */
 
 enum status log_open(struct files *files, struct workers *workers, uint64_t sealed,
-                     const struct log_replay *replay, struct log_recovery *out_recovery,
-                     struct log **out, struct buffer *out_error)
+                     struct log_recovery *out_recovery, struct log **out, struct buffer *out_error)
 {
     struct log_places places;
-    enum status status = log_recover(files, sealed, replay, out_recovery, &places, out_error);
+    enum status status = log_recover(files, sealed, out_recovery, &places, out_error);
     if (status != STATUS_OK)
         return status;
     struct log *log = memory_zeroed(sizeof(*log));
     log->files = files;
     log->workers = workers;
-    log->written = log->reserved = log->synced = out_recovery->end;
+    log->written = log->reserved = sealed;
+    log->synced = out_recovery->end;
     log->mode = LOG_SYNC_EVERYSEC;
     list_init(&log->segments);
     list_init(&log->removed);
@@ -168,6 +168,27 @@ enum status log_open(struct files *files, struct workers *workers, uint64_t seal
     memory_free(places.items);
     *out = log;
     return STATUS_OK;
+}
+
+/* The first segment that is not wholly replayed; NULL at the end. They may go as they are. */
+static struct segment *segment_to_replay(struct log *log)
+{
+    for (struct list *link = log->segments.next; link != &log->segments; link = link->next)
+        if (segment_of(link)->end > log->written)
+            return segment_of(link);
+    return NULL;
+}
+
+enum status log_replay(struct log *log, const struct log_replay *replay, struct buffer *out_error)
+{
+    enum status status = STATUS_OK;
+    struct segment *segment;
+    while (status == STATUS_OK && (segment = segment_to_replay(log))) {
+        struct log_place place = {segment->start, segment->end};
+        status = log_replay_place(log->files, place, replay, &log->written, out_error);
+    }
+    log->reserved = log->written;
+    return status;
 }
 
 /* It only ever claims too little, so that it has no room on a full disk does no harm. */
@@ -181,7 +202,7 @@ static enum status write_synced(struct file *file, uint64_t position)
 
 enum status log_start(struct log *log, actor_t actor)
 {
-    check(!log->current);
+    check(!log->current && log->written == log->synced);
     log->actor = actor;
     enum status status = STATUS_OK;
     if (!log->synced_file)
@@ -398,6 +419,8 @@ enum status log_rotate(struct log *log)
     if (log->failed)
         return STATUS_IO;
     check(log->records == 0);
+    if (!log->current)
+        return STATUS_OK;
     struct segment *old = log->current;
     if (old->start == log->written)
         return STATUS_OK;                   /* it is new */

@@ -52,11 +52,18 @@ enum {
 
 struct log;
 
+enum { LOG_EXPECTED_MAX = 16 };
+
 struct log_replay {
     /* Called for each record in order. `actor` wrote it. An error stops the replay and is returned.
      */
     enum status (*row)(void *context, actor_t actor, struct bytes name, struct bytes row);
     void *context;
+    /* Records of these names come next, at most LOG_EXPECTED_MAX; may be NULL. */
+    void (*expect)(void *context, const struct bytes *names, size_t count);
+    /* A batch is replayed whole, and log_position says so; may be NULL. What stands before may be
+     * removed (log_remove_below). */
+    void (*batch)(void *context);
 };
 
 struct log_recovery {
@@ -67,13 +74,18 @@ struct log_recovery {
 };
 
 /*
- * Opens the log, replays what stands at or after `sealed`, cuts off a lost tail. Segments wholly
- * below `sealed` are removed. STATUS_CORRUPT (nothing changed), STATUS_VERSION, STATUS_IO, with a
- * reason in out_error (file, position, what). Afterwards nothing may be appended before log_start.
+ * Opens the log: checks what stands at or after `sealed`, and makes it durable without what is
+ * lost: its tail, and segments wholly below `sealed`, are removed. STATUS_CORRUPT (nothing
+ * changed), STATUS_VERSION, STATUS_IO, with a reason in out_error. Then log_replay, then log_start.
  */
 MUST_CHECK enum status log_open(struct files *files, struct workers *workers, uint64_t sealed,
-                                const struct log_replay *replay, struct log_recovery *out_recovery,
-                                struct log **out, struct buffer *out_error);
+                                struct log_recovery *out_recovery, struct log **out,
+                                struct buffer *out_error);
+
+/* Replays what log_open found. log_position goes with it, from `sealed` on. What a callback says;
+ * STATUS_IO; STATUS_CORRUPT for what cannot be read any more; with a reason in out_error. */
+MUST_CHECK enum status log_replay(struct log *log, const struct log_replay *replay,
+                                  struct buffer *out_error);
 
 /* Opens a new segment for the actor. STATUS_DISK_FULL, STATUS_IO. */
 MUST_CHECK enum status log_start(struct log *log, actor_t actor);
@@ -114,7 +126,7 @@ void log_tick(struct log *log, uint64_t now_ms);
 bool log_failed(const struct log *log);
 
 /* Begins a new segment; everything appended before is in older ones. To be called after log_write.
- */
+ * During the replay there is none to begin: STATUS_OK. */
 MUST_CHECK enum status log_rotate(struct log *log);
 
 /* Removes the segments that end at or before the position. */
@@ -135,7 +147,7 @@ MUST_CHECK enum status log_verify(struct files *files, uint64_t sealed,
 MUST_CHECK enum status log_check_begin(struct files *files, uint64_t sealed,
                                        struct buffer *out_error);
 
-/* Like log_open's replay, but goes on after damage: whatever batch is whole is replayed. Changes
+/* Like log_replay, but goes on after damage: whatever batch is whole is replayed. Changes
  * nothing. */
 MUST_CHECK enum status log_salvage(struct files *files, uint64_t sealed,
                                    const struct log_replay *replay,

@@ -11,7 +11,7 @@
 struct scan {
     struct files *files;
     uint64_t sealed;
-    const struct log_replay *replay; /* NULL: only checked */
+    const struct log_replay *replay; /* of a salvage; NULL: only checked */
     struct buffer *text;             /* why it failed, or a report */
 
     uint64_t *starts; /* of all segments, ascending */
@@ -53,41 +53,66 @@ static void scan_deinit(struct scan *scan)
     memory_free(scan->places.items);
 }
 
-static enum status replay_batch(struct scan *scan, actor_t actor, const struct batch *batch)
+/* Record by record, so many told of ahead. */
+static enum status replay_records(const struct log_replay *replay, actor_t actor,
+                                  struct bytes payload)
 {
-    struct bytes payload = batch->payload;
-    struct bytes name, row;
-    enum status status;
-    while ((status = batch_next_record(&payload, &name, &row)) == STATUS_OK && scan->replay) {
-        status = scan->replay->row(scan->replay->context, actor, name, row);
-        if (status != STATUS_OK) {
-            buffer_printf(scan->text, "a record of the log batch at position %" PRIu64 ": %s",
-                          batch->position, status_text(status));
-            return status;
+    struct bytes names[LOG_EXPECTED_MAX], rows[LOG_EXPECTED_MAX];
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK) {
+        size_t count = 0;
+        while (count < LOG_EXPECTED_MAX &&
+               (status = batch_next_record(&payload, &names[count], &rows[count])) == STATUS_OK)
+            count++;
+        if (replay->expect)
+            replay->expect(replay->context, names, count);
+        for (size_t i = 0; i < count; i++) {
+            enum status taken = replay->row(replay->context, actor, names[i], rows[i]);
+            if (taken != STATUS_OK)
+                return taken;
         }
     }
+    return status == STATUS_ABSENT ? STATUS_OK : status;
+}
+
+static enum status replay_batch(const struct log_replay *replay, actor_t actor,
+                                const struct batch *batch, struct buffer *text)
+{
+    enum status status = replay_records(replay, actor, batch->payload);
+    if (status != STATUS_OK)
+        buffer_printf(text, "a record of the log batch at position %" PRIu64 ": %s",
+                      batch->position, status_text(status));
+    return status;
+}
+
+static void count_batch(struct scan *scan, const struct batch *batch)
+{
     scan->found.records += batch->records;
     scan->found.batches++;
     if (batch->synced > scan->synced)
         scan->synced = batch->synced;
-    return STATUS_OK;
 }
 
-static enum status disk_failed(struct scan *scan, uint64_t start, enum status status)
+static enum status read_failed(struct buffer *text, uint64_t start, enum status status)
 {
     char name[SEGMENT_NAME_SIZE];
     segment_name(start, name);
     if (status == STATUS_VERSION)
-        buffer_printf(scan->text, "%s: %s", name, status_text(status));
+        buffer_printf(text, "%s: %s", name, status_text(status));
     else
-        buffer_printf(scan->text, "%s: cannot be read: %s", name, status_text(status));
+        buffer_printf(text, "%s: cannot be read: %s", name, status_text(status));
     return status == STATUS_VERSION ? status : STATUS_IO;
+}
+
+static enum status disk_failed(struct scan *scan, uint64_t start, enum status status)
+{
+    return read_failed(scan->text, start, status);
 }
 
 /* ---- the unbroken part ---------------------------------------------------------------------- */
 
 /*
- * Replays what stands at found.end and after in this segment. Where it breaks off: STATUS_CORRUPT
+ * Reads what stands at found.end and after in this segment. Where it breaks off: STATUS_CORRUPT
  * with a reason.
  */
 static enum status scan_batches(struct scan *scan, struct segment_reader *reader)
@@ -104,9 +129,7 @@ static enum status scan_batches(struct scan *scan, struct segment_reader *reader
     segment_seek(reader, scan->found.end);
     struct batch batch;
     while ((status = segment_next(reader, &batch)) == STATUS_OK) {
-        status = replay_batch(scan, actor, &batch);
-        if (status != STATUS_OK)
-            return status;
+        count_batch(scan, &batch);
         scan->found.end += BATCH_HEADER_SIZE + batch.payload.size;
     }
     if (status == STATUS_ABSENT)
@@ -193,7 +216,7 @@ static enum status scan_forward(struct scan *scan)
 }
 
 /*
- * Replays the unbroken part and judges what stands behind it: STATUS_OK with lost_bytes, or
+ * Reads the unbroken part and judges what stands behind it: STATUS_OK with lost_bytes, or
  * STATUS_CORRUPT.
  */
 static enum status scan_run(struct scan *scan)
@@ -268,7 +291,7 @@ static enum status pin_synced(struct scan *scan)
 }
 
 /*
- * What was replayed will be shown to clients, so it becomes durable first. The lost segments go
+ * What is replayed will be shown to clients, so it becomes durable first. The lost segments go
  * before the tail of the last good one, the newest first: a crash on the way leaves a lost tail
  * again, never a gap that looks like damage.
  */
@@ -292,11 +315,10 @@ static enum status make_it_so(struct scan *scan)
     return status == STATUS_DISK_FULL ? status : STATUS_IO;
 }
 
-enum status log_recover(struct files *files, uint64_t sealed, const struct log_replay *replay,
-                        struct log_recovery *out_recovery, struct log_places *out_places,
-                        struct buffer *out_error)
+enum status log_recover(struct files *files, uint64_t sealed, struct log_recovery *out_recovery,
+                        struct log_places *out_places, struct buffer *out_error)
 {
-    struct scan scan = {.files = files, .sealed = sealed, .replay = replay, .text = out_error};
+    struct scan scan = {.files = files, .sealed = sealed, .text = out_error};
     enum status status = scan_run(&scan);
     if (status == STATUS_OK)
         status = make_it_so(&scan);
@@ -306,6 +328,46 @@ enum status log_recover(struct files *files, uint64_t sealed, const struct log_r
         scan.places.items = NULL;
     }
     scan_deinit(&scan);
+    return status;
+}
+
+/* ---- replaying ------------------------------------------------------------------------------ */
+
+static enum status replay_to(struct segment_reader *reader, uint64_t end,
+                             const struct log_replay *replay, uint64_t *position,
+                             struct buffer *text)
+{
+    uint64_t start = reader->start;
+    actor_t actor;
+    struct batch batch;
+    enum status status = segment_read_header(reader, &actor);
+    if (status == STATUS_OK)
+        segment_seek(reader, *position > start ? *position : start);
+    while (status == STATUS_OK && *position < end) {
+        status = segment_next(reader, &batch);
+        if (status != STATUS_OK)
+            break;
+        status = replay_batch(replay, actor, &batch, text);
+        if (status != STATUS_OK)
+            return status;
+        *position += BATCH_HEADER_SIZE + batch.payload.size;
+        if (replay->batch)
+            replay->batch(replay->context);
+    }
+    /* It was whole a moment ago. */
+    return status == STATUS_OK ? status : read_failed(text, start, status);
+}
+
+enum status log_replay_place(struct files *files, struct log_place place,
+                             const struct log_replay *replay, uint64_t *position,
+                             struct buffer *out_error)
+{
+    struct segment_reader reader;
+    enum status status = segment_open(files, place.start, &reader);
+    if (status != STATUS_OK)
+        return read_failed(out_error, place.start, status);
+    status = replay_to(&reader, place.end, replay, position, out_error);
+    segment_close(&reader);
     return status;
 }
 
@@ -379,7 +441,9 @@ static enum status salvage_segment(struct scan *scan, size_t index)
         struct batch batch;
         while ((status = salvage_next(scan, &reader, &batch)) == STATUS_OK) {
             scan->found.end = batch.position + BATCH_HEADER_SIZE + batch.payload.size;
-            status = replay_batch(scan, actor, &batch);
+            count_batch(scan, &batch);
+            if (scan->replay)
+                status = replay_batch(scan->replay, actor, &batch, scan->text);
             if (status != STATUS_OK)
                 break;
         }

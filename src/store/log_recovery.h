@@ -19,12 +19,17 @@ struct log_places {
 };
 
 /*
- * Replays, judges, and then makes the directory what it should be: a lost tail cut off, segments
- * that are not needed removed, the rest synced. Errors as log_open.
+ * Judges, and then makes the directory what it should be: a lost tail cut off, segments that are
+ * not needed removed, the rest synced. Errors as log_open.
  */
 MUST_CHECK enum status log_recover(struct files *files, uint64_t sealed,
-                                   const struct log_replay *replay,
                                    struct log_recovery *out_recovery, struct log_places *out_places,
                                    struct buffer *out_error);
+
+/* Replays of such a segment what stands at or after *position, which moves with it. Errors as
+ * log_replay. */
+MUST_CHECK enum status log_replay_place(struct files *files, struct log_place place,
+                                        const struct log_replay *replay, uint64_t *position,
+                                        struct buffer *out_error);
 
 #endif

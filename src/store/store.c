@@ -25,6 +25,13 @@ enum {
     DIRTY_SEALS = 16,     /* or so many generations' worth */
 };
 
+/* The weight at which a generation is sealed: seal_bytes, less where memory is small. */
+static uint64_t seal_weight(const struct store *store)
+{
+    uint64_t part = store->options.rows_bytes / SEAL_ROWS_PART;
+    return part < store->options.seal_bytes ? part : store->options.seal_bytes;
+}
+
 /* ---- opening --------------------------------------------------------------------------------- */
 
 static enum status replay_row(void *context, actor_t actor, struct bytes name, struct bytes bytes)
@@ -55,6 +62,32 @@ static enum status replay_row(void *context, actor_t actor, struct bytes name, s
     return status;
 }
 
+static void replay_expect(void *context, const struct bytes *names, size_t count)
+{
+    struct store *store = context;
+    struct bytes rows[LOG_EXPECTED_MAX];
+    struct row_key key;
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        if (row_key_decode(names[i], &key) && key.kind != ROW_CLEARED)
+            rows[found++] = names[i];
+    table_expect_rows(&store->table, rows, found);
+}
+
+/* Seals as it goes, as when the rows were written: a long log takes no more memory than a short
+ * one. */
+static void replay_batch(void *context)
+{
+    struct store *store = context;
+    struct workers *workers = store->options.workers;
+    workers->ops->poll(workers);
+    enum status status = seal_begin(store, seal_weight(store), false);
+    check(status == STATUS_OK); /* it begins no segment */
+    seal_collect_garbage(store, TICK_GARBAGE);
+    if (!store_has_room(store) && store->seal.state == SEAL_RUNNING)
+        workers->ops->drain(workers);
+}
+
 static enum status recover(struct store *store, struct store_recovery *recovery,
                            struct buffer *out_error)
 {
@@ -77,9 +110,11 @@ static enum status recover(struct store *store, struct store_recovery *recovery,
         return status;
     }
     generation_init(&store->current, 1, sealed);
-    struct log_replay calls = {replay_row, store};
-    status = log_open(store->options.files, store->options.workers, sealed, &calls, &recovery->log,
+    struct log_replay calls = {replay_row, store, replay_expect, replay_batch};
+    status = log_open(store->options.files, store->options.workers, sealed, &recovery->log,
                       &store->log, out_error);
+    if (status == STATUS_OK)
+        status = log_replay(store->log, &calls, out_error);
     if (status == STATUS_OK)
         status = log_start(store->log, identity_actor(&store->identity));
     if (status != STATUS_OK && buffer_size(out_error) == 0)
@@ -204,6 +239,7 @@ enum status store_open(const struct store_options *options, struct store **out,
     list_init(&store->current.rows);
     status = recover(store, &recovery, out_error);
     if (status != STATUS_OK) {
+        options->workers->ops->drain(options->workers); /* a seal may be under way */
         store_free(store);
         return status;
     }
@@ -253,7 +289,7 @@ static enum status salvage_row(void *context, actor_t actor, struct bytes name, 
 enum status store_salvage(struct store *store, struct files *damaged, struct buffer *out_report)
 {
     struct log_recovery recovery;
-    struct log_replay calls = {salvage_row, store};
+    struct log_replay calls = {.row = salvage_row, .context = store};
     enum status status =
         log_salvage(damaged, store->current.log_begin, &calls, &recovery, out_report);
     if (status != STATUS_OK)
@@ -274,13 +310,6 @@ static void fail(struct store *store, enum status status)
 {
     if (store->failure == STATUS_OK)
         store->failure = status;
-}
-
-/* The weight at which a generation is sealed: seal_bytes, less where memory is small. */
-static uint64_t seal_weight(const struct store *store)
-{
-    uint64_t part = store->options.rows_bytes / SEAL_ROWS_PART;
-    return part < store->options.seal_bytes ? part : store->options.seal_bytes;
 }
 
 /* 0 while nobody wants to know. */

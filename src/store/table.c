@@ -76,6 +76,16 @@ struct entry *table_find(const struct slot *slot, struct bytes name)
     return entry;
 }
 
+/* Nothing of them is read before all are on their way. */
+static void load_entries(struct entry *const **buckets, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *entry = (const char *)*buckets[i];
+        for (size_t line = 0; entry && line < LINES_EXPECTED; line++)
+            __builtin_prefetch(entry + line * CACHE_LINE);
+    }
+}
+
 void table_expect(const struct table *table, const struct bytes *keys, size_t count)
 {
     struct entry *const *buckets[TABLE_EXPECTED_MAX];
@@ -88,11 +98,22 @@ void table_expect(const struct table *table, const struct bytes *keys, size_t co
         buckets[found] = &slot->buckets[table_bucket(slot, row_key_hash(keys[i]))];
         __builtin_prefetch(buckets[found++]);
     }
-    for (size_t i = 0; i < found; i++) {
-        const char *entry = (const char *)*buckets[i];
-        for (size_t line = 0; entry && line < LINES_EXPECTED; line++)
-            __builtin_prefetch(entry + line * CACHE_LINE);
+    load_entries(buckets, found);
+}
+
+void table_expect_rows(const struct table *table, const struct bytes *names, size_t count)
+{
+    struct entry *const *buckets[TABLE_EXPECTED_MAX];
+    size_t found = 0;
+    check(count <= TABLE_EXPECTED_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const struct slot *slot = &table->slots[row_key_slot(names[i])];
+        if (!slot->buckets)
+            continue;
+        buckets[found] = &slot->buckets[table_bucket(slot, place(names[i]))];
+        __builtin_prefetch(buckets[found++]);
     }
+    load_entries(buckets, found);
 }
 
 static void grow(struct table *table, struct slot *slot)

@@ -104,6 +104,9 @@ static inline struct slot *table_slot(struct table *table, struct bytes name)
  * what stands in them: as one wait for memory, instead of two for each when it is looked for. */
 void table_expect(const struct table *table, const struct bytes *keys, size_t count);
 
+/* The same for rows of these names. */
+void table_expect_rows(const struct table *table, const struct bytes *names, size_t count);
+
 /* NULL if it is not there. */
 struct entry *table_find(const struct slot *slot, struct bytes name);
 

@@ -146,16 +146,6 @@ const struct vector *txn_stable(const struct txn *txn)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* When every head that exists is in memory, one that isn't there doesn't exist. */
-static bool is_proven_absent(const struct store *store, struct bytes name)
-{
-    if (!row_key_is_head(name))
-        return false;
-    const struct slot_facts *facts =
-        facts_look(&store->facts, row_key_slot(name), row_key_db(name));
-    return facts->stored == facts->resident;
-}
-
 /* Not in memory: asks the tier, without touching the disk unless the transaction has run too often.
  */
 static enum status get_below(struct txn *txn, struct slot *slot, struct bytes name,
@@ -210,7 +200,7 @@ enum status txn_get(struct txn *txn, struct bytes name, struct bytes *out_row)
         *out_row = entry_row(entry);
         return STATUS_OK;
     }
-    if (is_proven_absent(store, name) || apply_is_tier_flushed(slot, row_key_db(name))) {
+    if (apply_is_proven_absent(store, name) || apply_is_tier_flushed(slot, row_key_db(name))) {
         store->stats.hits++;
         return STATUS_ABSENT;
     }
@@ -246,6 +236,14 @@ void txn_set_access(struct txn *txn, struct bytes name, int64_t idle_s, int freq
     struct txn_accessed *accessed = arena_alloc(txn->arena, sizeof(*accessed));
     *accessed = (struct txn_accessed){name, idle_s, frequency};
     txn->accessed = accessed;
+}
+
+uint64_t txn_slot_keys(struct txn *txn, uint16_t slot, uint8_t db)
+{
+    uint64_t written = txn->store->table.slots[slot].written;
+    if (written > txn->gate)
+        txn->gate = written;
+    return store_slot_keys(txn->store, slot, db);
 }
 
 /* ---- commit ---------------------------------------------------------------------------------- */

@@ -135,6 +135,10 @@ struct scan_page {
 MUST_CHECK enum status txn_scan(struct txn *txn, uint16_t slot, uint8_t db, uint64_t hash,
                                 size_t limit, struct scan_page *out);
 
+/* Keys of a (slot, db), as store_slot_keys says; the reply waits for what made them so many: also
+ * where there are none to be scanned. */
+uint64_t txn_slot_keys(struct txn *txn, uint16_t slot, uint8_t db);
+
 /* Flushes a database, or all of them with db < 0: everything in it is dead when this commits. In
  * constant time. */
 void txn_flush(struct txn *txn, int db);

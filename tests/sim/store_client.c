@@ -104,7 +104,7 @@ static enum status scan_all(struct client *client, uint8_t db, unsigned counts[M
     struct world *world = client->world;
     memset(counts, 0, MODEL_KEYS * sizeof(*counts));
     for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
-        struct scan_page page = {.done = store_slot_keys(world->store, (uint16_t)slot, db) == 0};
+        struct scan_page page = {.done = txn_slot_keys(&client->txn, (uint16_t)slot, db) == 0};
         for (uint64_t hash = 0; !page.done; hash = page.next_hash) {
             enum status status = txn_scan(&client->txn, (uint16_t)slot, db, hash, 2, &page);
             if (status != STATUS_OK)

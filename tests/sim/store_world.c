@@ -72,7 +72,8 @@ static void turn_end(struct world *world)
         world_fail(world, "the turn's end: %s", status_text(status));
 }
 
-static bool life_begin(struct world *world)
+/* STATUS_IO if the process died of a fault meanwhile. */
+static enum status open_store(struct world *world)
 {
     struct store_recovery recovery;
     struct buffer error = {0};
@@ -86,9 +87,12 @@ static bool life_begin(struct world *world)
     world->options.random_seed = random_next(&world->random);
     world->options.now_ms = world->now_ms;
     enum status status = store_open(&world->options, &world->store, &recovery, &error);
-    if (status != STATUS_OK)
+    bool died = sim_files_halted(world->disk) || sim_tier_is_crashed(world->tier_disk);
+    if (status != STATUS_OK && !(died && status == STATUS_IO))
         world_fail(world, "opening: %s: %.*s", status_text(status), (int)buffer_size(&error),
                    error.block + error.start);
+    else if (status != STATUS_OK)
+        world_tell(world, "died while opening");
     else
         world_tell(world,
                    "opened: %llu records, %llu bytes lost, epoch %u; sync %d, seals of %llu, "
@@ -98,6 +102,30 @@ static bool life_begin(struct world *world)
                    world->options.sync, (unsigned long long)world->options.seal_bytes,
                    (unsigned long long)world->options.rows_bytes, world->options.eviction);
     buffer_deinit(&error);
+    return status;
+}
+
+/* A seal of the replay ends the process after the log was made durable: then a power cut loses
+ * nothing either. */
+static void die_opening(struct world *world)
+{
+    bool in_ingest = sim_tier_is_crashed(world->tier_disk);
+    sim_workers_crash(world->workers);
+    sim_workers_free(world->workers);
+    world->tier->ops->free(world->tier);
+    if (in_ingest && random_once_in(&world->random, 2))
+        sim_files_power_cut(world->disk);
+    else
+        sim_files_crash(world->disk);
+}
+
+static bool life_begin(struct world *world)
+{
+    if (random_once_in(&world->random, 8))
+        sim_files_halt_after(world->disk, random_below(&world->random, 12));
+    enum status status;
+    while ((status = open_store(world)) != STATUS_OK && !world->failed)
+        die_opening(world);
     for (unsigned i = 0; i < CLIENTS; i++) {
         struct client *client = &world->clients[i];
         client->world = world;
@@ -109,6 +137,12 @@ static bool life_begin(struct world *world)
     return status == STATUS_OK;
 }
 
+static bool is_dead(const struct world *world)
+{
+    return world->failed || sim_files_halted(world->disk) ||
+           sim_tier_is_crashed(world->tier_disk) || store_failure(world->store) != STATUS_OK;
+}
+
 static void clients_stop(struct world *world)
 {
     for (unsigned i = 0; i < CLIENTS; i++) {
@@ -117,8 +151,9 @@ static void clients_stop(struct world *world)
     }
 }
 
-/* Reads every key, however cold; also those whose time is over. */
-static void read_state(struct world *world, struct model_state *out)
+/* Reads every key, however cold; also those whose time is over. False if the process died of it: a
+ * seal that the replay began goes on. */
+static bool read_state(struct world *world, struct model_state *out)
 {
     struct client *client = &world->clients[0];
     for (unsigned db = 0; db < MODEL_DATABASES; db++) {
@@ -133,6 +168,10 @@ static void read_state(struct world *world, struct model_state *out)
                     world->options.workers->ops->drain(world->options.workers);
                 }
             } while (status == STATUS_COLD);
+            if (status != STATUS_OK && is_dead(world)) {
+                client_stop(client);
+                return false;
+            }
             if (status != STATUS_OK)
                 world_fail(world, "database %u key %u after a restart: %s", db, key,
                            status_text(status));
@@ -140,6 +179,7 @@ static void read_state(struct world *world, struct model_state *out)
         }
     }
     client_stop(client);
+    return true;
 }
 
 static bool must_be_gone(const struct world *world, const struct gone *gone)
@@ -203,11 +243,9 @@ static void tell_differences(struct world *world, const struct model_state *expe
 }
 
 /* What came back is the history up to some operation, none of those that had to last missing. */
-static void check_recovered(struct world *world, size_t least)
+static void compare_history(struct world *world, const struct model_state *state, size_t least)
 {
-    struct model_state *state = memory_zeroed(sizeof(*state));
     uint64_t evicted;
-    read_state(world, state);
     size_t count = world->model.count;
     while (!world->failed && (!is_state(world, &world->model.states[count], state, &evicted) ||
                               evicted > world->evictions_known)) {
@@ -225,7 +263,18 @@ static void check_recovered(struct world *world, size_t least)
         model_truncate(&world->model, count);
         take_state(world, state);
     }
+}
+
+/* False if the process died meanwhile. */
+static bool check_recovered(struct world *world, size_t least)
+{
+    struct model_state *state = memory_zeroed(sizeof(*state));
+    bool alive = read_state(world, state);
+    if (alive && !world->failed)
+        compare_history(world, state, least);
     memory_free(state);
+    if (!alive)
+        return false;
     world->acknowledged = world->synced = world->model.count;
     world->reply_count = 0;
     world->evictions_seen = 0;
@@ -233,6 +282,16 @@ static void check_recovered(struct world *world, size_t least)
     memset(world->changed_at, 0, sizeof(world->changed_at));
     memset(world->gone, 0, sizeof(world->gone));
     turn_begin(world);
+    return true;
+}
+
+static void die_reading(struct world *world)
+{
+    world_tell(world, "died after opening");
+    sim_workers_crash(world->workers);
+    clients_stop(world);
+    store_abandon(world->store);
+    die_opening(world);
 }
 
 /* An actor never contradicts itself (rule 1): a dot is new, and after an unclean end its actor too.
@@ -333,12 +392,6 @@ static void fault(struct world *world)
         heal(world);
         break;
     }
-}
-
-static bool is_dead(const struct world *world)
-{
-    return world->failed || sim_files_halted(world->disk) ||
-           sim_tier_is_crashed(world->tier_disk) || store_failure(world->store) != STATUS_OK;
 }
 
 static void pass_time(struct world *world, uint64_t most_ms)
@@ -490,9 +543,10 @@ bool store_world_run(uint64_t seed, bool trace, uint64_t *out_hash)
     size_t least = 0;
     for (unsigned life = 0; life < lives && !world->failed; life++) {
         draw_options(world);
-        if (!life_begin(world))
+        while (life_begin(world) && !check_recovered(world, least) && !world->failed)
+            die_reading(world);
+        if (world->failed)
             break;
-        check_recovered(world, least);
         check_actor(world);
         world->eviction = world->options.eviction;
         live(world);

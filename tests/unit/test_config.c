@@ -228,6 +228,12 @@ static void a_kept_setting_has_redis_s_form(void **state)
             assert_string_equal(value(f, cases[i].name), cases[i].value);
     }
     assert_string_equal(value(f, "hash-max-ziplist-entries"), "8");
+    unsigned with_effect = 0;
+    for (unsigned i = 0; config_name(i) != NULL; i++) {
+        with_effect += config_has_effect(i);
+        assert_int_equal(config_has_effect(i), !(options_at(i)->flags & OPTION_KEPT));
+    }
+    assert_true(with_effect > 20 && with_effect < 60);
 }
 
 /* Who asks for what is not there is not to believe that it is. */

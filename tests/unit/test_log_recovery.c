@@ -211,13 +211,15 @@ static enum status verify(struct world *world)
  */
 static enum status open_log(struct world *world)
 {
-    struct log_replay replay = {on_row, world};
+    struct log_replay replay = {.row = on_row, .context = world};
     struct log_recovery recovery;
     struct buffer error = {0};
     world->next = index_behind(world, world->sealed);
     uint64_t digest = sim_files_digest(world->disk);
     enum status status = log_open(world->files, sim_workers_interface(world->workers),
-                                  world->sealed, &replay, &recovery, &world->log, &error);
+                                  world->sealed, &recovery, &world->log, &error);
+    if (status == STATUS_OK)
+        status = log_replay(world->log, &replay, &error);
     story(world, "open: %s %.*s", status_text(status), (int)buffer_size(&error),
           buffer_size(&error) ? buffer_bytes(&error).data : "");
     expect(world, (status == STATUS_OK) == (buffer_size(&error) == 0), "an error and its reason");
@@ -456,7 +458,7 @@ static bool flip_draw(struct world *world, struct flip *out)
 /* All but the batch that holds the flipped bit can be saved. */
 static void check_salvage(struct world *world, const struct flip *flip)
 {
-    struct log_replay replay = {on_row, world};
+    struct log_replay replay = {.row = on_row, .context = world};
     struct log_recovery recovery;
     struct buffer report = {0};
     size_t first = index_behind(world, world->sealed);

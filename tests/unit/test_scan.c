@@ -226,6 +226,23 @@ static void test_seals_do_not_keep_a_scan_from_its_end(void **state)
     arena_deinit(&arena);
 }
 
+/* Who is told that a slot is empty waits for what emptied it. */
+static void test_an_empty_slot_has_a_gate(void **state)
+{
+    struct small_store *small = *state;
+    store_set_sync(small->store, LOG_SYNC_ALWAYS);
+    small_set(small, "{slot}1", "value");
+    small_turn(small);
+    small_run_jobs(small);
+    small_delete(small, "{slot}1");
+    txn_begin(&small->txn, small->now_ms);
+    assert_int_equal(txn_slot_keys(&small->txn, slot_number(), small->db), 0);
+    assert_false(store_gate_passed(small->store, small->txn.gate));
+    small_turn(small);
+    small_run_jobs(small);
+    assert_true(store_gate_passed(small->store, small->txn.gate));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +253,7 @@ int main(void)
         SMALL_STORE_TEST(test_changes_between_pages),
         SMALL_STORE_TEST(test_a_large_limit_is_one_page),
         SMALL_STORE_TEST(test_seals_do_not_keep_a_scan_from_its_end),
+        SMALL_STORE_TEST(test_an_empty_slot_has_a_gate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

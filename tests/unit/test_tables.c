@@ -30,9 +30,27 @@ static void expect_whole(const struct command *command)
     assert_true(writes != reads);
 }
 
+/* Each place where keys stand: one kind of access, and a way to the next key. */
+static void expect_key_specs(const struct command *command)
+{
+    struct key_spec scratch;
+    const struct key_spec *spec;
+    for (unsigned i = 0; (spec = command_key_spec(command, i, &scratch)) != NULL; i++) {
+        uint32_t access = spec->flags & (KEY_RO | KEY_RW | KEY_OW | KEY_RM);
+        assert_int_equal(__builtin_popcount(access), 1);
+        assert_true(spec->step >= 1);
+        assert_true(spec->begin != 0);
+        assert_true(spec->counted ? spec->first >= 1 : spec->first == 0);
+        assert_true(!(spec->flags & KEY_VARIABLE_FLAGS) || command->key_flags_of != NULL);
+    }
+}
+
 /* What is said of the keys agrees with itself, and with the arity. */
 static void expect_keys(const struct command *command)
 {
+    expect_key_specs(command);
+    if (command->key_specs != NULL)
+        assert_int_equal(command->key_flags, 0);
     if (command->first_key == 0) {
         assert_int_equal(command->last_key, 0);
         assert_int_equal(command->key_step, 0);
@@ -40,7 +58,7 @@ static void expect_keys(const struct command *command)
         return;
     }
     assert_true(command->key_step >= 1);
-    assert_true(command->key_flags != 0);
+    assert_true((command->key_flags != 0) != (command->key_specs != NULL));
     int least = command->arity < 0 ? -command->arity : command->arity;
     assert_true(command->last_key == -1 || command->last_key >= command->first_key);
     assert_true(command->last_key > 0 ? command->last_key < least : command->arity < 0);
