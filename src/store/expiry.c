@@ -77,7 +77,7 @@ static enum status collect_if_expired(struct store *store, struct slot *slot, st
 
 static struct entry *first_at(const struct slot *slot, uint64_t hash)
 {
-    return slot->buckets ? slot->buckets[table_bucket(slot, hash)] : NULL;
+    return slot->buckets ? *table_chain(slot, table_bucket(slot, hash)) : NULL;
 }
 
 static enum status collect_at(struct store *store, uint64_t place, uint64_t now_ms)
@@ -317,7 +317,7 @@ static void sample_slot(struct store *store, const struct slot *slot, struct sam
     uint64_t most = sample->looked + SAMPLE_SLOT;
     for (size_t i = 0; i < buckets && sample->looked < most; i++) {
         sample->looked++; /* an empty bucket costs, too */
-        const struct entry *entry = slot->buckets[(from + i) & (buckets - 1)];
+        const struct entry *entry = *table_chain(slot, (from + i) % buckets);
         for (; entry != NULL; entry = entry->next)
             sample_entry(store, slot, entry, sample);
     }
