@@ -183,6 +183,13 @@ static void suspend(struct dispatch *dispatch, struct session *session, enum sta
     }
 }
 
+/* It has done a part of its work: what it goes on with is of the database that it began in, whatever
+ * number SWAPDB has given that since. */
+static bool is_under_way(const struct progress *progress)
+{
+    return progress->position > 0 || progress->count > 0 || progress->done.block;
+}
+
 static void forget_progress(struct progress *progress)
 {
     progress->position = progress->count = 0;
@@ -277,7 +284,8 @@ static bool run(struct dispatch *dispatch, struct session *session, bool again, 
     bool ran;
     request->argv = session->parser.argv;
     request->argc = session->parser.argc;
-    request->db = store_database(session->sessions->store, session->db);
+    if (!is_under_way(&session->progress))
+        request->db = store_database(session->sessions->store, session->db);
     request->now_ms = dispatch->now_ms;
     dispatch->observer->brief = size < rest && size <= OBSERVER_BRIEF_BYTES;
     if (!again)
