@@ -114,7 +114,7 @@ sim: $(OUT)/shoal-sim # simulated disks that crash, tear and flip bits: make sim
 conversation: all # the same conversations with redis-server and with Shoal
 	@tests/conversation/run.py $(ONLY)
 
-upstream-suite: all # Redis's own tests: make upstream-suite ONLY=string UPDATE=1 ARGS=--quick
+upstream-suite: all # Redis's own tests: make upstream-suite ONLY=string UPDATE=1
 	@deps/install.sh build test bench
 	@tests/upstream/run.py $(if $(UPDATE),--update) $(ARGS) $(ONLY)
 

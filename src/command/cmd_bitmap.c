@@ -722,6 +722,8 @@ const struct command bitmap_commands[] = {
         .complexity = "O(N) with N being the length of the range",
         .summary = "Counts the number of set bits (population counting) in a string.",
         .syntax = "key:key [(range: start:integer end:integer [(unit: BYTE|BIT)])]",
+        .differs = "Of more than 64 MB it works in pieces, and other commands go on "
+                   "between them: what is written meanwhile may count or not.",
     },
     {
         .name = "bitpos", .handler = cmd_bitpos, .arity = -3,
@@ -732,6 +734,7 @@ const struct command bitmap_commands[] = {
         .summary = "Finds the first set (1) or clear (0) bit in a string.",
         .syntax = "key:key bit:integer "
                   "[(range: start:integer [(end-unit-block: end:integer [(unit: BYTE|BIT)])])]",
+        .differs = "As BITCOUNT.",
     },
     {
         .name = "bitop", .handler = cmd_bitop, .arity = -4,
@@ -741,6 +744,7 @@ const struct command bitmap_commands[] = {
         .complexity = "O(N) with N being the sum of the lengths of the source strings",
         .summary = "Performs bitwise operations on multiple strings, and stores the result.",
         .syntax = "(operation: AND|OR|XOR|NOT|DIFF|DIFF1|ANDOR|ONE) destkey:key key:key...",
+        .differs = "As BITCOUNT. DIFF, DIFF1, ANDOR and ONE are those of Redis 8.2.",
     },
     {0},
 };

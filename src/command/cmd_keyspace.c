@@ -298,6 +298,8 @@ const struct command keyspace_commands[] = {
         .summary = "Iterates over the key names in the database.",
         .syntax = "cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [TYPE type]",
         .tips = "nondeterministic_output request_policy:special response_policy:special",
+        .differs = "One call looks at 10000 keys at most, whatever COUNT says. A cursor "
+                   "is still good after a restart.",
     },
     {
         .name = "keys", .handler = cmd_keys, .arity = 2,
@@ -309,6 +311,8 @@ const struct command keyspace_commands[] = {
         .summary = "Returns all key names that match a pattern.",
         .syntax = "pattern:pattern",
         .tips = "request_policy:all_shards nondeterministic_output_order",
+        .differs = "Other commands go on while it works: what is changed meanwhile may "
+                   "be in it or not.",
     },
     {
         .name = "dbsize", .handler = cmd_dbsize, .arity = 1,
@@ -327,6 +331,8 @@ const struct command keyspace_commands[] = {
         .summary = "Remove all keys from the current database.",
         .syntax = "[flush-type: ASYNC|SYNC]",
         .tips = "request_policy:all_shards response_policy:all_succeeded",
+        .differs = "Takes no time, SYNC or ASYNC; memory and disk come free in the "
+                   "background.",
     },
     {
         .name = "flushall", .handler = cmd_flushall, .arity = -1,
@@ -336,6 +342,7 @@ const struct command keyspace_commands[] = {
         .summary = "Removes all keys from all databases.",
         .syntax = "[flush-type: ASYNC|SYNC]",
         .tips = "request_policy:all_shards response_policy:all_succeeded",
+        .differs = "As FLUSHDB.",
     },
     {
         .name = "swapdb", .handler = cmd_swapdb, .arity = 3,

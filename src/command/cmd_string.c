@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Strings as a whole: SET and its relatives, GET and its relatives. */
-#include <inttypes.h>
-#include <stdio.h>
-
-#include "base/xxh.h"
 #include "command/set_options.h"
 #include "command/tables.h"
 #include "row/row.h"
 #include "type/string.h"
+#include "type/type.h"
 
 /* ---- the whole value ------------------------------------------------------------------------ */
 
@@ -113,28 +110,35 @@ static enum status cmd_getdel(struct request *request)
     return status;
 }
 
+/* The condition of DELEX on a key that exists, with Redis's errors in Redis's order. */
+static enum status delex_holds(struct request *request, struct cell *head, bool *out_holds)
+{
+    enum condition condition;
+    struct bytes compared = request->argv[3];
+    if (!bytes_equal(type_of(head), BYTES("string"))) {
+        reply_error(request->reply,
+                    BYTES("ERR Key should be of string type if conditions are specified"));
+        return STATUS_REPLIED;
+    }
+    if (!condition_parse(request->argv[2], &condition)) {
+        reply_error(request->reply, BYTES("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or "
+                                          "IFDNE"));
+        return STATUS_REPLIED;
+    }
+    enum status status = condition_check(request, condition, compared);
+    return status == STATUS_OK ? condition_holds(head, condition, compared, out_holds) : status;
+}
+
 /* DEL of one key, of any type; with a condition, of a string. */
 static enum status cmd_delex(struct request *request)
 {
     struct cell head;
-    enum condition condition = IF_ANYTHING;
-    struct bytes compared = bytes_of("", 0);
-    bool holds;
+    bool holds = true;
     if (request->argc != 2 && request->argc != 4)
         return argument_count_wrong(request);
-    if (request->argc == 4) {
-        compared = request->argv[3];
-        if (!condition_parse(request->argv[2], &condition)) {
-            reply_error(request->reply,
-                        BYTES("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE"));
-            return STATUS_REPLIED;
-        }
-    }
-    enum status status = condition_check(request, condition, compared);
-    if (status == STATUS_OK)
-        status = argument_key(request, request->argv[1], &head);
-    if (status == STATUS_OK)
-        status = condition_holds(&head, condition, compared, &holds);
+    enum status status = argument_key(request, request->argv[1], &head);
+    if (status == STATUS_OK && head.exists && request->argc == 4)
+        status = delex_holds(request, &head, &holds);
     if (status != STATUS_OK)
         return status;
     bool deletes = head.exists && holds;
@@ -149,7 +153,7 @@ static enum status cmd_digest(struct request *request)
 {
     struct cell head;
     struct bytes value;
-    char digest[17];
+    char digest[DIGEST_DIGITS + 1];
     enum status status = argument_key_read(request, request->argv[1], &head);
     if (status == STATUS_OK)
         status = string_value(&head, &value);
@@ -159,7 +163,7 @@ static enum status cmd_digest(struct request *request)
         reply_null(request->reply);
         return STATUS_OK;
     }
-    snprintf(digest, sizeof(digest), "%016" PRIx64, xxh64(value));
+    digest_text(value, digest);
     reply_bulk_text(request->reply, digest);
     return STATUS_OK;
 }

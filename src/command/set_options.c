@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "command/set_options.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/xxh.h"
 #include "type/string.h"
-
-enum { DIGEST_DIGITS = 16 };
 
 static bool time_option(struct bytes name, struct time_unit *out)
 {
@@ -43,33 +44,20 @@ bool condition_parse(struct bytes word, enum condition *out)
     return false;
 }
 
-static bool parse_digest(struct bytes text, uint64_t *out)
-{
-    uint64_t digest = 0;
-    if (text.size != DIGEST_DIGITS)
-        return false;
-    for (size_t i = 0; i < text.size; i++) {
-        char digit = text.data[i];
-        if (digit >= '0' && digit <= '9')
-            digest = digest << 4 | (uint64_t)(digit - '0');
-        else if ((digit | 0x20) >= 'a' && (digit | 0x20) <= 'f')
-            digest = digest << 4 | (uint64_t)((digit | 0x20) - 'a' + 10);
-        else
-            return false;
-    }
-    *out = digest;
-    return true;
-}
-
+/* As Redis does, without a look at the digits: what is none equals no digest. */
 enum status condition_check(const struct request *request, enum condition condition,
                             struct bytes compared)
 {
-    uint64_t digest;
     bool is_digest = condition == IF_DIGEST_EQUAL || condition == IF_DIGEST_NOT_EQUAL;
-    if (!is_digest || parse_digest(compared, &digest))
+    if (!is_digest || compared.size == DIGEST_DIGITS)
         return STATUS_OK;
     reply_error(request->reply, BYTES("ERR digest must be exactly 16 hexadecimal characters"));
     return STATUS_REPLIED;
+}
+
+void digest_text(struct bytes value, char out[DIGEST_DIGITS + 1])
+{
+    snprintf(out, DIGEST_DIGITS + 1, "%016" PRIx64, xxh64(value));
 }
 
 static enum status has_value(struct cell *head, struct bytes compared, bool *out)
@@ -87,11 +75,14 @@ static enum status has_value(struct cell *head, struct bytes compared, bool *out
 
 static enum status has_digest(struct cell *head, struct bytes compared, bool *out)
 {
-    uint64_t digest;
     struct bytes value;
+    char digest[DIGEST_DIGITS + 1];
     enum status status = string_value(head, &value);
-    *out = status == STATUS_OK && parse_digest(compared, &digest) && digest == xxh64(value);
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    digest_text(value, digest);
+    *out = bytes_equal_nocase(bytes_of(digest, DIGEST_DIGITS), compared);
+    return STATUS_OK;
 }
 
 enum status condition_holds(struct cell *head, enum condition condition, struct bytes compared,

@@ -46,4 +46,9 @@ MUST_CHECK enum status condition_check(const struct request *request, enum condi
 MUST_CHECK enum status condition_holds(struct cell *head, enum condition condition,
                                        struct bytes compared, bool *out_holds);
 
+enum { DIGEST_DIGITS = 16 };
+
+/* What DIGEST says of a value: its XXH3-64, in hexadecimal. */
+void digest_text(struct bytes value, char out[DIGEST_DIGITS + 1]);
+
 #endif

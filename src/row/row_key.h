@@ -7,7 +7,7 @@
  *   slot(2, big-endian) db(1) hash(6, big-endian) keylen(varint) key kind(1) subkey...
  *
  *   ROW_HEAD     no subkey: the key's type, its expiry and, of a string, the value
- *   ROW_CHUNK    base dot's actor(8) time(8), index(4), big-endian: 4 KiB of a long string
+ *   ROW_CHUNK    base dot's actor(8) time(8), index(4), big-endian: a piece of a long string
  *   ROW_CLEARED  of a slot and database, not of a key: only slot(2) db(1); what its vector covers
  *                has been flushed
  *

@@ -133,7 +133,7 @@ void table_free(struct table *table, struct entry *entry);
 struct entry *table_replace(struct table *table, struct slot *slot, struct entry *old,
                             struct bytes row);
 
-/* ---- a slot's buckets, in the order of hash; an insertion renumbers them -------------------- */
+/* ---- a slot's buckets, in the order of hash; an insertion renumbers them --------------------- */
 
 static inline size_t table_buckets(const struct slot *slot)
 {

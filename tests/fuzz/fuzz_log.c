@@ -128,12 +128,25 @@ static void make_files(struct files *files, struct sim_files *disk, struct bytes
 struct heard {
     struct buffer records; /* sizes and bytes */
     uint64_t count;
+    struct buffer expected; /* the names that come next, one behind the other */
 };
+
+static void expect(void *context, const struct bytes *names, size_t count)
+{
+    struct heard *heard = context;
+    check(count <= LOG_EXPECTED_MAX && buffer_size(&heard->expected) == 0);
+    for (size_t i = 0; i < count; i++)
+        buffer_append_bytes(&heard->expected, names[i]);
+}
 
 static enum status hear(void *context, actor_t actor, struct bytes name, struct bytes row)
 {
     struct heard *heard = context;
     (void)actor;
+    if (buffer_size(&heard->expected) > 0) {
+        check(bytes_starts_with(buffer_bytes(&heard->expected), name));
+        buffer_consume(&heard->expected, name.size);
+    }
     buffer_printf(&heard->records, "%zu,%zu:", name.size, row.size);
     buffer_append_bytes(&heard->records, name);
     buffer_append_bytes(&heard->records, row);
@@ -146,13 +159,16 @@ static enum status open_log(struct files *files, struct workers *workers, struct
 {
     struct log *log;
     struct buffer error = {0};
-    struct log_replay replay = {hear, heard};
-    enum status status = log_open(files, workers, 0, &replay, found, &log, &error);
+    struct log_replay replay = {.row = hear, .context = heard, .expect = expect};
+    enum status status = log_open(files, workers, 0, found, &log, &error);
     check((status == STATUS_OK) == (buffer_size(&error) == 0));
     if (status == STATUS_OK) {
-        check(heard->count == found->records);
+        check(log_replay(log, &replay, &error) == STATUS_OK);
+        check(heard->count == found->records && log_position(log) == found->end);
+        check(buffer_size(&heard->expected) == 0);
         log_free(log);
     }
+    buffer_deinit(&heard->expected);
     buffer_deinit(&error);
     return status;
 }
@@ -162,7 +178,7 @@ static void check_salvage(struct files *files, struct heard *salvaged)
 {
     struct log_recovery found;
     struct buffer report = {0};
-    struct log_replay replay = {hear, salvaged};
+    struct log_replay replay = {.row = hear, .context = salvaged};
     enum status status = log_salvage(files, 0, &replay, &found, &report);
     check(status == STATUS_OK || status == STATUS_VERSION);
     check(status != STATUS_OK || found.records == salvaged->count);

@@ -146,7 +146,7 @@ def test_at_a_terminal():
         prompt = r'127\.0\.0\.1:\d+> $'
         terminal.read(prompt)
         terminal.type('SET k ')
-        terminal.read(r'SET k \x1b\[[0-9;]*mvalue \[NX\|XX\] \[GET\] \[EX seconds\|')
+        terminal.read(r'SET k \x1b\[[0-9;]*mvalue \[NX\|XX[^\]]*\] \[GET\] \[EX seconds\|')
         terminal.type('v EX 100\r')
         terminal.read(r'\nOK\r\n' + prompt)
         terminal.type('getr\t')

@@ -18,6 +18,7 @@
 #define SYNTAX        "-ERR syntax error"
 #define WRONG_TYPE    "-WRONGTYPE Operation against a key holding the wrong kind of value"
 #define NO_DIGEST     "-ERR digest must be exactly 16 hexadecimal characters"
+#define NO_STRING     "-ERR Key should be of string type if conditions are specified"
 #define NO_CONDITION  "-ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE"
 #define DIGEST_OF_ABC "78af5f94892f3950" /* XXH3, as its authors' program has it */
 #define DIGEST_OF_NIL "2d06800538d394c2"
@@ -92,10 +93,10 @@ static void test_by_digest(void **state)
         {"GET a", "$1\r\nx"},
         {"SET a x IFDEQ 78af5f94892f395", NO_DIGEST},
         {"SET a x IFDEQ 078af5f94892f3950", NO_DIGEST},
-        {"SET a x IFDNE 78af5f94892f395g", NO_DIGEST},
-        {"SET a x IFDNE 0x78af5f94892f39", NO_DIGEST},
+        {"SET a x IFDEQ 78af5f94892f395g", "$-1"}, /* of the right length: equals none */
         {"SET a x IFDNE ''", NO_DIGEST},
-        {"DELEX nosuch IFDEQ x", NO_DIGEST},
+        {"DELEX nosuch IFDEQ x", ":0"},
+        {"DELEX nosuch NX x", ":0"},
         {NULL, NULL},
     };
     talk_hold_warm_and_cold(exchanges);
@@ -146,7 +147,9 @@ static void test_delex(void **state)
         {"SET a abc", "+OK"},
         {"DELEX a IFDNE " DIGEST_OF_NIL, ":1"},
         {"EXISTS a", ":0"},
+        {"SET a abc", "+OK"},
         {"DELEX a NX 1", NO_CONDITION},
+        {"DELEX a IFDEQ x", NO_DIGEST},
         {"DELEX a IFEQ", "-ERR wrong number of arguments for 'delex' command"},
         {"DELEX a IFEQ 1 2", "-ERR wrong number of arguments for 'delex' command"},
         {NULL, NULL},
@@ -175,13 +178,9 @@ static void test_expired(void **state)
 static void test_other_types(void **state)
 {
     (void)state;
-    static const char *const comparing[] = {"SET a 1 IFEQ 1",
-                                            "SET a 1 IFNE 1",
+    static const char *const comparing[] = {"SET a 1 IFEQ 1", "SET a 1 IFNE 1",
                                             "SET a 1 IFDEQ " DIGEST_OF_ABC,
-                                            "SET a 1 IFDNE " DIGEST_OF_ABC,
-                                            "DELEX a IFEQ 1",
-                                            "DELEX a IFDNE " DIGEST_OF_ABC,
-                                            "DIGEST a"};
+                                            "SET a 1 IFDNE " DIGEST_OF_ABC, "DIGEST a"};
     struct talk talk;
     talk_init(&talk, false);
     struct bytes name = row_key_head(&talk.arena, 0, BYTES("a"));
@@ -191,6 +190,8 @@ static void test_other_types(void **state)
     fake_store_put(&talk.store, name, row);
     for (size_t i = 0; i < sizeof(comparing) / sizeof(comparing[0]); i++)
         talk_expect(&talk, comparing[i], WRONG_TYPE);
+    talk_expect(&talk, "DELEX a IFEQ 1", NO_STRING);
+    talk_expect(&talk, "DELEX a NX 1", NO_STRING);
     talk_expect(&talk, "DELEX a", ":1");
     talk_deinit(&talk);
 }
