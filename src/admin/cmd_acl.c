@@ -112,13 +112,8 @@ static enum status reply_category(struct request *request, uint32_t category)
 static enum status acl_cat(struct request *request)
 {
     unsigned count = 0;
-    if (request->argc > 3) {
-        reply_errorf(
-            request->reply,
-            "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try ACL HELP.",
-            (int)request->argv[1].size, request->argv[1].data);
-        return STATUS_REPLIED;
-    }
+    if (request->argc > 3)
+        return command_refuse_usage(request);
     for (; command_category_name(count) != NULL; count++) {
         struct bytes name = bytes_text(command_category_name(count));
         if (request->argc == 3 && bytes_equal_nocase(request->argv[2], name))

@@ -19,8 +19,7 @@ enum { CHANGES = CMD_ADMIN | CMD_STALE | CMD_NO_ASYNC_LOADING };
 
 static enum status no_cluster(struct request *request)
 {
-    reply_error(request->reply, BYTES("ERR This instance has cluster support disabled"));
-    return STATUS_REPLIED;
+    return request_refuse(request, "ERR This instance has cluster support disabled");
 }
 
 static const struct command cluster_subcommands[] = {

@@ -10,9 +10,7 @@ static enum status module_list(struct request *request)
 
 static enum status module_refused(struct request *request)
 {
-    reply_error(request->reply,
-                BYTES("ERR MODULE command not allowed. This server has no modules."));
-    return STATUS_REPLIED;
+    return request_refuse(request, "ERR MODULE command not allowed. This server has no modules.");
 }
 
 static enum status module_help(struct request *request)
