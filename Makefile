@@ -87,7 +87,7 @@ $(OUT)/tests/%.o: tests/%.c
 # One unit test: make KIND=asan unit/test_row
 $(OUT)/unit/%: tests/unit/%.c $(OUT)/tests.a $(OUT)/shoal.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -Itests -o $@ $(filter-out %.a,$^) $(filter %.a,$^) $(LDFLAGS) -lcmocka $(LDLIBS)
+	$(CC) $(CFLAGS) -Itests -o $@ $(filter %.c %.o,$^) $(filter %.a,$^) $(LDFLAGS) -lcmocka $(LDLIBS)
 
 # Some stand on a double of the store instead of the real one.
 standing_on = $(patsubst tests/%.c,$(OUT)/%,$(shell grep -ls '"doubles/$(1).h"' tests/unit/*.c))
