@@ -121,8 +121,7 @@ static enum status acl_cat(struct request *request)
     }
     if (request->argc == 3) {
         reply_errorf(request->reply, "ERR Unknown category '%.*s'",
-                     (int)(request->argv[2].size < 128 ? request->argv[2].size : 128),
-                     request->argv[2].data);
+                     request_echoed(request->argv[2]), request->argv[2].data);
         return STATUS_REPLIED;
     }
     reply_array(request->reply, count);
@@ -207,7 +206,7 @@ static const struct command acl_subcommands[] = {
      .complexity = "O(1)",
      .syntax = "",
      .summary = "Returns the authenticated username of the current connection."},
-    {.name = NULL},
+    {0},
 };
 
 const struct command acl_commands[] = {
@@ -220,5 +219,5 @@ const struct command acl_commands[] = {
      .summary = "A container for Access List Control commands.",
      .differs = "One user, \"default\", who may do all; others cannot be made.",
      .subcommands = acl_subcommands},
-    {.name = NULL},
+    {0},
 };

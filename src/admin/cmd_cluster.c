@@ -91,7 +91,7 @@ static const struct command cluster_subcommands[] = {
                NULL),
     SUBCOMMAND("help", 2, CMD_LOADING | CMD_STALE, "5.0.0", "O(1)",
                "Returns helpful text about the different subcommands.", "", NULL),
-    {.name = NULL},
+    {0},
 };
 
 const struct command cluster_commands[] = {
@@ -133,5 +133,5 @@ const struct command cluster_commands[] = {
      .complexity = "O(1)",
      .syntax = "",
      .summary = "Enables read-write queries for a connection to a cluster replica node."},
-    {.name = NULL},
+    {0},
 };

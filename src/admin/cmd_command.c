@@ -500,7 +500,7 @@ static const struct command command_subcommands[] = {
     SUBCOMMAND("list", command_list, -2, "7.0.0", ALL, IN_ANY_ORDER,
                "Returns a list of command names.",
                "[FILTERBY (MODULE module-name|ACLCAT category|PATTERN pattern:pattern)]"),
-    {.name = NULL},
+    {0},
 };
 
 const struct command command_commands[] = {
@@ -516,5 +516,5 @@ const struct command command_commands[] = {
      .syntax = "",
      .tips = IN_ANY_ORDER,
      .subcommands = command_subcommands},
-    {.name = NULL},
+    {0},
 };

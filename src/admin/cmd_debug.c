@@ -628,5 +628,5 @@ const struct command debug_commands[] = {
                 "seal, see SAVE, and drop all rows from memory; SLEEP takes at most 300 seconds; "
                 "POPULATE makes at most 1048576 "
                 "keys; digests are not Redis's."},
-    {.name = NULL},
+    {0},
 };

@@ -70,7 +70,7 @@ static const struct command module_subcommands[] = {
      .complexity = "O(1)",
      .syntax = "",
      .summary = "Returns helpful text about the different subcommands."},
-    {.name = NULL},
+    {0},
 };
 
 const struct command module_commands[] = {
@@ -82,5 +82,5 @@ const struct command module_commands[] = {
      .syntax = "",
      .summary = "A container for module commands.",
      .subcommands = module_subcommands},
-    {.name = NULL},
+    {0},
 };

@@ -115,5 +115,5 @@ const struct command replication_commands[] = {
                 "the connection is completed.",
      .tips = "request_policy:all_shards response_policy:agg_min",
      .differs = "Answers 0 at once: there are no replicas."},
-    {.name = NULL},
+    {0},
 };

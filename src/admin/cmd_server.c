@@ -155,5 +155,5 @@ const struct command server_commands[] = {
      .syntax = "",
      .summary = "Returns the server time.",
      .tips = "nondeterministic_output"},
-    {.name = NULL},
+    {0},
 };

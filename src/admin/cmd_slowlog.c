@@ -111,7 +111,7 @@ static const struct command slowlog_subcommands[] = {
      .syntax = "",
      .summary = "Clears all entries from the slow log.",
      .tips = "request_policy:all_nodes response_policy:all_succeeded"},
-    {.name = NULL},
+    {0},
 };
 
 const struct command slowlog_commands[] = {
@@ -123,5 +123,5 @@ const struct command slowlog_commands[] = {
      .syntax = "",
      .summary = "A container for slow log commands.",
      .subcommands = slowlog_subcommands},
-    {.name = NULL},
+    {0},
 };

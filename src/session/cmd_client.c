@@ -3,14 +3,11 @@
 #include "base/number.h"
 #include "session/pause.h"
 
-enum { ECHOED_MAX = 128 }; /* of an argument in an error */
-
 /* `format` has one "%.*s". */
 __attribute__((format(printf, 2, 0))) static enum status
 refuse_value(struct request *request, const char *format, struct bytes value)
 {
-    int size = value.size < ECHOED_MAX ? (int)value.size : ECHOED_MAX;
-    reply_errorf(request->reply, format, size, value.data);
+    reply_errorf(request->reply, format, request_echoed(value), value.data);
     return STATUS_REPLIED;
 }
 
@@ -539,5 +536,5 @@ const struct command client_subcommands[] = {
     SUBCOMMAND("unpause", client_unpause, 2, CMD_ADMIN | CMD_NOSCRIPT, "6.2.0",
                "O(N) where N is the number of paused clients",
                "Resumes processing commands from paused clients.", "", NULL),
-    {.name = NULL},
+    {0},
 };

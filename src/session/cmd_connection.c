@@ -6,8 +6,6 @@
 
 #define WRONG_PASSWORD "WRONGPASS invalid username-password pair or user is disabled."
 
-enum { ECHOED_MAX = 128 }; /* of an argument in an error: a reply before AUTH stays small */
-
 static enum status auth(struct request *request)
 {
     struct session *session = request->session;
@@ -71,9 +69,8 @@ static enum status hello_parse(struct request *request, struct hello *out_hello)
             hello.name = option[1];
             i++;
         } else {
-            int size = option->size < ECHOED_MAX ? (int)option->size : ECHOED_MAX;
-            reply_errorf(request->reply, "ERR Syntax error in HELLO option '%.*s'", size,
-                         option->data);
+            reply_errorf(request->reply, "ERR Syntax error in HELLO option '%.*s'",
+                         request_echoed(*option), option->data);
             return STATUS_REPLIED;
         }
     }
@@ -243,5 +240,5 @@ const struct command connection_commands[] = {
      .complexity = "O(1)",
      .summary = "Changes the selected database.",
      .syntax = "index:integer"},
-    {.name = NULL},
+    {0},
 };

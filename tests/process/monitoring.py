@@ -2,7 +2,6 @@
 """What watches a server and shows it to people: Prometheus's exporter, and the calls that the
 program RedisInsight makes."""
 
-import os
 import re
 import urllib.request
 
