@@ -112,13 +112,8 @@ static enum status reply_category(struct request *request, uint32_t category)
 static enum status acl_cat(struct request *request)
 {
     unsigned count = 0;
-    if (request->argc > 3) {
-        reply_errorf(
-            request->reply,
-            "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try ACL HELP.",
-            (int)request->argv[1].size, request->argv[1].data);
-        return STATUS_REPLIED;
-    }
+    if (request->argc > 3)
+        return command_refuse_usage(request);
     for (; command_category_name(count) != NULL; count++) {
         struct bytes name = bytes_text(command_category_name(count));
         if (request->argc == 3 && bytes_equal_nocase(request->argv[2], name))
@@ -126,8 +121,7 @@ static enum status acl_cat(struct request *request)
     }
     if (request->argc == 3) {
         reply_errorf(request->reply, "ERR Unknown category '%.*s'",
-                     (int)(request->argv[2].size < 128 ? request->argv[2].size : 128),
-                     request->argv[2].data);
+                     request_echoed(request->argv[2]), request->argv[2].data);
         return STATUS_REPLIED;
     }
     reply_array(request->reply, count);
@@ -212,7 +206,7 @@ static const struct command acl_subcommands[] = {
      .complexity = "O(1)",
      .syntax = "",
      .summary = "Returns the authenticated username of the current connection."},
-    {.name = NULL},
+    {0},
 };
 
 const struct command acl_commands[] = {
@@ -225,5 +219,5 @@ const struct command acl_commands[] = {
      .summary = "A container for Access List Control commands.",
      .differs = "One user, \"default\", who may do all; others cannot be made.",
      .subcommands = acl_subcommands},
-    {.name = NULL},
+    {0},
 };

@@ -394,12 +394,6 @@ static enum status command_list(struct request *request)
 
 /* ---- GETKEYS --------------------------------------------------------------------------------- */
 
-static enum status refuse(struct request *request, const char *text)
-{
-    reply_error(request->reply, bytes_text(text));
-    return STATUS_REPLIED;
-}
-
 /* Of the command that stands behind COMMAND GETKEYS. */
 static enum status reply_keys(struct request *request, bool with_flags)
 {
@@ -409,16 +403,16 @@ static enum status reply_keys(struct request *request, bool with_flags)
     struct bytes second = argc > 1 ? argv[1] : (struct bytes){0};
     const struct command *command = command_find(request->commands, argv[0], second, &parent);
     if (command == NULL)
-        return refuse(request, "ERR Invalid command specified");
+        return request_refuse(request, "ERR Invalid command specified");
     if (count_specs(command) == 0)
-        return refuse(request, "ERR The command has no key arguments");
+        return request_refuse(request, "ERR The command has no key arguments");
     if (command->arity >= 0 ? argc != command->arity : argc < -command->arity)
-        return refuse(request, "ERR Invalid number of arguments specified for command");
+        return request_refuse(request, "ERR Invalid number of arguments specified for command");
     struct command_key *keys = NULL;
     size_t count = 0;
     enum status status = command_keys(command, argv, (uint32_t)argc, request->arena, &keys, &count);
     if ((status != STATUS_OK || count == 0) && !command->keys_optional)
-        return refuse(request, "ERR Invalid arguments specified for command");
+        return request_refuse(request, "ERR Invalid arguments specified for command");
     reply_array(request->reply, count);
     for (size_t i = 0; i < count; i++) {
         if (with_flags)
@@ -506,7 +500,7 @@ static const struct command command_subcommands[] = {
     SUBCOMMAND("list", command_list, -2, "7.0.0", ALL, IN_ANY_ORDER,
                "Returns a list of command names.",
                "[FILTERBY (MODULE module-name|ACLCAT category|PATTERN pattern:pattern)]"),
-    {.name = NULL},
+    {0},
 };
 
 const struct command command_commands[] = {
@@ -522,5 +516,5 @@ const struct command command_commands[] = {
      .syntax = "",
      .tips = IN_ANY_ORDER,
      .subcommands = command_subcommands},
-    {.name = NULL},
+    {0},
 };

@@ -8,7 +8,6 @@
 enum {
     FULL_NAME_MAX = 2 * COMMAND_NAME_MAX + 2,
     FIRST_BITS = 10, /* the first bucket of LATENCY HISTOGRAM: below 1024 ns */
-    ECHOED_MAX = 128,
     GRAPH_COLUMNS = 80,
     GRAPH_ROWS = 4,
     GRAPH_STEPS = 3, /* marks a row: _ o # */
@@ -133,7 +132,7 @@ static enum status latency_graph(struct request *request)
     enum latency_event event;
     if (!latency_event_find(name, false, &event) || !latency_has(latency, event)) {
         reply_errorf(request->reply, "ERR No samples available for event '%.*s'",
-                     (int)(name.size < ECHOED_MAX ? name.size : ECHOED_MAX), name.data);
+                     request_echoed(name), name.data);
         return STATUS_REPLIED;
     }
     struct latency_summary summary = latency_summarize(latency, event, request->now_ms);
@@ -357,7 +356,7 @@ static const struct command latency_subcommands[] = {
      .syntax = "[event...]",
      .summary = "Resets the latency data for one or more events.",
      .tips = "request_policy:all_nodes response_policy:all_succeeded"},
-    {.name = NULL},
+    {0},
 };
 
 const struct command latency_commands[] = {
@@ -369,5 +368,5 @@ const struct command latency_commands[] = {
      .syntax = "",
      .summary = "A container for latency diagnostics commands.",
      .subcommands = latency_subcommands},
-    {.name = NULL},
+    {0},
 };

@@ -32,8 +32,7 @@ enum {
 
 enum status bitmap_offset_invalid(struct request *request)
 {
-    reply_error(request->reply, BYTES("ERR bit offset is not an integer or out of range"));
-    return STATUS_REPLIED;
+    return request_refuse(request, "ERR bit offset is not an integer or out of range");
 }
 
 enum status bitmap_offset(struct request *request, struct bytes text, unsigned unit,
@@ -102,8 +101,7 @@ static enum status parse_bit(struct request *request, bool *out_bit)
         *out_bit = bit;
         return STATUS_OK;
     }
-    reply_error(request->reply, BYTES("ERR bit is not an integer or out of range"));
-    return STATUS_REPLIED;
+    return request_refuse(request, "ERR bit is not an integer or out of range");
 }
 
 /* What is so already is not written. */
@@ -444,10 +442,8 @@ static enum status cmd_bitpos(struct request *request)
     enum status status = argument_integer(request->argv[2], &bit);
     if (status != STATUS_OK)
         return status;
-    if (bit != 0 && bit != 1) {
-        reply_error(request->reply, BYTES("ERR The bit argument must be 1 or 0."));
-        return STATUS_REPLIED;
-    }
+    if (bit != 0 && bit != 1)
+        return request_refuse(request, "ERR The bit argument must be 1 or 0.");
     status = argument_key_read(request, request->argv[1], &head);
     if (status != STATUS_OK)
         return status;
