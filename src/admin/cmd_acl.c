@@ -6,8 +6,6 @@
 #include "admin/admin.h"
 #include "security/password.h"
 
-enum { FULL_NAME_MAX = 2 * COMMAND_NAME_MAX + 2 };
-
 static struct bytes password_of(const struct request *request)
 {
     return bytes_text(request->admin->config->requirepass);
@@ -86,7 +84,7 @@ static enum status acl_getuser(struct request *request)
 static size_t list_category(const struct command *parent, const struct command *command,
                             uint32_t category, struct reply *reply)
 {
-    char name[FULL_NAME_MAX];
+    char name[COMMAND_FULL_NAME_SIZE];
     size_t count = (command_categories(command) & category) != 0;
     if (count > 0 && reply != NULL) {
         command_full_name(parent, command, name, sizeof name);

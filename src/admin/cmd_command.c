@@ -7,8 +7,6 @@
 #include "command/command_keys.h"
 #include "command/command_syntax.h"
 
-enum { FULL_NAME_MAX = 2 * COMMAND_NAME_MAX + 2 };
-
 typedef const char *(*bit_name)(unsigned bit);
 
 /* A set of the names of the bits that are set. */
@@ -137,7 +135,7 @@ static void reply_key_specifications(struct reply *reply, const struct command *
 static void reply_info(struct reply *reply, const struct command *parent,
                        const struct command *command)
 {
-    char name[FULL_NAME_MAX];
+    char name[COMMAND_FULL_NAME_SIZE];
     size_t subcommands = count_subcommands(command);
     command_full_name(parent, command, name, sizeof name);
     reply_array(reply, 10);
@@ -253,7 +251,7 @@ static void reply_arguments(struct reply *reply, const struct syntax_argument *f
 static void reply_docs(struct reply *reply, struct arena *arena, const struct command *parent,
                        const struct command *command)
 {
-    char name[FULL_NAME_MAX];
+    char name[COMMAND_FULL_NAME_SIZE];
     size_t subcommands = count_subcommands(command);
     struct syntax_argument *arguments = NULL;
     enum status status = STATUS_OK;
@@ -342,7 +340,7 @@ static bool wants_pattern(const struct filter *filter, const struct command *com
 static size_t list_names(const struct filter *filter, const struct command *parent,
                          const struct command *command, struct reply *reply)
 {
-    char name[FULL_NAME_MAX];
+    char name[COMMAND_FULL_NAME_SIZE];
     command_full_name(parent, command, name, sizeof name);
     size_t count = filter->wants(filter, command, name);
     if (count > 0 && reply != NULL)

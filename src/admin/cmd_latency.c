@@ -6,7 +6,6 @@
 #include "admin/admin.h"
 
 enum {
-    FULL_NAME_MAX = 2 * COMMAND_NAME_MAX + 2,
     FIRST_BITS = 10, /* the first bucket of LATENCY HISTOGRAM: below 1024 ns */
     GRAPH_COLUMNS = 80,
     GRAPH_ROWS = 4,
@@ -247,7 +246,7 @@ static void reply_histogram(struct reply *reply, const struct histogram *histogr
 /* Whether the words ask for this command: by its name, or by its parent's. Without words, yes. */
 static bool is_asked(const struct request *request, const struct command_entry *entry)
 {
-    char name[FULL_NAME_MAX];
+    char name[COMMAND_FULL_NAME_SIZE];
     command_full_name(entry->parent, entry->command, name, sizeof(name));
     for (uint32_t i = 2; i < request->argc; i++) {
         struct bytes word = request->argv[i];
@@ -270,7 +269,7 @@ static enum status latency_histogram(struct request *request)
     }
     reply_map(request->reply, count);
     for (unsigned i = 0; i < stats->command_count; i++) {
-        char name[FULL_NAME_MAX];
+        char name[COMMAND_FULL_NAME_SIZE];
         const struct command_entry *entry = command_entry_at(request->commands, i);
         if (!asked[i])
             continue;

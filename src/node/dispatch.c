@@ -7,8 +7,6 @@
 #include "session/monitor.h"
 #include "session/pause.h"
 
-enum { FULL_NAME_MAX = 128 };
-
 void dispatch_init(struct dispatch *dispatch, struct sessions *sessions, struct observer *observer,
                    const struct config *config, struct journal *journal)
 {
@@ -63,7 +61,7 @@ static void refuse_unknown_command(const struct request *request)
 
 static void refuse_unknown_subcommand(const struct request *request, const struct command *parent)
 {
-    char name[FULL_NAME_MAX];
+    char name[COMMAND_FULL_NAME_SIZE];
     command_full_name(NULL, parent, name, sizeof(name));
     for (char *at = name; *at; at++)
         if (*at >= 'a' && *at <= 'z')
@@ -75,7 +73,7 @@ static void refuse_unknown_subcommand(const struct request *request, const struc
 static void refuse_arity(const struct request *request, const struct command *parent,
                          const struct command *command)
 {
-    char name[FULL_NAME_MAX];
+    char name[COMMAND_FULL_NAME_SIZE];
     command_full_name(parent, command, name, sizeof(name));
     reply_errorf(request->reply, "ERR wrong number of arguments for '%s' command", name);
 }

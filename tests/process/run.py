@@ -13,7 +13,7 @@ import sys
 
 import shoal
 
-FILES = ['life', 'operators', 'keys', 'bitmaps', 'clients', 'clients_real', 'client_in_c',
+FILES = ['life', 'operators', 'keys', 'bitmaps', 'clients', 'client_redis_py', 'client_hiredis',
          'redis_cli', 'redis_benchmark', 'monitoring', 'rude', 'waiting', 'bad_input', 'memory',
          'kill', 'damage', 'salvage', 'diskfull', 'powercut', 'documents']
 
