@@ -439,8 +439,8 @@ static void limit_output(struct dispatch *dispatch, struct session *session)
     size_t size = buffer_size(&session->output);
     bool cut = limit->hard > 0 && size >= limit->hard;
     bool over = limit->soft > 0 && size >= limit->soft;
-    if (over && session->soft_since_ms > 0)
-        cut = cut || dispatch->now_ms - session->soft_since_ms > limit->soft_s * 1000;
+    if (over && session->soft_since_ms > 0) /* the clock may have gone back since */
+        cut = cut || dispatch->now_ms > session->soft_since_ms + limit->soft_s * 1000;
     session_set_over_soft(session, over, dispatch->now_ms);
     if (!cut || session->killed)
         return;

@@ -101,7 +101,7 @@ static enum status collect_at(struct store *store, uint64_t place, uint64_t now_
 
 void expiry_saw(struct store *store, struct bytes name)
 {
-    if (store->seen.count == EXPIRED_SEEN_MAX)
+    if (store->seen.count == EXPIRED_SEEN_MAX || store->paused)
         return;
     store->seen.places[store->seen.count++] =
         (uint64_t)row_key_slot(name) << ROW_KEY_HASH_BITS | row_key_hash_of(name);
@@ -111,7 +111,7 @@ void expiry_saw(struct store *store, struct bytes name)
 void expiry_collect_seen(struct store *store, uint64_t now_ms)
 {
     enum status status = STATUS_OK;
-    for (unsigned i = 0; i < store->seen.count && status == STATUS_OK; i++)
+    for (unsigned i = 0; i < store->seen.count && status == STATUS_OK && !store->paused; i++)
         status = collect_at(store, store->seen.places[i], now_ms);
     store->seen.count = 0;
 }
