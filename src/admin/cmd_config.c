@@ -93,7 +93,7 @@ static enum status check_pair(struct request *request, struct bytes *pair,
     if (!find_change(pair[0], change)) {
         reply_errorf(request->reply,
                      "ERR Unknown option or number of arguments for CONFIG SET - '%.*s'",
-                     (int)(pair[0].size < 128 ? pair[0].size : 128), pair[0].data);
+                     request_echoed(pair[0]), pair[0].data);
         return STATUS_REPLIED;
     }
     enum status status = config_may_set(request->admin->config, change->index, pair[1], &reason);
@@ -313,7 +313,7 @@ static const struct command config_subcommands[] = {
      .differs =
          "File names, directories and what conf/shoal.conf calls fixed at start cannot change.",
      .tips = "request_policy:all_nodes response_policy:all_succeeded"},
-    {.name = NULL},
+    {0},
 };
 
 const struct command config_commands[] = {
@@ -325,5 +325,5 @@ const struct command config_commands[] = {
      .syntax = "",
      .summary = "A container for server configuration commands.",
      .subcommands = config_subcommands},
-    {.name = NULL},
+    {0},
 };

@@ -55,7 +55,7 @@ void arena_clear(struct arena *arena)
 
 void *arena_alloc_slow(struct arena *arena, size_t size)
 {
-    struct arena_block *block = block_new(size > BLOCK_SIZE / 2 ? size : BLOCK_SIZE);
+    struct arena_block *block = block_new(ARENA_EXACT || size > BLOCK_SIZE / 2 ? size : BLOCK_SIZE);
     block->older = arena->blocks;
     arena->blocks = block;
     use(arena, block);

@@ -26,9 +26,23 @@ void arena_clear(struct arena *arena);
 
 void *arena_alloc_slow(struct arena *arena, size_t size);
 
+/* Under AddressSanitizer each allocation is a block of its own and of exactly its size, so that it
+ * sees whoever goes beyond, or comes after arena_clear. */
+enum {
+#if defined(__SANITIZE_ADDRESS__)
+    ARENA_EXACT = 1,
+#elif defined(__clang__)
+    ARENA_EXACT = __has_feature(address_sanitizer),
+#else
+    ARENA_EXACT = 0,
+#endif
+};
+
 /* Aligned to 16 bytes, not zeroed. */
 static inline void *arena_alloc(struct arena *arena, size_t size)
 {
+    if (ARENA_EXACT)
+        return arena_alloc_slow(arena, size);
     size = (size + 15) & ~(size_t)15;
     if ((size_t)(arena->end - arena->next) < size)
         return arena_alloc_slow(arena, size);

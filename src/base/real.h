@@ -12,7 +12,13 @@
 
 #include "base/bytes.h"
 
+#ifdef __clang__ /* which has the type, but neither its name nor the library's functions */
+typedef __float128 real_t;
+real_t strtof128(const char *text, char **out_end);
+int strfromf128(char *out, size_t size, const char *format, real_t value);
+#else
 typedef _Float128 real_t;
+#endif
 
 enum {
     REAL_PARSED_MAX = 5 * 1024 - 1, /* bytes of a text that may be a number */

@@ -31,11 +31,14 @@ enum row_kind {
 };
 
 enum {
+    ROW_KEY_HASH_BITS = 48,
     ROW_KEY_PREFIX_SIZE = 9,  /* slot, db, hash: the ordered tier's Bloom prefix */
     ROW_KEY_CLEARED_SIZE = 3, /* slot, db */
     ROW_KEY_CHUNK_SUBKEY_SIZE = 20,
     KEY_SIZE_MAX = 512 * 1024, /* of a user's key */
 };
+
+#define ROW_KEY_HASH_MASK (((uint64_t)1 << ROW_KEY_HASH_BITS) - 1)
 
 struct row_key {
     uint16_t slot;

@@ -59,7 +59,7 @@ static struct entry *random_victim(struct store *store, bool only_expiring)
 
 static struct entry *at_place(struct store *store, struct due due)
 {
-    struct slot *slot = &store->table.slots[due.place >> 48];
+    struct slot *slot = &store->table.slots[due.place >> ROW_KEY_HASH_BITS];
     uint64_t hash = due.place & 0xffffffffffff;
     if (!slot->buckets)
         return NULL;

@@ -82,7 +82,7 @@ static struct entry *first_at(const struct slot *slot, uint64_t hash)
 
 static enum status collect_at(struct store *store, uint64_t place, uint64_t now_ms)
 {
-    struct slot *slot = &store->table.slots[place >> 48];
+    struct slot *slot = &store->table.slots[place >> ROW_KEY_HASH_BITS];
     uint64_t hash = place & 0xffffffffffff;
     struct entry *next;
     for (struct entry *entry = first_at(slot, hash); entry; entry = next) {
@@ -104,7 +104,7 @@ void expiry_saw(struct store *store, struct bytes name)
     if (store->seen.count == EXPIRED_SEEN_MAX || store->paused)
         return;
     store->seen.places[store->seen.count++] =
-        (uint64_t)row_key_slot(name) << 48 | row_key_hash_of(name);
+        (uint64_t)row_key_slot(name) << ROW_KEY_HASH_BITS | row_key_hash_of(name);
 }
 
 /* What the log has no room for is found again by the heap or the index. */

@@ -391,6 +391,7 @@ static void test_a_string_deleted_between_slices(void **state)
     begin_long(&talk, false);
     talk.meanwhile = delete_it;
     expect_long(&talk, "BITCOUNT A", 0);
+    talk_deinit(&talk);
     begin_long(&talk, false);
     talk.meanwhile = delete_it;
     expect_long(&talk, "BITOP NOT d A", 0);
