@@ -173,8 +173,8 @@ static void suspend(struct dispatch *dispatch, struct session *session, enum sta
     }
 }
 
-/* It has done a part of its work: what it goes on with is of the database that it began in, whatever
- * number SWAPDB has given that since. */
+/* It has done a part of its work: what it goes on with is of the database that it began in,
+ * whatever number SWAPDB has given that since. */
 static bool is_under_way(const struct progress *progress)
 {
     return progress->position > 0 || progress->count > 0 || progress->done.block;
