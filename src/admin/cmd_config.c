@@ -55,8 +55,9 @@ static enum status config_get(struct request *request)
     for (size_t i = 0; i < count; i++) {
         buffer_clear(&value, CONFIG_VALUE_MAX);
         config_value(request->admin->config, asked[i].index, &value);
+        bool hide = config_is_secret(asked[i].index) && buffer_size(&value) > 0;
         reply_bulk(request->reply, asked[i].as);
-        reply_bulk(request->reply, buffer_bytes(&value));
+        reply_bulk(request->reply, hide ? BYTES("(redacted)") : buffer_bytes(&value));
     }
     buffer_deinit(&value);
     return STATUS_OK;
@@ -273,7 +274,8 @@ static const struct command config_subcommands[] = {
      .group = "server",
      .complexity = PARAMETERS,
      .syntax = "parameter...",
-     .summary = "Returns the effective values of configuration parameters."},
+     .summary = "Returns the effective values of configuration parameters.",
+     .differs = "A password is shown as (redacted)."},
     {.name = "help",
      .handler = config_help,
      .arity = 2,

@@ -427,7 +427,7 @@ static enum status digest_on(struct digest_walk *walk)
             struct scan_page page;
             if (is_enough(walk))
                 return STATUS_YIELD;
-            if (store_slot_keys(txn->store, (uint16_t)walk->slot, db) == 0) {
+            if (txn_slot_keys(txn, (uint16_t)walk->slot, db) == 0) {
                 walk->slot++;
                 walk->hash = 0;
                 continue;

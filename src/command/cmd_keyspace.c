@@ -221,7 +221,7 @@ static enum status cmd_keys(struct request *request)
 
 static enum status cmd_dbsize(struct request *request)
 {
-    reply_integer(request->reply, (int64_t)store_keys(request->txn->store, request->db));
+    reply_integer(request->reply, (int64_t)txn_keys(request->txn, request->db));
     return STATUS_OK;
 }
 

@@ -131,9 +131,9 @@ static enum status cmd_randomkey(struct request *request)
     enum status status = STATUS_OK;
     if (progress->count == 0)
         progress->count = random_next(request->random) | 1;
-    if (progress->position == 0 && store_keys(request->txn->store, request->db) > 0)
+    if (progress->position == 0 && txn_keys(request->txn, request->db) > 0)
         status = draw_any(request, &key);
-    if (status == STATUS_OK && !key.data && store_keys(request->txn->store, request->db) > 0) {
+    if (status == STATUS_OK && !key.data && txn_keys(request->txn, request->db) > 0) {
         if (progress->position == 0)
             progress->position = (uint64_t)1 << ROW_KEY_HASH_BITS;
         status = search(request, &key);

@@ -131,7 +131,7 @@ static const struct option options[] = {
      FIELD(requirepass),
      .fallback = "",
      .text = "The password that clients must give with AUTH or HELLO before anything else.\n"
-             "Empty: none. An authenticated client can read it with CONFIG GET."},
+             "Empty: none."},
 
     /* ---- data -------------------------------------------------------------------------------- */
     {.name = "dir",
