@@ -8,11 +8,8 @@ ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
-CC = gcc
 KIND ?= release
-ifeq ($(KIND),fuzz)
-CC = clang-14
-endif
+CC := $(if $(filter fuzz,$(KIND)),clang-14,gcc)
 OUT := build/$(KIND)
 VERSION := 0.1.0
 
@@ -58,7 +55,7 @@ $(OUT)/%.o: src/%.c
 	$(CC) $(CFLAGS) -c -o $@ $<
 
 help: # this list
-	@echo 'make [KIND=release|debug|asan|tsan] [TARGET], TARGET one of:'
+	@echo 'make [KIND=release|debug|asan|tsan] [TARGET]: build/shoal-server, or one of:'
 	@sed -n 's/^\([a-z][a-z -]*\):[^#]*# /  \1\t/p' Makefile | expand -t 26
 
 run: # install what is missing, build, start a node on 127.0.0.1:6379 with its data in ./data
@@ -87,7 +84,7 @@ $(OUT)/tests/%.o: tests/%.c
 # One unit test: make KIND=asan unit/test_row
 $(OUT)/unit/%: tests/unit/%.c $(OUT)/tests.a $(OUT)/shoal.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -Itests -o $@ $(filter-out %.a,$^) $(filter %.a,$^) $(LDFLAGS) -lcmocka $(LDLIBS)
+	$(CC) $(CFLAGS) -Itests -o $@ $(filter %.c %.o,$^) $(filter %.a,$^) $(LDFLAGS) -lcmocka $(LDLIBS)
 
 # Some stand on a double of the store instead of the real one.
 standing_on = $(patsubst tests/%.c,$(OUT)/%,$(shell grep -ls '"doubles/$(1).h"' tests/unit/*.c))

@@ -65,7 +65,9 @@ def main():
         for of, words, summary in found:
             if of == group:
                 print(f'| `{words}` | {summary} |')
-    print('\n## What differs from Redis\n\n| command | difference |\n|---|---|')
+    print('\n## What differs from Redis\n\nA key is at most 512 KiB long; a long string under a '
+          'long key at most so long that the names of its pieces take 1 GB.\n\n'
+          '| command | difference |\n|---|---|')
     for name, words in sorted(differences(sys.argv[1])):
         print(f'| `{name.upper().replace("|", " ")}` | {words} |')
 

@@ -13,6 +13,7 @@ const struct command *const command_tables[] = {
     string_number_commands,
     lcs_commands,
     bitmap_commands,
+    bitop_commands,
     bitfield_commands,
     key_commands,
     rename_commands,

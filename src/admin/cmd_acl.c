@@ -6,8 +6,6 @@
 #include "admin/admin.h"
 #include "security/password.h"
 
-enum { FULL_NAME_MAX = 2 * COMMAND_NAME_MAX + 2 };
-
 static struct bytes password_of(const struct request *request)
 {
     return bytes_text(request->admin->config->requirepass);
@@ -86,7 +84,7 @@ static enum status acl_getuser(struct request *request)
 static size_t list_category(const struct command *parent, const struct command *command,
                             uint32_t category, struct reply *reply)
 {
-    char name[FULL_NAME_MAX];
+    char name[COMMAND_FULL_NAME_SIZE];
     size_t count = (command_categories(command) & category) != 0;
     if (count > 0 && reply != NULL) {
         command_full_name(parent, command, name, sizeof name);
@@ -112,13 +110,8 @@ static enum status reply_category(struct request *request, uint32_t category)
 static enum status acl_cat(struct request *request)
 {
     unsigned count = 0;
-    if (request->argc > 3) {
-        reply_errorf(
-            request->reply,
-            "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try ACL HELP.",
-            (int)request->argv[1].size, request->argv[1].data);
-        return STATUS_REPLIED;
-    }
+    if (request->argc > 3)
+        return command_refuse_usage(request);
     for (; command_category_name(count) != NULL; count++) {
         struct bytes name = bytes_text(command_category_name(count));
         if (request->argc == 3 && bytes_equal_nocase(request->argv[2], name))
@@ -126,8 +119,7 @@ static enum status acl_cat(struct request *request)
     }
     if (request->argc == 3) {
         reply_errorf(request->reply, "ERR Unknown category '%.*s'",
-                     (int)(request->argv[2].size < 128 ? request->argv[2].size : 128),
-                     request->argv[2].data);
+                     request_echoed(request->argv[2]), request->argv[2].data);
         return STATUS_REPLIED;
     }
     reply_array(request->reply, count);
@@ -212,7 +204,7 @@ static const struct command acl_subcommands[] = {
      .complexity = "O(1)",
      .syntax = "",
      .summary = "Returns the authenticated username of the current connection."},
-    {.name = NULL},
+    {0},
 };
 
 const struct command acl_commands[] = {
@@ -225,5 +217,5 @@ const struct command acl_commands[] = {
      .summary = "A container for Access List Control commands.",
      .differs = "One user, \"default\", who may do all; others cannot be made.",
      .subcommands = acl_subcommands},
-    {.name = NULL},
+    {0},
 };

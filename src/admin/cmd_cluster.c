@@ -19,8 +19,7 @@ enum { CHANGES = CMD_ADMIN | CMD_STALE | CMD_NO_ASYNC_LOADING };
 
 static enum status no_cluster(struct request *request)
 {
-    reply_error(request->reply, BYTES("ERR This instance has cluster support disabled"));
-    return STATUS_REPLIED;
+    return request_refuse(request, "ERR This instance has cluster support disabled");
 }
 
 static const struct command cluster_subcommands[] = {
@@ -92,7 +91,7 @@ static const struct command cluster_subcommands[] = {
                NULL),
     SUBCOMMAND("help", 2, CMD_LOADING | CMD_STALE, "5.0.0", "O(1)",
                "Returns helpful text about the different subcommands.", "", NULL),
-    {.name = NULL},
+    {0},
 };
 
 const struct command cluster_commands[] = {
@@ -134,5 +133,5 @@ const struct command cluster_commands[] = {
      .complexity = "O(1)",
      .syntax = "",
      .summary = "Enables read-write queries for a connection to a cluster replica node."},
-    {.name = NULL},
+    {0},
 };

@@ -7,8 +7,6 @@
 #include "command/command_keys.h"
 #include "command/command_syntax.h"
 
-enum { FULL_NAME_MAX = 2 * COMMAND_NAME_MAX + 2 };
-
 typedef const char *(*bit_name)(unsigned bit);
 
 /* A set of the names of the bits that are set. */
@@ -137,7 +135,7 @@ static void reply_key_specifications(struct reply *reply, const struct command *
 static void reply_info(struct reply *reply, const struct command *parent,
                        const struct command *command)
 {
-    char name[FULL_NAME_MAX];
+    char name[COMMAND_FULL_NAME_SIZE];
     size_t subcommands = count_subcommands(command);
     command_full_name(parent, command, name, sizeof name);
     reply_array(reply, 10);
@@ -253,7 +251,7 @@ static void reply_arguments(struct reply *reply, const struct syntax_argument *f
 static void reply_docs(struct reply *reply, struct arena *arena, const struct command *parent,
                        const struct command *command)
 {
-    char name[FULL_NAME_MAX];
+    char name[COMMAND_FULL_NAME_SIZE];
     size_t subcommands = count_subcommands(command);
     struct syntax_argument *arguments = NULL;
     enum status status = STATUS_OK;
@@ -342,7 +340,7 @@ static bool wants_pattern(const struct filter *filter, const struct command *com
 static size_t list_names(const struct filter *filter, const struct command *parent,
                          const struct command *command, struct reply *reply)
 {
-    char name[FULL_NAME_MAX];
+    char name[COMMAND_FULL_NAME_SIZE];
     command_full_name(parent, command, name, sizeof name);
     size_t count = filter->wants(filter, command, name);
     if (count > 0 && reply != NULL)
@@ -394,12 +392,6 @@ static enum status command_list(struct request *request)
 
 /* ---- GETKEYS --------------------------------------------------------------------------------- */
 
-static enum status refuse(struct request *request, const char *text)
-{
-    reply_error(request->reply, bytes_text(text));
-    return STATUS_REPLIED;
-}
-
 /* Of the command that stands behind COMMAND GETKEYS. */
 static enum status reply_keys(struct request *request, bool with_flags)
 {
@@ -409,16 +401,16 @@ static enum status reply_keys(struct request *request, bool with_flags)
     struct bytes second = argc > 1 ? argv[1] : (struct bytes){0};
     const struct command *command = command_find(request->commands, argv[0], second, &parent);
     if (command == NULL)
-        return refuse(request, "ERR Invalid command specified");
+        return request_refuse(request, "ERR Invalid command specified");
     if (count_specs(command) == 0)
-        return refuse(request, "ERR The command has no key arguments");
+        return request_refuse(request, "ERR The command has no key arguments");
     if (command->arity >= 0 ? argc != command->arity : argc < -command->arity)
-        return refuse(request, "ERR Invalid number of arguments specified for command");
+        return request_refuse(request, "ERR Invalid number of arguments specified for command");
     struct command_key *keys = NULL;
     size_t count = 0;
     enum status status = command_keys(command, argv, (uint32_t)argc, request->arena, &keys, &count);
     if ((status != STATUS_OK || count == 0) && !command->keys_optional)
-        return refuse(request, "ERR Invalid arguments specified for command");
+        return request_refuse(request, "ERR Invalid arguments specified for command");
     reply_array(request->reply, count);
     for (size_t i = 0; i < count; i++) {
         if (with_flags)
@@ -506,7 +498,7 @@ static const struct command command_subcommands[] = {
     SUBCOMMAND("list", command_list, -2, "7.0.0", ALL, IN_ANY_ORDER,
                "Returns a list of command names.",
                "[FILTERBY (MODULE module-name|ACLCAT category|PATTERN pattern:pattern)]"),
-    {.name = NULL},
+    {0},
 };
 
 const struct command command_commands[] = {
@@ -522,5 +514,5 @@ const struct command command_commands[] = {
      .syntax = "",
      .tips = IN_ANY_ORDER,
      .subcommands = command_subcommands},
-    {.name = NULL},
+    {0},
 };

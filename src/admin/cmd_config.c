@@ -55,8 +55,9 @@ static enum status config_get(struct request *request)
     for (size_t i = 0; i < count; i++) {
         buffer_clear(&value, CONFIG_VALUE_MAX);
         config_value(request->admin->config, asked[i].index, &value);
+        bool hide = config_is_secret(asked[i].index) && buffer_size(&value) > 0;
         reply_bulk(request->reply, asked[i].as);
-        reply_bulk(request->reply, buffer_bytes(&value));
+        reply_bulk(request->reply, hide ? BYTES("(redacted)") : buffer_bytes(&value));
     }
     buffer_deinit(&value);
     return STATUS_OK;
@@ -93,7 +94,7 @@ static enum status check_pair(struct request *request, struct bytes *pair,
     if (!find_change(pair[0], change)) {
         reply_errorf(request->reply,
                      "ERR Unknown option or number of arguments for CONFIG SET - '%.*s'",
-                     (int)(pair[0].size < 128 ? pair[0].size : 128), pair[0].data);
+                     request_echoed(pair[0]), pair[0].data);
         return STATUS_REPLIED;
     }
     enum status status = config_may_set(request->admin->config, change->index, pair[1], &reason);
@@ -273,7 +274,8 @@ static const struct command config_subcommands[] = {
      .group = "server",
      .complexity = PARAMETERS,
      .syntax = "parameter...",
-     .summary = "Returns the effective values of configuration parameters."},
+     .summary = "Returns the effective values of configuration parameters.",
+     .differs = "A password is shown as (redacted)."},
     {.name = "help",
      .handler = config_help,
      .arity = 2,
@@ -313,7 +315,7 @@ static const struct command config_subcommands[] = {
      .differs =
          "File names, directories and what conf/shoal.conf calls fixed at start cannot change.",
      .tips = "request_policy:all_nodes response_policy:all_succeeded"},
-    {.name = NULL},
+    {0},
 };
 
 const struct command config_commands[] = {
@@ -325,5 +327,5 @@ const struct command config_commands[] = {
      .syntax = "",
      .summary = "A container for server configuration commands.",
      .subcommands = config_subcommands},
-    {.name = NULL},
+    {0},
 };

@@ -24,17 +24,8 @@ enum {
     DIGEST_PAGE = 64,                       /* heads at a time, */
     DIGEST_SLICE_HEADS = 4096,              /* and in one slice, */
     DIGEST_SLICE_BYTES = 16 * 1024 * 1024,  /* with so much of values */
-    HASH_BITS = 48,
     LRU_CLOCK_LIMIT = 1 << 24,
 };
-
-#define HASH_MASK (((uint64_t)1 << HASH_BITS) - 1)
-
-static enum status refuse(struct request *request, const char *text)
-{
-    reply_error(request->reply, bytes_text(text));
-    return STATUS_REPLIED;
-}
 
 static enum status ok(struct request *request)
 {
@@ -121,8 +112,8 @@ static enum status debug_reload(struct request *request)
         if (!bytes_equal_nocase(word, BYTES("merge")) &&
             !bytes_equal_nocase(word, BYTES("noflush")) &&
             !bytes_equal_nocase(word, BYTES("nosave")))
-            return refuse(request,
-                          "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+            return request_refuse(
+                request, "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
     }
     return reload(request);
 }
@@ -244,16 +235,17 @@ static enum status debug_protocol(struct request *request)
     };
     struct bytes name = request->argv[2];
     if (request->reply->resp < 3 && bytes_equal_nocase(name, BYTES("push")))
-        return refuse(request, "ERR RESP2 is not supported by this command");
+        return request_refuse(request, "ERR RESP2 is not supported by this command");
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         if (bytes_equal_nocase(name, bytes_text(types[i].name))) {
             types[i].write(request->reply);
             return STATUS_OK;
         }
     }
-    return refuse(request, "ERR Wrong protocol type name. Please use one of the following: "
-                           "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|"
-                           "true|false");
+    return request_refuse(request,
+                          "ERR Wrong protocol type name. Please use one of the following: "
+                          "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|"
+                          "true|false");
 }
 
 /* ---- data ------------------------------------------------------------------------------------ */
@@ -263,7 +255,7 @@ static enum status parse_positive(struct request *request, uint32_t index, int64
     if (index >= request->argc)
         return STATUS_OK;
     if (argument_integer(request->argv[index], out) != STATUS_OK || *out < 0)
-        return refuse(request, "ERR value is out of range, must be positive");
+        return request_refuse(request, "ERR value is out of range, must be positive");
     return STATUS_OK;
 }
 
@@ -303,7 +295,7 @@ static enum status debug_populate(struct request *request)
     if (status != STATUS_OK)
         return status;
     if (count > POPULATE_KEYS_MAX || size > POPULATE_BYTES_MAX || count * size > POPULATE_BYTES_MAX)
-        return refuse(request, "ERR too many keys or bytes for one command");
+        return request_refuse(request, "ERR too many keys or bytes for one command");
     for (int64_t i = 0; i < count; i++) {
         struct cell head;
         struct bytes key = populate_key(request->arena, prefix, i);
@@ -404,7 +396,7 @@ static enum status digest_page(struct digest_walk *walk, uint8_t db, const struc
         const struct scan_row *row = &page->rows[i];
         struct cell head;
         struct digest value;
-        uint64_t size, hash = row_key_hash(row->key) & HASH_MASK;
+        uint64_t size, hash = row_key_hash(row->key);
         if (is_enough(walk) && hash != walk->hash) {
             walk->hash = hash;
             return STATUS_OK;
@@ -435,7 +427,7 @@ static enum status digest_on(struct digest_walk *walk)
             struct scan_page page;
             if (is_enough(walk))
                 return STATUS_YIELD;
-            if (store_slot_keys(txn->store, (uint16_t)walk->slot, db) == 0) {
+            if (txn_slot_keys(txn, (uint16_t)walk->slot, db) == 0) {
                 walk->slot++;
                 walk->hash = 0;
                 continue;
@@ -459,8 +451,8 @@ static enum status debug_digest(struct request *request)
     struct digest_walk walk = {
         .request = request,
         .db = progress->count,
-        .slot = progress->position >> HASH_BITS,
-        .hash = progress->position & HASH_MASK,
+        .slot = progress->position >> ROW_KEY_HASH_BITS,
+        .hash = progress->position & ROW_KEY_HASH_MASK,
     };
     struct bytes so_far = buffer_bytes(&progress->done);
     if (so_far.size > 0)
@@ -471,7 +463,7 @@ static enum status debug_digest(struct request *request)
     if (status != STATUS_YIELD)
         return status;
     progress->count = walk.db;
-    progress->position = walk.slot << HASH_BITS | walk.hash;
+    progress->position = walk.slot << ROW_KEY_HASH_BITS | walk.hash;
     buffer_clear(&progress->done, SIZE_MAX);
     buffer_append(&progress->done, walk.digest.bytes, DIGEST_SIZE);
     return STATUS_YIELD;
@@ -603,10 +595,11 @@ static enum status cmd_debug(struct request *request)
 {
     struct bytes word = request->argv[1];
     if (!is_allowed(request))
-        return refuse(request, "ERR DEBUG command not allowed. If the enable-debug-command option "
-                               "is set to \"local\", you can run it from a local connection, "
-                               "otherwise you need to set this option in the configuration file, "
-                               "and then restart the server.");
+        return request_refuse(request,
+                              "ERR DEBUG command not allowed. If the enable-debug-command option "
+                              "is set to \"local\", you can run it from a local connection, "
+                              "otherwise you need to set this option in the configuration file, "
+                              "and then restart the server.");
     for (size_t i = 0; i < sizeof subcommands / sizeof *subcommands; i++) {
         if (bytes_equal_nocase(word, bytes_text(subcommands[i].name)) &&
             request->argc >= subcommands[i].argc_min && request->argc <= subcommands[i].argc_max)
@@ -618,10 +611,7 @@ static enum status cmd_debug(struct request *request)
             return STATUS_REPLIED;
         }
     }
-    reply_errorf(request->reply,
-                 "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try DEBUG HELP.",
-                 (int)(word.size < 128 ? word.size : 128), word.data);
-    return STATUS_REPLIED;
+    return command_refuse_usage(request);
 }
 
 const struct command debug_commands[] = {
@@ -638,5 +628,5 @@ const struct command debug_commands[] = {
                 "seal, see SAVE, and drop all rows from memory; SLEEP takes at most 300 seconds; "
                 "POPULATE makes at most 1048576 "
                 "keys; digests are not Redis's."},
-    {.name = NULL},
+    {0},
 };

@@ -495,5 +495,5 @@ const struct command info_commands[] = {
      .summary = "Returns information and statistics about the server.",
      .differs = "Fields of what is not there are 0 or left out; a section \"shoal\" besides.",
      .tips = "nondeterministic_output request_policy:all_shards response_policy:special"},
-    {.name = NULL},
+    {0},
 };

@@ -6,9 +6,7 @@
 #include "admin/admin.h"
 
 enum {
-    FULL_NAME_MAX = 2 * COMMAND_NAME_MAX + 2,
     FIRST_BITS = 10, /* the first bucket of LATENCY HISTOGRAM: below 1024 ns */
-    ECHOED_MAX = 128,
     GRAPH_COLUMNS = 80,
     GRAPH_ROWS = 4,
     GRAPH_STEPS = 3, /* marks a row: _ o # */
@@ -133,7 +131,7 @@ static enum status latency_graph(struct request *request)
     enum latency_event event;
     if (!latency_event_find(name, false, &event) || !latency_has(latency, event)) {
         reply_errorf(request->reply, "ERR No samples available for event '%.*s'",
-                     (int)(name.size < ECHOED_MAX ? name.size : ECHOED_MAX), name.data);
+                     request_echoed(name), name.data);
         return STATUS_REPLIED;
     }
     struct latency_summary summary = latency_summarize(latency, event, request->now_ms);
@@ -248,7 +246,7 @@ static void reply_histogram(struct reply *reply, const struct histogram *histogr
 /* Whether the words ask for this command: by its name, or by its parent's. Without words, yes. */
 static bool is_asked(const struct request *request, const struct command_entry *entry)
 {
-    char name[FULL_NAME_MAX];
+    char name[COMMAND_FULL_NAME_SIZE];
     command_full_name(entry->parent, entry->command, name, sizeof(name));
     for (uint32_t i = 2; i < request->argc; i++) {
         struct bytes word = request->argv[i];
@@ -271,7 +269,7 @@ static enum status latency_histogram(struct request *request)
     }
     reply_map(request->reply, count);
     for (unsigned i = 0; i < stats->command_count; i++) {
-        char name[FULL_NAME_MAX];
+        char name[COMMAND_FULL_NAME_SIZE];
         const struct command_entry *entry = command_entry_at(request->commands, i);
         if (!asked[i])
             continue;
@@ -357,7 +355,7 @@ static const struct command latency_subcommands[] = {
      .syntax = "[event...]",
      .summary = "Resets the latency data for one or more events.",
      .tips = "request_policy:all_nodes response_policy:all_succeeded"},
-    {.name = NULL},
+    {0},
 };
 
 const struct command latency_commands[] = {
@@ -369,5 +367,5 @@ const struct command latency_commands[] = {
      .syntax = "",
      .summary = "A container for latency diagnostics commands.",
      .subcommands = latency_subcommands},
-    {.name = NULL},
+    {0},
 };

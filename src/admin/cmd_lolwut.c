@@ -86,5 +86,5 @@ const struct command lolwut_commands[] = {
      .syntax = "[VERSION version:integer]",
      .summary = "Displays computer art and the Redis version.",
      .differs = "One picture for all versions: fish."},
-    {.name = NULL},
+    {0},
 };

@@ -286,7 +286,7 @@ static const struct command memory_subcommands[] = {
      .summary = "Estimates the memory usage of a key.",
      .differs = "What the key's rows take, or would take: they need not be in memory. SAMPLES is "
                 "for the pieces of a long string. A key whose time is over is not there."},
-    {.name = NULL},
+    {0},
 };
 
 const struct command memory_commands[] = {
@@ -298,5 +298,5 @@ const struct command memory_commands[] = {
      .syntax = "",
      .summary = "A container for memory diagnostics commands.",
      .subcommands = memory_subcommands},
-    {.name = NULL},
+    {0},
 };

@@ -10,9 +10,7 @@ static enum status module_list(struct request *request)
 
 static enum status module_refused(struct request *request)
 {
-    reply_error(request->reply,
-                BYTES("ERR MODULE command not allowed. This server has no modules."));
-    return STATUS_REPLIED;
+    return request_refuse(request, "ERR MODULE command not allowed. This server has no modules.");
 }
 
 static enum status module_help(struct request *request)
@@ -72,7 +70,7 @@ static const struct command module_subcommands[] = {
      .complexity = "O(1)",
      .syntax = "",
      .summary = "Returns helpful text about the different subcommands."},
-    {.name = NULL},
+    {0},
 };
 
 const struct command module_commands[] = {
@@ -84,5 +82,5 @@ const struct command module_commands[] = {
      .syntax = "",
      .summary = "A container for module commands.",
      .subcommands = module_subcommands},
-    {.name = NULL},
+    {0},
 };

@@ -6,12 +6,6 @@
 #include "admin/admin.h"
 #include "base/number.h"
 
-static enum status refuse(struct request *request, struct bytes text)
-{
-    reply_error(request->reply, text);
-    return STATUS_REPLIED;
-}
-
 static enum status cmd_role(struct request *request)
 {
     reply_array(request->reply, 3);
@@ -30,8 +24,8 @@ static enum status cmd_replicaof(struct request *request)
         return STATUS_OK;
     }
     if (!number_parse_i64(request->argv[2], &port) || port < 0 || port > 65535)
-        return refuse(request, BYTES("ERR Invalid master port"));
-    return refuse(request, BYTES("ERR This server cannot be a replica"));
+        return request_refuse(request, "ERR Invalid master port");
+    return request_refuse(request, "ERR This server cannot be a replica");
 }
 
 /* There are no replicas, and there will be none while it waits: the answer is known at once. */
@@ -41,18 +35,18 @@ static enum status cmd_wait(struct request *request)
     if (!number_parse_i64(request->argv[1], &replicas))
         return STATUS_NOT_INTEGER;
     if (!number_parse_i64(request->argv[2], &timeout))
-        return refuse(request, BYTES("ERR timeout is not an integer or out of range"));
+        return request_refuse(request, "ERR timeout is not an integer or out of range");
     if (timeout < 0)
-        return refuse(request, BYTES("ERR timeout is negative"));
+        return request_refuse(request, "ERR timeout is negative");
     if (timeout > INT64_MAX - (int64_t)request->now_ms)
-        return refuse(request, BYTES("ERR timeout is out of range"));
+        return request_refuse(request, "ERR timeout is out of range");
     reply_integer(request->reply, 0);
     return STATUS_OK;
 }
 
 static enum status cmd_sync(struct request *request)
 {
-    return refuse(request, BYTES("ERR This server does not replicate to Redis"));
+    return request_refuse(request, "ERR This server does not replicate to Redis");
 }
 
 #define REPLICA_FLAGS  (CMD_ADMIN | CMD_NOSCRIPT | CMD_STALE | CMD_NO_ASYNC_LOADING)
@@ -121,5 +115,5 @@ const struct command replication_commands[] = {
                 "the connection is completed.",
      .tips = "request_policy:all_shards response_policy:agg_min",
      .differs = "Answers 0 at once: there are no replicas."},
-    {.name = NULL},
+    {0},
 };

@@ -2,12 +2,6 @@
 /* SHUTDOWN and TIME; SAVE and its kin, which seal. */
 #include "admin/admin.h"
 
-static enum status refuse(struct request *request, struct bytes text)
-{
-    reply_error(request->reply, text);
-    return STATUS_REPLIED;
-}
-
 /* ---- saving ---------------------------------------------------------------------------------- */
 
 /*
@@ -36,7 +30,7 @@ static enum status cmd_bgsave(struct request *request)
         return STATUS_SYNTAX;
     bool busy = is_sealing(request);
     if (busy && !schedule)
-        return refuse(request, BYTES("ERR Background save already in progress"));
+        return request_refuse(request, "ERR Background save already in progress");
     store_seal_soon(request->admin->store);
     reply_simple(request->reply,
                  busy ? BYTES("Background saving scheduled") : BYTES("Background saving started"));
@@ -81,11 +75,8 @@ static enum status cmd_shutdown(struct request *request)
     }
     if ((save && nosave) || (abort && request->argc > 2))
         return STATUS_SYNTAX;
-    if (abort) {
-        /* A stop once begun takes no more requests. */
-        reply_error(request->reply, BYTES("ERR No shutdown in progress."));
-        return STATUS_REPLIED;
-    }
+    if (abort) /* a stop once begun takes no more requests */
+        return request_refuse(request, "ERR No shutdown in progress.");
     /* No reply: clients know by the closed connection that it went well, as with Redis. */
     request->admin->shutdown(request->admin->context, save, now);
     return STATUS_OK;
@@ -164,5 +155,5 @@ const struct command server_commands[] = {
      .syntax = "",
      .summary = "Returns the server time.",
      .tips = "nondeterministic_output"},
-    {.name = NULL},
+    {0},
 };

@@ -24,10 +24,8 @@ static enum status slowlog_get(struct request *request)
     int64_t wanted = COUNT_DEFAULT;
     if (request->argc > 3)
         return command_refuse_usage(request);
-    if (request->argc == 3 && (!number_parse_i64(request->argv[2], &wanted) || wanted < -1)) {
-        reply_error(request->reply, BYTES("ERR count should be greater than or equal to -1"));
-        return STATUS_REPLIED;
-    }
+    if (request->argc == 3 && (!number_parse_i64(request->argv[2], &wanted) || wanted < -1))
+        return request_refuse(request, "ERR count should be greater than or equal to -1");
     uint64_t count = slowlog->count;
     if (wanted >= 0 && (uint64_t)wanted < count)
         count = (uint64_t)wanted;
@@ -113,7 +111,7 @@ static const struct command slowlog_subcommands[] = {
      .syntax = "",
      .summary = "Clears all entries from the slow log.",
      .tips = "request_policy:all_nodes response_policy:all_succeeded"},
-    {.name = NULL},
+    {0},
 };
 
 const struct command slowlog_commands[] = {
@@ -125,5 +123,5 @@ const struct command slowlog_commands[] = {
      .syntax = "",
      .summary = "A container for slow log commands.",
      .subcommands = slowlog_subcommands},
-    {.name = NULL},
+    {0},
 };

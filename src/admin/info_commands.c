@@ -3,12 +3,11 @@
 
 #include "admin/admin.h"
 
-enum { FULL_NAME_MAX = 2 * COMMAND_NAME_MAX + 2 };
-
-static void name_of(const struct request *request, unsigned number, char out[FULL_NAME_MAX])
+static void name_of(const struct request *request, unsigned number,
+                    char out[COMMAND_FULL_NAME_SIZE])
 {
     const struct command_entry *entry = command_entry_at(request->commands, number);
-    command_full_name(entry->parent, entry->command, out, FULL_NAME_MAX);
+    command_full_name(entry->parent, entry->command, out, COMMAND_FULL_NAME_SIZE);
 }
 
 void info_commandstats(const struct request *request, struct buffer *out)
@@ -16,7 +15,7 @@ void info_commandstats(const struct request *request, struct buffer *out)
     const struct stats *stats = request->admin->stats;
     for (unsigned i = 0; i < stats->command_count; i++) {
         const struct command_stats *command = &stats->commands[i];
-        char name[FULL_NAME_MAX];
+        char name[COMMAND_FULL_NAME_SIZE];
         if (command->calls == 0 && command->rejected == 0)
             continue;
         name_of(request, i, name);
@@ -36,7 +35,7 @@ void info_latencystats(const struct request *request, struct buffer *out)
     const struct config *config = request->admin->config;
     for (unsigned i = 0; config->latency_tracking && i < stats->command_count; i++) {
         const struct histogram *latency = stats->commands[i].latency;
-        char name[FULL_NAME_MAX];
+        char name[COMMAND_FULL_NAME_SIZE];
         if (!latency)
             continue;
         name_of(request, i, name);

@@ -55,10 +55,8 @@ enum status argument_database(struct request *request, struct bytes text, uint8_
                      INT_MIN, INT_MAX);
         return STATUS_REPLIED;
     }
-    if (index < 0 || index >= (int64_t)request->databases) {
-        reply_error(request->reply, BYTES("ERR DB index is out of range"));
-        return STATUS_REPLIED;
-    }
+    if (index < 0 || index >= (int64_t)request->databases)
+        return request_refuse(request, "ERR DB index is out of range");
     *out_index = (uint8_t)index;
     return STATUS_OK;
 }

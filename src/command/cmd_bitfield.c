@@ -43,12 +43,10 @@ static enum status parse_encoding(struct request *request, struct bytes text, st
         struct bytes digits = bytes_of(text.data + 1, strnlen(text.data + 1, text.size - 1));
         valid = number_parse_i64(digits, &size) && size >= 1 && size <= (has_sign ? 64 : 63);
     }
-    if (!valid) {
-        reply_error(request->reply,
-                    BYTES("ERR Invalid bitfield type. Use something like i16 u8. Note that u64 "
-                          "is not supported but i64 is."));
-        return STATUS_REPLIED;
-    }
+    if (!valid)
+        return request_refuse(request,
+                              "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 "
+                              "is not supported but i64 is.");
     *out = (struct bit_field){.size = (unsigned)size, .has_sign = has_sign};
     return STATUS_OK;
 }
@@ -63,8 +61,7 @@ static enum status parse_overflow(struct request *request, struct bytes text,
     } else if (bytes_equal_nocase(text, BYTES("FAIL"))) {
         *out = BIT_OVERFLOW_FAIL;
     } else {
-        reply_error(request->reply, BYTES("ERR Invalid OVERFLOW type specified"));
-        return STATUS_REPLIED;
+        return request_refuse(request, "ERR Invalid OVERFLOW type specified");
     }
     return STATUS_OK;
 }
@@ -377,10 +374,8 @@ static enum status cmd_bitfield_ro(struct request *request)
     enum status status = parse_operations(request, &operations);
     if (status != STATUS_OK)
         return status;
-    if (operations.writes) {
-        reply_error(request->reply, BYTES("ERR BITFIELD_RO only supports the GET subcommand"));
-        return STATUS_REPLIED;
-    }
+    if (operations.writes)
+        return request_refuse(request, "ERR BITFIELD_RO only supports the GET subcommand");
     return operate_all(request, &operations);
 }
 

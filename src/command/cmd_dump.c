@@ -32,12 +32,6 @@ struct restore {
     int64_t frequency;
 };
 
-static enum status refuse(struct request *request, struct bytes text)
-{
-    reply_error(request->reply, text);
-    return STATUS_REPLIED;
-}
-
 /* One of IDLETIME and FREQ: not both. */
 static enum status parse_access(struct request *request, uint32_t at, struct restore *restore)
 {
@@ -51,9 +45,9 @@ static enum status parse_access(struct request *request, uint32_t at, struct res
     if (status != STATUS_OK)
         return status;
     if (is_idle && restore->idle_s < 0)
-        return refuse(request, BYTES("ERR Invalid IDLETIME value, must be >= 0"));
+        return request_refuse(request, "ERR Invalid IDLETIME value, must be >= 0");
     if (is_frequency && (restore->frequency < 0 || restore->frequency > FREQUENCY_MAX))
-        return refuse(request, BYTES("ERR Invalid FREQ value, must be >= 0 and <= 255"));
+        return request_refuse(request, "ERR Invalid FREQ value, must be >= 0 and <= 255");
     return STATUS_OK;
 }
 
@@ -84,7 +78,7 @@ static enum status parse_life(struct request *request, bool absolute, uint64_t *
     if (status != STATUS_OK)
         return status;
     if (given < 0)
-        return refuse(request, BYTES("ERR Invalid TTL value, must be >= 0"));
+        return request_refuse(request, "ERR Invalid TTL value, must be >= 0");
     status =
         argument_time(request, request->argv[2], (struct time_unit){.absolute = absolute}, &ms);
     if (status == STATUS_OK)
@@ -96,9 +90,9 @@ static enum status decode(struct request *request, struct dump *out)
 {
     enum status status = dump_decode(request->argv[3], request->arena, out);
     if (status == STATUS_VERSION)
-        return refuse(request, BYTES("ERR DUMP payload version or checksum are wrong"));
+        return request_refuse(request, "ERR DUMP payload version or checksum are wrong");
     if (status == STATUS_CORRUPT)
-        return refuse(request, BYTES("ERR Bad data format"));
+        return request_refuse(request, "ERR Bad data format");
     return status;
 }
 
@@ -115,7 +109,7 @@ static enum status cmd_restore(struct request *request)
     if (status != STATUS_OK)
         return status;
     if (head.exists && !restore.replaces)
-        return refuse(request, BYTES("BUSYKEY Target key name already exists."));
+        return request_refuse(request, "BUSYKEY Target key name already exists.");
     status = parse_life(request, restore.absolute, &at_ms);
     if (status == STATUS_OK)
         status = decode(request, &dump);

@@ -16,12 +16,6 @@ enum condition {
     IF_LESS = 1 << 3,    /* LT: only to an earlier time */
 };
 
-static enum status reply_text(struct request *request, struct bytes text)
-{
-    reply_error(request->reply, text);
-    return STATUS_REPLIED;
-}
-
 static enum status parse_conditions(struct request *request, unsigned *out_conditions)
 {
     static const struct {
@@ -44,11 +38,11 @@ static enum status parse_conditions(struct request *request, unsigned *out_condi
         conditions |= options[option].condition;
     }
     if ((conditions & IF_NEVER) && (conditions & ~(unsigned)IF_NEVER))
-        return reply_text(request, BYTES("ERR NX and XX, GT or LT options at the same time are "
-                                         "not compatible"));
+        return request_refuse(request, "ERR NX and XX, GT or LT options at the same time are "
+                                       "not compatible");
     if ((conditions & IF_GREATER) && (conditions & IF_LESS))
-        return reply_text(request, BYTES("ERR GT and LT options at the same time are not "
-                                         "compatible"));
+        return request_refuse(request, "ERR GT and LT options at the same time are not "
+                                       "compatible");
     *out_conditions = conditions;
     return STATUS_OK;
 }

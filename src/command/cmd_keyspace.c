@@ -12,10 +12,7 @@
 enum {
     SCAN_COUNT_DEFAULT = 10,
     SCAN_COUNT_MAX = 10000, /* heads that one run looks at, whatever COUNT says */
-    HASH_BITS = 48,
 };
-
-#define HASH_MASK (((uint64_t)1 << HASH_BITS) - 1)
 
 /* ---- a walk over a database, in the order of slot and hash ---------------------------------- */
 
@@ -36,15 +33,15 @@ struct walk {
 /* A cursor is where to go on; 0 is the start, and the end. */
 static void walk_from(struct walk *walk, uint64_t cursor)
 {
-    walk->slot = (uint32_t)(cursor >> HASH_BITS);
-    walk->hash = cursor & HASH_MASK;
+    walk->slot = (uint32_t)(cursor >> ROW_KEY_HASH_BITS);
+    walk->hash = cursor & ROW_KEY_HASH_MASK;
     if (walk->slot > SLOT_COUNT)
         walk->slot = SLOT_COUNT;
 }
 
 static uint64_t walk_cursor(const struct walk *walk)
 {
-    return walk->slot == SLOT_COUNT ? 0 : (uint64_t)walk->slot << HASH_BITS | walk->hash;
+    return walk->slot == SLOT_COUNT ? 0 : (uint64_t)walk->slot << ROW_KEY_HASH_BITS | walk->hash;
 }
 
 static uint64_t slot_keys(const struct walk *walk)
@@ -152,10 +149,8 @@ static enum status parse_cursor(struct request *request, uint64_t *out_cursor)
         valid = valid && digit < 10 && !__builtin_mul_overflow(cursor, 10, &cursor) &&
                 !__builtin_add_overflow(cursor, digit, &cursor);
     }
-    if (!valid || (text.size == 1 && text.data[0] < '0')) {
-        reply_error(request->reply, BYTES("ERR invalid cursor"));
-        return STATUS_REPLIED;
-    }
+    if (!valid || (text.size == 1 && text.data[0] < '0'))
+        return request_refuse(request, "ERR invalid cursor");
     *out_cursor = negative ? -cursor : cursor;
     return STATUS_OK;
 }
@@ -226,7 +221,7 @@ static enum status cmd_keys(struct request *request)
 
 static enum status cmd_dbsize(struct request *request)
 {
-    reply_integer(request->reply, (int64_t)store_keys(request->txn->store, request->db));
+    reply_integer(request->reply, (int64_t)txn_keys(request->txn, request->db));
     return STATUS_OK;
 }
 
@@ -258,10 +253,8 @@ static enum status parse_swapped(struct request *request, struct bytes text, con
                                  int *out)
 {
     int64_t index;
-    if (argument_integer(text, &index) != STATUS_OK || index < INT_MIN || index > INT_MAX) {
-        reply_error(request->reply, bytes_text(error));
-        return STATUS_REPLIED;
-    }
+    if (argument_integer(text, &index) != STATUS_OK || index < INT_MIN || index > INT_MAX)
+        return request_refuse(request, error);
     *out = (int)index;
     return STATUS_OK;
 }
@@ -276,10 +269,8 @@ static enum status cmd_swapdb(struct request *request)
         status = parse_swapped(request, request->argv[2], "ERR invalid second DB index", &b);
     if (status != STATUS_OK)
         return status;
-    if (a < 0 || a >= databases || b < 0 || b >= databases) {
-        reply_error(request->reply, BYTES("ERR DB index is out of range"));
-        return STATUS_REPLIED;
-    }
+    if (a < 0 || a >= databases || b < 0 || b >= databases)
+        return request_refuse(request, "ERR DB index is out of range");
     status = store_swap_databases(request->txn->store, (uint8_t)a, (uint8_t)b);
     if (status == STATUS_OK)
         reply_ok(request->reply);
@@ -298,6 +289,8 @@ const struct command keyspace_commands[] = {
         .summary = "Iterates over the key names in the database.",
         .syntax = "cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [TYPE type]",
         .tips = "nondeterministic_output request_policy:special response_policy:special",
+        .differs = "One call looks at 10000 keys at most, whatever COUNT says. A cursor "
+                   "is still good after a restart.",
     },
     {
         .name = "keys", .handler = cmd_keys, .arity = 2,
@@ -309,6 +302,8 @@ const struct command keyspace_commands[] = {
         .summary = "Returns all key names that match a pattern.",
         .syntax = "pattern:pattern",
         .tips = "request_policy:all_shards nondeterministic_output_order",
+        .differs = "Other commands go on while it works: what is changed meanwhile may "
+                   "be in it or not.",
     },
     {
         .name = "dbsize", .handler = cmd_dbsize, .arity = 1,
@@ -327,6 +322,8 @@ const struct command keyspace_commands[] = {
         .summary = "Remove all keys from the current database.",
         .syntax = "[flush-type: ASYNC|SYNC]",
         .tips = "request_policy:all_shards response_policy:all_succeeded",
+        .differs = "Takes no time, SYNC or ASYNC; memory and disk come free in the "
+                   "background.",
     },
     {
         .name = "flushall", .handler = cmd_flushall, .arity = -1,
@@ -336,6 +333,7 @@ const struct command keyspace_commands[] = {
         .summary = "Removes all keys from all databases.",
         .syntax = "[flush-type: ASYNC|SYNC]",
         .tips = "request_policy:all_shards response_policy:all_succeeded",
+        .differs = "As FLUSHDB.",
     },
     {
         .name = "swapdb", .handler = cmd_swapdb, .arity = 3,

@@ -45,10 +45,8 @@ static enum status find_both(struct request *request, struct cell heads[2], uint
         enum status status = argument_key_read(request, request->argv[1 + i], &heads[i]);
         if (status == STATUS_OK)
             status = string_length(&heads[i], &sizes[i]);
-        if (status == STATUS_WRONG_TYPE) {
-            reply_error(request->reply, BYTES("ERR The specified keys must contain string values"));
-            return STATUS_REPLIED;
-        }
+        if (status == STATUS_WRONG_TYPE)
+            return request_refuse(request, "ERR The specified keys must contain string values");
         if (status != STATUS_OK && status != STATUS_COLD)
             return status;
         cold = cold || status == STATUS_COLD;
@@ -68,11 +66,9 @@ static enum status read_both(struct cell heads[2], struct bytes values[2])
 static enum status check_sizes(struct request *request, const uint64_t sizes[2])
 {
     uint64_t cells = (sizes[0] + 1) * (sizes[1] + 1); /* of strings: it fits 64 bits */
-    if (cells > (uint64_t)*request->bulk_size_max / REDIS_CELL_SIZE || cells > LCS_CELLS_MAX) {
-        reply_error(request->reply, BYTES("ERR Insufficient memory, transient memory for LCS "
-                                          "exceeds proto-max-bulk-len"));
-        return STATUS_REPLIED;
-    }
+    if (cells > (uint64_t)*request->bulk_size_max / REDIS_CELL_SIZE || cells > LCS_CELLS_MAX)
+        return request_refuse(request, "ERR Insufficient memory, transient memory for LCS "
+                                       "exceeds proto-max-bulk-len");
     return STATUS_OK;
 }
 
@@ -126,11 +122,9 @@ static enum status cmd_lcs(struct request *request)
     enum status status = find_both(request, heads, sizes);
     if (status == STATUS_OK)
         status = parse_options(request, &options);
-    if (status == STATUS_OK && options.length && options.indexes) {
-        reply_error(request->reply, BYTES("ERR If you want both the length and indexes, please "
-                                          "just use IDX."));
-        return STATUS_REPLIED;
-    }
+    if (status == STATUS_OK && options.length && options.indexes)
+        return request_refuse(request, "ERR If you want both the length and indexes, please "
+                                       "just use IDX.");
     if (status == STATUS_OK)
         status = check_sizes(request, sizes);
     if (status == STATUS_OK)

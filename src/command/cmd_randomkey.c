@@ -13,7 +13,6 @@
 #include "store/store.h"
 
 enum {
-    HASH_BITS = 48,
     RANGE_KEYS = 8,       /* at most so many keys in a range, on average */
     SPARE = 4,            /* places for each key: a range of more keys than that hides the rest */
     DRAWS_MAX = 128,      /* after so many, nearly all must have expired: look for any */
@@ -56,7 +55,7 @@ static enum status key_at(struct request *request, struct range range, uint64_t 
 
 static uint64_t range_begin(uint64_t range, uint64_t ranges)
 {
-    return (uint64_t)(((unsigned __int128)range << HASH_BITS) / ranges);
+    return (uint64_t)(((unsigned __int128)range << ROW_KEY_HASH_BITS) / ranges);
 }
 
 /* One draw; the database has keys. */
@@ -97,11 +96,10 @@ static enum status draw_any(struct request *request, struct bytes *out_key)
 static enum status search(struct request *request, struct bytes *out_key)
 {
     struct progress *progress = request->progress;
-    uint64_t hash_mask = ((uint64_t)1 << HASH_BITS) - 1;
     size_t looked = 0;
     *out_key = bytes_of(NULL, 0);
     for (;;) {
-        uint64_t done = (progress->position >> HASH_BITS) - 1;
+        uint64_t done = (progress->position >> ROW_KEY_HASH_BITS) - 1;
         uint16_t slot = (uint16_t)((progress->count + done) % SLOT_COUNT);
         struct scan_page page = {.done = true};
         if (done == SLOT_COUNT)
@@ -110,8 +108,9 @@ static enum status search(struct request *request, struct bytes *out_key)
             return STATUS_YIELD;
         uint64_t keys = store_slot_keys(request->txn->store, slot, request->db);
         if (keys > 0) {
-            enum status status = txn_scan(request->txn, slot, request->db,
-                                          progress->position & hash_mask, SEARCH_PAGE, &page);
+            enum status status =
+                txn_scan(request->txn, slot, request->db, progress->position & ROW_KEY_HASH_MASK,
+                         SEARCH_PAGE, &page);
             if (status != STATUS_OK)
                 return status;
             looked += keys < SEARCH_PAGE ? keys : SEARCH_PAGE;
@@ -120,8 +119,8 @@ static enum status search(struct request *request, struct bytes *out_key)
             *out_key = page.rows[0].key;
             return STATUS_OK;
         }
-        progress->position =
-            page.done ? (done + 2) << HASH_BITS : (done + 1) << HASH_BITS | page.next_hash;
+        progress->position = page.done ? (done + 2) << ROW_KEY_HASH_BITS
+                                       : (done + 1) << ROW_KEY_HASH_BITS | page.next_hash;
     }
 }
 
@@ -132,11 +131,11 @@ static enum status cmd_randomkey(struct request *request)
     enum status status = STATUS_OK;
     if (progress->count == 0)
         progress->count = random_next(request->random) | 1;
-    if (progress->position == 0 && store_keys(request->txn->store, request->db) > 0)
+    if (progress->position == 0 && txn_keys(request->txn, request->db) > 0)
         status = draw_any(request, &key);
-    if (status == STATUS_OK && !key.data && store_keys(request->txn->store, request->db) > 0) {
+    if (status == STATUS_OK && !key.data && txn_keys(request->txn, request->db) > 0) {
         if (progress->position == 0)
-            progress->position = (uint64_t)1 << HASH_BITS;
+            progress->position = (uint64_t)1 << ROW_KEY_HASH_BITS;
         status = search(request, &key);
     }
     if (status != STATUS_OK)

@@ -83,10 +83,8 @@ static enum status cmd_renamenx(struct request *request)
 static enum status run_counted(struct request *request, const struct transfer *transfer)
 {
     bool found, done;
-    if (transfer->db == transfer->new_db && bytes_equal(transfer->key, transfer->new_key)) {
-        reply_error(request->reply, BYTES("ERR source and destination objects are the same"));
-        return STATUS_REPLIED;
-    }
+    if (transfer->db == transfer->new_db && bytes_equal(transfer->key, transfer->new_key))
+        return request_refuse(request, "ERR source and destination objects are the same");
     enum status status = run(request, transfer, &found, &done);
     if (status == STATUS_OK)
         reply_integer(request->reply, done);

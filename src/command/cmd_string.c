@@ -115,16 +115,12 @@ static enum status delex_holds(struct request *request, struct cell *head, bool 
 {
     enum condition condition;
     struct bytes compared = request->argv[3];
-    if (!bytes_equal(type_of(head), BYTES("string"))) {
-        reply_error(request->reply,
-                    BYTES("ERR Key should be of string type if conditions are specified"));
-        return STATUS_REPLIED;
-    }
-    if (!condition_parse(request->argv[2], &condition)) {
-        reply_error(request->reply, BYTES("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or "
-                                          "IFDNE"));
-        return STATUS_REPLIED;
-    }
+    if (!bytes_equal(type_of(head), BYTES("string")))
+        return request_refuse(request,
+                              "ERR Key should be of string type if conditions are specified");
+    if (!condition_parse(request->argv[2], &condition))
+        return request_refuse(request, "ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or "
+                                       "IFDNE");
     enum status status = condition_check(request, condition, compared);
     return status == STATUS_OK ? condition_holds(head, condition, compared, out_holds) : status;
 }

@@ -106,14 +106,10 @@ static enum status cmd_msetnx(struct request *request)
 static enum status parse_pairs(struct request *request, struct key_arguments *out)
 {
     int64_t count;
-    if (argument_integer(request->argv[1], &count) != STATUS_OK || count < 1 || count > INT32_MAX) {
-        reply_error(request->reply, BYTES("ERR invalid numkeys value"));
-        return STATUS_REPLIED;
-    }
-    if (count > (request->argc - 2) / 2) {
-        reply_error(request->reply, BYTES("ERR wrong number of key-value pairs"));
-        return STATUS_REPLIED;
-    }
+    if (argument_integer(request->argv[1], &count) != STATUS_OK || count < 1 || count > INT32_MAX)
+        return request_refuse(request, "ERR invalid numkeys value");
+    if (count > (request->argc - 2) / 2)
+        return request_refuse(request, "ERR wrong number of key-value pairs");
     *out = (struct key_arguments){2, 2 + 2 * (uint32_t)count, 2};
     return STATUS_OK;
 }

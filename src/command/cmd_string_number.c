@@ -39,10 +39,8 @@ static enum status cmd_decrby(struct request *request)
     enum status status = argument_integer(request->argv[2], &by);
     if (status != STATUS_OK)
         return status;
-    if (by == INT64_MIN) {
-        reply_error(request->reply, BYTES("ERR decrement would overflow"));
-        return STATUS_REPLIED;
-    }
+    if (by == INT64_MIN)
+        return request_refuse(request, "ERR decrement would overflow");
     return add(request, -by);
 }
 

@@ -39,10 +39,8 @@ static enum status cmd_setrange(struct request *request)
     enum status status = argument_integer(request->argv[2], &offset);
     if (status != STATUS_OK)
         return status;
-    if (offset < 0) {
-        reply_error(request->reply, BYTES("ERR offset is out of range"));
-        return STATUS_REPLIED;
-    }
+    if (offset < 0)
+        return request_refuse(request, "ERR offset is out of range");
     status = argument_key(request, request->argv[1], &head);
     if (status == STATUS_OK)
         status = string_length(&head, &length);

@@ -189,7 +189,10 @@ const char *command_flag_name(unsigned bit);
 const char *command_category_name(unsigned bit);
 const char *command_key_flag_name(unsigned bit);
 
-enum { COMMAND_NAME_MAX = 32 }; /* bytes of one word of a name */
+enum {
+    COMMAND_NAME_MAX = 32,                             /* bytes of one word of a name */
+    COMMAND_FULL_NAME_SIZE = 2 * COMMAND_NAME_MAX + 2, /* with a '|' and the NUL */
+};
 
 /*
  * "set", or "client|id" with its parent given: into out, NUL-terminated; it is cut off if there is

@@ -6,8 +6,6 @@
 
 #include "base/check.h"
 
-enum { ECHOED_MAX = 128 }; /* of an argument in an error */
-
 struct bytes command_error_text(enum status status)
 {
     switch (status) {
@@ -88,6 +86,6 @@ enum status command_refuse_usage(struct request *request)
     print_upper(request, name);
     reply_errorf(request->reply,
                  "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try %s HELP.",
-                 (int)(word.size < ECHOED_MAX ? word.size : ECHOED_MAX), word.data, name);
+                 request_echoed(word), word.data, name);
     return STATUS_REPLIED;
 }

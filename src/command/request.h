@@ -65,6 +65,21 @@ static inline void request_redact(struct request *request, uint32_t index)
 /* Redis's words for a status that is an error: "ERR syntax error". */
 struct bytes command_error_text(enum status status);
 
+enum { REQUEST_ECHOED_MAX = 128 };
+
+/* How much of a client's word an error shows, for "%.*s": a reply before AUTH stays small. */
+static inline int request_echoed(struct bytes word)
+{
+    return word.size < REQUEST_ECHOED_MAX ? (int)word.size : REQUEST_ECHOED_MAX;
+}
+
+/* The error's text, where it is the handler's own: STATUS_REPLIED. */
+static inline enum status request_refuse(const struct request *request, const char *text)
+{
+    reply_error(request->reply, bytes_text(text));
+    return STATUS_REPLIED;
+}
+
 /*
  * HELP of a command with subcommands: its title, `lines` up to NULL, and HELP itself, as Redis
  * shows them.

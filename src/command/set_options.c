@@ -51,8 +51,7 @@ enum status condition_check(const struct request *request, enum condition condit
     bool is_digest = condition == IF_DIGEST_EQUAL || condition == IF_DIGEST_NOT_EQUAL;
     if (!is_digest || compared.size == DIGEST_DIGITS)
         return STATUS_OK;
-    reply_error(request->reply, BYTES("ERR digest must be exactly 16 hexadecimal characters"));
-    return STATUS_REPLIED;
+    return request_refuse(request, "ERR digest must be exactly 16 hexadecimal characters");
 }
 
 void digest_text(struct bytes value, char out[DIGEST_DIGITS + 1])

@@ -31,7 +31,7 @@ static const struct option_word format_words[] = {
     {NULL, 0},
 };
 
-static const struct option_word who_words[] = {
+const struct option_word options_who_words[] = {
     {"no", CONFIG_NOBODY},
     {"yes", CONFIG_EVERYBODY},
     {"local", CONFIG_LOCAL},
@@ -131,7 +131,7 @@ static const struct option options[] = {
      FIELD(requirepass),
      .fallback = "",
      .text = "The password that clients must give with AUTH or HELLO before anything else.\n"
-             "Empty: none. An authenticated client can read it with CONFIG GET."},
+             "Empty: none."},
 
     /* ---- data -------------------------------------------------------------------------------- */
     {.name = "dir",
@@ -271,7 +271,7 @@ static const struct option options[] = {
      FIELD(enable_debug_command),
      .flags = OPTION_IMMUTABLE,
      .fallback = "no",
-     .words = who_words,
+     .words = options_who_words,
      .text = "Who may use DEBUG, which can stop the server for a while and fill it: nobody,\n"
              "everybody, or clients that connect from this machine (local)."},
 

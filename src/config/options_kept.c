@@ -53,12 +53,6 @@ static const struct option_word sanitize_words[] = {
     {"clients", 2},
     {NULL, 0},
 };
-static const struct option_word who_words[] = {
-    {"no", CONFIG_NOBODY},
-    {"yes", CONFIG_EVERYBODY},
-    {"local", CONFIG_LOCAL},
-    {NULL, 0},
-};
 static const struct option_word endpoint_words[] = {
     {"ip", 0},
     {"hostname", 1},
@@ -161,8 +155,8 @@ static const struct option options[] = {
     {.name = "acl-pubsub-default", WORD(pubsub_words, "resetchannels")},
     {.name = "acllog-max-len", LONG("128")},
     {.name = "aclfile", ABSENT("")},
-    {.name = "enable-protected-configs", WORD(who_words, "no") | OPTION_IMMUTABLE},
-    {.name = "enable-module-command", WORD(who_words, "no") | OPTION_IMMUTABLE},
+    {.name = "enable-protected-configs", WORD(options_who_words, "no") | OPTION_IMMUTABLE},
+    {.name = "enable-module-command", WORD(options_who_words, "no") | OPTION_IMMUTABLE},
     {.name = "propagation-error-behavior", WORD(propagation_words, "ignore")},
 
     /* ---- replication and cluster ------------------------------------------------------------- */

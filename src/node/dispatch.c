@@ -7,11 +7,6 @@
 #include "session/monitor.h"
 #include "session/pause.h"
 
-enum {
-    ECHOED_MAX = 128, /* bytes of a client's words in an error */
-    FULL_NAME_MAX = 128,
-};
-
 void dispatch_init(struct dispatch *dispatch, struct sessions *sessions, struct observer *observer,
                    const struct config *config, struct journal *journal)
 {
@@ -49,41 +44,36 @@ void dispatch_deinit(struct dispatch *dispatch)
 
 /* ---- may it run? ----------------------------------------------------------------------------- */
 
-static int echoed(struct bytes text)
-{
-    return text.size < ECHOED_MAX ? (int)text.size : ECHOED_MAX;
-}
-
 static void refuse_unknown_command(const struct request *request)
 {
-    char arguments[ECHOED_MAX + 8] = "";
+    char arguments[REQUEST_ECHOED_MAX + 8] = "";
     size_t used = 0;
-    for (uint32_t i = 1; i < request->argc && used < ECHOED_MAX; i++) {
-        int room = ECHOED_MAX - (int)used;
+    for (uint32_t i = 1; i < request->argc && used < REQUEST_ECHOED_MAX; i++) {
+        int room = REQUEST_ECHOED_MAX - (int)used;
         struct bytes argument = request->argv[i];
         int size = argument.size < (size_t)room ? (int)argument.size : room;
         used += (size_t)snprintf(arguments + used, sizeof(arguments) - used, "'%.*s' ", size,
                                  argument.data);
     }
     reply_errorf(request->reply, "ERR unknown command '%.*s', with args beginning with: %s",
-                 echoed(request->argv[0]), request->argv[0].data, arguments);
+                 request_echoed(request->argv[0]), request->argv[0].data, arguments);
 }
 
 static void refuse_unknown_subcommand(const struct request *request, const struct command *parent)
 {
-    char name[FULL_NAME_MAX];
+    char name[COMMAND_FULL_NAME_SIZE];
     command_full_name(NULL, parent, name, sizeof(name));
     for (char *at = name; *at; at++)
         if (*at >= 'a' && *at <= 'z')
             *at = (char)(*at - 'a' + 'A');
     reply_errorf(request->reply, "ERR unknown subcommand '%.*s'. Try %s HELP.",
-                 echoed(request->argv[1]), request->argv[1].data, name);
+                 request_echoed(request->argv[1]), request->argv[1].data, name);
 }
 
 static void refuse_arity(const struct request *request, const struct command *parent,
                          const struct command *command)
 {
-    char name[FULL_NAME_MAX];
+    char name[COMMAND_FULL_NAME_SIZE];
     command_full_name(parent, command, name, sizeof(name));
     reply_errorf(request->reply, "ERR wrong number of arguments for '%s' command", name);
 }
@@ -183,6 +173,13 @@ static void suspend(struct dispatch *dispatch, struct session *session, enum sta
     }
 }
 
+/* It has done a part of its work: what it goes on with is of the database that it began in,
+ * whatever number SWAPDB has given that since. */
+static bool is_under_way(const struct progress *progress)
+{
+    return progress->position > 0 || progress->count > 0 || progress->done.block;
+}
+
 static void forget_progress(struct progress *progress)
 {
     progress->position = progress->count = 0;
@@ -277,7 +274,8 @@ static bool run(struct dispatch *dispatch, struct session *session, bool again, 
     bool ran;
     request->argv = session->parser.argv;
     request->argc = session->parser.argc;
-    request->db = store_database(session->sessions->store, session->db);
+    if (!is_under_way(&session->progress))
+        request->db = store_database(session->sessions->store, session->db);
     request->now_ms = dispatch->now_ms;
     dispatch->observer->brief = size < rest && size <= OBSERVER_BRIEF_BYTES;
     if (!again)
@@ -449,8 +447,8 @@ static void limit_output(struct dispatch *dispatch, struct session *session)
     size_t size = buffer_size(&session->output);
     bool cut = limit->hard > 0 && size >= limit->hard;
     bool over = limit->soft > 0 && size >= limit->soft;
-    if (over && session->soft_since_ms > 0)
-        cut = cut || dispatch->now_ms - session->soft_since_ms > limit->soft_s * 1000;
+    if (over && session->soft_since_ms > 0) /* the clock may have gone back since */
+        cut = cut || dispatch->now_ms > session->soft_since_ms + limit->soft_s * 1000;
     session_set_over_soft(session, over, dispatch->now_ms);
     if (!cut || session->killed)
         return;

@@ -25,6 +25,7 @@ struct node {
     struct dispatch dispatch;
     struct budget budget;
     uint64_t next_tick_ms;
+    uint64_t turn_ms; /* the clock at the end of the last turn */
     bool disk_was_full;
     bool stopping;
     bool seal_before_stop;
@@ -422,6 +423,9 @@ uint64_t node_deadline_ms(const struct node *node)
 
 enum status node_turn_end(struct node *node, uint64_t now_ms)
 {
+    if (now_ms < node->turn_ms) /* the clock went back: the next tick may be hours away */
+        node->next_tick_ms = 0;
+    node->turn_ms = now_ms;
     store_set_paused(node->store, node->sessions.pause != PAUSE_NONE);
     if (!list_is_empty(&node->dispatch.throttled) && store_has_room(node->store))
         dispatch_retry_throttled(&node->dispatch, DISPATCH_RETRY_MAX);

@@ -46,7 +46,7 @@ enum {
 enum value_form {
     VALUE_STRING = 0,  /* the bytes are the string */
     VALUE_CHUNKED = 1, /* a long string in chunk rows: packed by type/string.c */
-    VALUE_CHUNK = 2,   /* in a chunk row: up to 4 KiB of the string */
+    VALUE_CHUNK = 2,   /* in a chunk row: up to CHUNK_SIZE of the string */
     VALUE_FORMS,       /* how many there are; types to come stand before it */
 };
 

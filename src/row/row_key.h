@@ -7,7 +7,7 @@
  *   slot(2, big-endian) db(1) hash(6, big-endian) keylen(varint) key kind(1) subkey...
  *
  *   ROW_HEAD     no subkey: the key's type, its expiry and, of a string, the value
- *   ROW_CHUNK    base dot's actor(8) time(8), index(4), big-endian: 4 KiB of a long string
+ *   ROW_CHUNK    base dot's actor(8) time(8), index(4), big-endian: a piece of a long string
  *   ROW_CLEARED  of a slot and database, not of a key: only slot(2) db(1); what its vector covers
  *                has been flushed
  *
@@ -31,11 +31,14 @@ enum row_kind {
 };
 
 enum {
+    ROW_KEY_HASH_BITS = 48,
     ROW_KEY_PREFIX_SIZE = 9,  /* slot, db, hash: the ordered tier's Bloom prefix */
     ROW_KEY_CLEARED_SIZE = 3, /* slot, db */
     ROW_KEY_CHUNK_SUBKEY_SIZE = 20,
     KEY_SIZE_MAX = 512 * 1024, /* of a user's key */
 };
+
+#define ROW_KEY_HASH_MASK (((uint64_t)1 << ROW_KEY_HASH_BITS) - 1)
 
 struct row_key {
     uint16_t slot;

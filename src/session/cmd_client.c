@@ -3,20 +3,11 @@
 #include "base/number.h"
 #include "session/pause.h"
 
-enum { ECHOED_MAX = 128 }; /* of an argument in an error */
-
-static enum status refuse(struct request *request, const char *text)
-{
-    reply_error(request->reply, bytes_text(text));
-    return STATUS_REPLIED;
-}
-
 /* `format` has one "%.*s". */
 __attribute__((format(printf, 2, 0))) static enum status
 refuse_value(struct request *request, const char *format, struct bytes value)
 {
-    int size = value.size < ECHOED_MAX ? (int)value.size : ECHOED_MAX;
-    reply_errorf(request->reply, format, size, value.data);
+    reply_errorf(request->reply, format, request_echoed(value), value.data);
     return STATUS_REPLIED;
 }
 
@@ -29,8 +20,8 @@ static enum status client_id(struct request *request)
 static enum status client_setname(struct request *request)
 {
     if (!session_is_label(request->argv[2]))
-        return refuse(request,
-                      "ERR Client names cannot contain spaces, newlines or special characters.");
+        return request_refuse(
+            request, "ERR Client names cannot contain spaces, newlines or special characters.");
     session_set_label(&request->session->name, request->argv[2]);
     reply_ok(request->reply);
     return STATUS_OK;
@@ -98,7 +89,7 @@ static enum status list_by_id(struct request *request, struct buffer *text)
     for (uint32_t i = 3; i < request->argc; i++) {
         int64_t id;
         if (!number_parse_i64(request->argv[i], &id))
-            return refuse(request, "ERR Invalid client ID");
+            return request_refuse(request, "ERR Invalid client ID");
         struct session *session = session_by_id(request->session->sessions, (uint64_t)id);
         if (session)
             session_describe(session, request->now_ms, text);
@@ -154,9 +145,9 @@ static enum status parse_max_age(struct request *request, struct bytes value,
 {
     int64_t age_s;
     if (!number_parse_i64(value, &age_s))
-        return refuse(request, "ERR maxage is not an integer or out of range");
+        return request_refuse(request, "ERR maxage is not an integer or out of range");
     if (age_s <= 0)
-        return refuse(request, "ERR maxage should be greater than 0");
+        return request_refuse(request, "ERR maxage should be greater than 0");
     uint64_t now_s = request->now_ms / 1000;
     filter->created_before_ms = (uint64_t)age_s < now_s ? (now_s - (uint64_t)age_s + 1) * 1000 : 1;
     return STATUS_OK;
@@ -168,7 +159,7 @@ static enum status parse_kill_option(struct request *request, struct bytes optio
     if (bytes_equal_nocase(option, BYTES("id"))) {
         int64_t id;
         if (!number_parse_i64(value, &id) || id < 1)
-            return refuse(request, "ERR client-id should be greater than 0");
+            return request_refuse(request, "ERR client-id should be greater than 0");
         filter->id = (uint64_t)id;
     } else if (bytes_equal_nocase(option, BYTES("type"))) {
         bool is_normal;
@@ -234,7 +225,7 @@ static enum status client_kill(struct request *request)
     if (request->argc == 3) {
         struct kill_filter filter = {.address = request->argv[2]};
         if (filter.address.size == 0 || kill_meant(request->session, &filter) == 0)
-            return refuse(request, "ERR No such client");
+            return request_refuse(request, "ERR No such client");
         reply_ok(request->reply);
         return STATUS_OK;
     }
@@ -307,14 +298,14 @@ static enum status client_pause(struct request *request)
         if (bytes_equal_nocase(request->argv[3], BYTES("write")))
             kind = PAUSE_WRITES;
         else if (!bytes_equal_nocase(request->argv[3], BYTES("all")))
-            return refuse(request, "ERR CLIENT PAUSE mode must be WRITE or ALL");
+            return request_refuse(request, "ERR CLIENT PAUSE mode must be WRITE or ALL");
     }
     if (!number_parse_i64(request->argv[2], &timeout_ms))
-        return refuse(request, "ERR timeout is not an integer or out of range");
+        return request_refuse(request, "ERR timeout is not an integer or out of range");
     if (timeout_ms < 0)
-        return refuse(request, "ERR timeout is negative");
+        return request_refuse(request, "ERR timeout is negative");
     if (timeout_ms > INT64_MAX - (int64_t)request->now_ms)
-        return refuse(request, "ERR timeout is out of range");
+        return request_refuse(request, "ERR timeout is out of range");
     if (timeout_ms > 0)
         pause_begin(request->session->sessions, kind, request->now_ms + (uint64_t)timeout_ms);
     reply_ok(request->reply);
@@ -336,7 +327,7 @@ static enum status client_unblock(struct request *request)
         return command_refuse_usage(request);
     if (request->argc == 4 && !bytes_equal_nocase(request->argv[3], BYTES("timeout")) &&
         !bytes_equal_nocase(request->argv[3], BYTES("error")))
-        return refuse(request, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+        return request_refuse(request, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
     if (!number_parse_i64(request->argv[2], &id))
         return STATUS_NOT_INTEGER;
     reply_integer(request->reply, 0);
@@ -347,8 +338,9 @@ static enum status client_unblock(struct request *request)
 
 static enum status client_caching(struct request *request)
 {
-    return refuse(request, "ERR CLIENT CACHING can be called only when the client is in tracking "
-                           "mode with OPTIN or OPTOUT mode enabled");
+    return request_refuse(request,
+                          "ERR CLIENT CACHING can be called only when the client is in tracking "
+                          "mode with OPTIN or OPTOUT mode enabled");
 }
 
 static enum status client_getredir(struct request *request)
@@ -376,7 +368,8 @@ static enum status client_tracking(struct request *request)
             if (!number_parse_i64(request->argv[++i], &id))
                 return STATUS_NOT_INTEGER;
             if (!session_by_id(request->session->sessions, (uint64_t)id))
-                return refuse(request, "ERR The client ID you want redirect to does not exist");
+                return request_refuse(request,
+                                      "ERR The client ID you want redirect to does not exist");
         } else if (bytes_equal_nocase(word, BYTES("prefix")) && has_value) {
             i++;
         } else if (!is_tracking_option(word)) {
@@ -387,7 +380,7 @@ static enum status client_tracking(struct request *request)
     if (!parse_switch(request->argv[2], &on))
         return STATUS_SYNTAX;
     if (on)
-        return refuse(request, "ERR client side caching is not supported by this server");
+        return request_refuse(request, "ERR client side caching is not supported by this server");
     reply_ok(request->reply);
     return STATUS_OK;
 }
@@ -543,5 +536,5 @@ const struct command client_subcommands[] = {
     SUBCOMMAND("unpause", client_unpause, 2, CMD_ADMIN | CMD_NOSCRIPT, "6.2.0",
                "O(N) where N is the number of paused clients",
                "Resumes processing commands from paused clients.", "", NULL),
-    {.name = NULL},
+    {0},
 };

@@ -6,14 +6,6 @@
 
 #define WRONG_PASSWORD "WRONGPASS invalid username-password pair or user is disabled."
 
-enum { ECHOED_MAX = 128 }; /* of an argument in an error: a reply before AUTH stays small */
-
-static enum status refuse(struct request *request, const char *text)
-{
-    reply_error(request->reply, bytes_text(text));
-    return STATUS_REPLIED;
-}
-
 static enum status auth(struct request *request)
 {
     struct session *session = request->session;
@@ -24,11 +16,11 @@ static enum status auth(struct request *request)
     if (request->argc > 3)
         return STATUS_SYNTAX;
     if (request->argc == 2 && **session->sessions->password == '\0')
-        return refuse(request,
-                      "ERR AUTH <password> called without any password configured for the default "
-                      "user. Are you sure your configuration is correct?");
+        return request_refuse(
+            request, "ERR AUTH <password> called without any password configured for the default "
+                     "user. Are you sure your configuration is correct?");
     if (!session_authenticate(session, user, password))
-        return refuse(request, WRONG_PASSWORD);
+        return request_refuse(request, WRONG_PASSWORD);
     reply_ok(request->reply);
     return STATUS_OK;
 }
@@ -55,9 +47,10 @@ static enum status hello_parse(struct request *request, struct hello *out_hello)
     struct hello hello = {0};
     if (request->argc > 1) {
         if (!number_parse_i64(request->argv[1], &hello.resp))
-            return refuse(request, "ERR Protocol version is not an integer or out of range");
+            return request_refuse(request,
+                                  "ERR Protocol version is not an integer or out of range");
         if (hello.resp < 2 || hello.resp > 3)
-            return refuse(request, "NOPROTO unsupported protocol version");
+            return request_refuse(request, "NOPROTO unsupported protocol version");
     }
     for (uint32_t i = 2; i < request->argc; i++) {
         const struct bytes *option = &request->argv[i];
@@ -69,16 +62,15 @@ static enum status hello_parse(struct request *request, struct hello *out_hello)
             i += 2;
         } else if (bytes_equal_nocase(*option, BYTES("setname")) && more >= 1) {
             if (!session_is_label(option[1]))
-                return refuse(request,
-                              "ERR Client names cannot contain spaces, newlines or special "
-                              "characters.");
+                return request_refuse(request,
+                                      "ERR Client names cannot contain spaces, newlines or special "
+                                      "characters.");
             hello.has_name = true;
             hello.name = option[1];
             i++;
         } else {
-            int size = option->size < ECHOED_MAX ? (int)option->size : ECHOED_MAX;
-            reply_errorf(request->reply, "ERR Syntax error in HELLO option '%.*s'", size,
-                         option->data);
+            reply_errorf(request->reply, "ERR Syntax error in HELLO option '%.*s'",
+                         request_echoed(*option), option->data);
             return STATUS_REPLIED;
         }
     }
@@ -95,9 +87,9 @@ static enum status hello(struct request *request)
     if (status != STATUS_OK)
         return status;
     if (hello.has_auth && !session_authenticate(session, hello.user, hello.password))
-        return refuse(request, WRONG_PASSWORD);
+        return request_refuse(request, WRONG_PASSWORD);
     if (session_needs_auth(session))
-        return refuse(
+        return request_refuse(
             request, "NOAUTH HELLO must be called with the client already authenticated, otherwise "
                      "the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the "
                      "client and select the RESP protocol version at the same time");
@@ -152,7 +144,7 @@ static enum status reset(struct request *request)
 static enum status ping(struct request *request)
 {
     if (request->argc > 2)
-        return refuse(request, "ERR wrong number of arguments for 'ping' command");
+        return request_refuse(request, "ERR wrong number of arguments for 'ping' command");
     if (request->argc == 2)
         reply_bulk(request->reply, request->argv[1]);
     else
@@ -248,5 +240,5 @@ const struct command connection_commands[] = {
      .complexity = "O(1)",
      .summary = "Changes the selected database.",
      .syntax = "index:integer"},
-    {.name = NULL},
+    {0},
 };

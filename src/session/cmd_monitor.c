@@ -24,5 +24,5 @@ const struct command monitor_commands[] = {
      .summary = "Listens for all requests received by the server in real-time.",
      .differs = "Times are to the millisecond. Who does not read is cut off by the limit of class "
                 "pubsub of client-output-buffer-limit."},
-    {.name = NULL},
+    {0},
 };

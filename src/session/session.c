@@ -8,8 +8,6 @@
 #include "base/memory.h"
 #include "security/password.h"
 
-enum { FULL_NAME_MAX = 128 };
-
 void sessions_init(struct sessions *sessions)
 {
     *sessions = (struct sessions){.next_id = 1};
@@ -212,7 +210,7 @@ static void describe_flags(const struct session *session, char out[FLAGS_MAX])
 
 void session_describe(const struct session *session, uint64_t now_ms, struct buffer *out)
 {
-    char flags[FLAGS_MAX], command[FULL_NAME_MAX] = "NULL";
+    char flags[FLAGS_MAX], command[COMMAND_FULL_NAME_SIZE] = "NULL";
     describe_flags(session, flags);
     if (session->last_command)
         command_full_name(session->last_parent, session->last_command, command, sizeof(command));

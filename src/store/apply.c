@@ -149,7 +149,7 @@ struct entry *apply_load(struct store *store, struct slot *slot, struct bytes na
 
 static uint64_t due_place(struct bytes name)
 {
-    return (uint64_t)row_key_slot(name) << 48 | row_key_hash_of(name);
+    return (uint64_t)row_key_slot(name) << ROW_KEY_HASH_BITS | row_key_hash_of(name);
 }
 
 /* The chunks that nobody names any more: dropped from memory now, from the tier by the seal. */

@@ -48,7 +48,7 @@ static struct entry *random_victim(struct store *store, bool only_expiring)
         if (slot->entries == 0)
             continue;
         size_t bucket = random_below(&store->random, table_buckets(slot));
-        for (struct entry *entry = slot->buckets[bucket], *next; entry; entry = next) {
+        for (struct entry *entry = *table_chain(slot, bucket), *next; entry; entry = next) {
             next = entry->next;
             if (is_victim(store, slot, entry, only_expiring))
                 return entry;
@@ -59,11 +59,11 @@ static struct entry *random_victim(struct store *store, bool only_expiring)
 
 static struct entry *at_place(struct store *store, struct due due)
 {
-    struct slot *slot = &store->table.slots[due.place >> 48];
+    struct slot *slot = &store->table.slots[due.place >> ROW_KEY_HASH_BITS];
     uint64_t hash = due.place & 0xffffffffffff;
     if (!slot->buckets)
         return NULL;
-    for (struct entry *entry = slot->buckets[table_bucket(slot, hash)], *next; entry;
+    for (struct entry *entry = *table_chain(slot, table_bucket(slot, hash)), *next; entry;
          entry = next) {
         next = entry->next;
         if (!entry->is_head || row_key_hash_of(entry_name(entry)) != hash ||

@@ -77,12 +77,12 @@ static enum status collect_if_expired(struct store *store, struct slot *slot, st
 
 static struct entry *first_at(const struct slot *slot, uint64_t hash)
 {
-    return slot->buckets ? slot->buckets[table_bucket(slot, hash)] : NULL;
+    return slot->buckets ? *table_chain(slot, table_bucket(slot, hash)) : NULL;
 }
 
 static enum status collect_at(struct store *store, uint64_t place, uint64_t now_ms)
 {
-    struct slot *slot = &store->table.slots[place >> 48];
+    struct slot *slot = &store->table.slots[place >> ROW_KEY_HASH_BITS];
     uint64_t hash = place & 0xffffffffffff;
     struct entry *next;
     for (struct entry *entry = first_at(slot, hash); entry; entry = next) {
@@ -101,17 +101,17 @@ static enum status collect_at(struct store *store, uint64_t place, uint64_t now_
 
 void expiry_saw(struct store *store, struct bytes name)
 {
-    if (store->seen.count == EXPIRED_SEEN_MAX)
+    if (store->seen.count == EXPIRED_SEEN_MAX || store->paused)
         return;
     store->seen.places[store->seen.count++] =
-        (uint64_t)row_key_slot(name) << 48 | row_key_hash_of(name);
+        (uint64_t)row_key_slot(name) << ROW_KEY_HASH_BITS | row_key_hash_of(name);
 }
 
 /* What the log has no room for is found again by the heap or the index. */
 void expiry_collect_seen(struct store *store, uint64_t now_ms)
 {
     enum status status = STATUS_OK;
-    for (unsigned i = 0; i < store->seen.count && status == STATUS_OK; i++)
+    for (unsigned i = 0; i < store->seen.count && status == STATUS_OK && !store->paused; i++)
         status = collect_at(store, store->seen.places[i], now_ms);
     store->seen.count = 0;
 }
@@ -317,7 +317,7 @@ static void sample_slot(struct store *store, const struct slot *slot, struct sam
     uint64_t most = sample->looked + SAMPLE_SLOT;
     for (size_t i = 0; i < buckets && sample->looked < most; i++) {
         sample->looked++; /* an empty bucket costs, too */
-        const struct entry *entry = slot->buckets[(from + i) & (buckets - 1)];
+        const struct entry *entry = *table_chain(slot, (from + i) % buckets);
         for (; entry != NULL; entry = entry->next)
             sample_entry(store, slot, entry, sample);
     }

@@ -12,7 +12,7 @@
 #define NODE_MASK     ((UINT64_C(1) << 48) - 1)
 
 enum {
-    IDENTITY_FORMAT = 1,
+    IDENTITY_FORMAT = 2,
     IDENTITY_SIZE_MAX = 64 * 1024,
     FORMER_MAX = 1024 * 1024,        /* actors */
     CHECKSUM_LINE_SIZE = 9 + 16 + 1, /* "checksum ", digits, newline */

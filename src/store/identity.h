@@ -6,7 +6,7 @@
  * number; recorded durably before they are used.
  *
  * The file is text, one "name value" a line, the last line its checksum:
- *   format 1 | node <12 hex digits> | epoch <n> | mark <n> | clean <0|1> | time <n>
+ *   format 2 | node <12 hex digits> | epoch <n> | mark <n> | clean <0|1> | time <n>
  *   | former <actor in 16 hex digits>... | database <4 hex digits>...
  *
  * A former line stands for that epoch and all earlier ones of its node; those of the present node

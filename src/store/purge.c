@@ -34,7 +34,7 @@ static bool purge_slot(struct store *store, struct slot *slot, unsigned *most)
     size_t bucket = table_bucket(slot, store->purge.hash);
     for (; bucket < table_buckets(slot) && *most > 0; bucket++) {
         *most -= 1;
-        for (struct entry *entry = slot->buckets[bucket], *next; entry; entry = next) {
+        for (struct entry *entry = *table_chain(slot, bucket), *next; entry; entry = next) {
             next = entry->next;
             *most -= *most > 0;
             apply_drop_if_flushed(store, slot, entry);

@@ -47,7 +47,7 @@ static void read_table(struct txn *txn, struct slot *slot, uint8_t db, uint64_t 
             out->end = table_bucket_hash(slot, bucket);
             break;
         }
-        for (struct entry *entry = slot->buckets[bucket], *next; entry; entry = next) {
+        for (struct entry *entry = *table_chain(slot, bucket), *next; entry; entry = next) {
             next = entry->next;
             struct bytes name = entry_name(entry);
             if (!entry->is_head || row_key_db(name) != db || row_key_hash_of(name) < hash ||

@@ -8,6 +8,7 @@
 enum {
     BITS_MIN = 2,
     BITS_MAX = 40,
+    SPLITS_PER_INSERT = 2, /* a growth has ended when half as many more have come */
     CACHE_LINE = 64,
     LINES_EXPECTED = 3, /* of an entry: its head, a short name, the front of its row */
 };
@@ -17,16 +18,27 @@ void table_init(struct table *table)
     memset(table, 0, sizeof(*table));
 }
 
-static size_t buckets_bytes(const struct slot *slot)
+static struct entry **buckets_new(struct table *table, unsigned bits)
 {
-    return slot->buckets ? memory_real_size(table_buckets(slot) * sizeof(struct entry *)) : 0;
+    size_t size = ((size_t)1 << bits) * sizeof(struct entry *);
+    table->bytes += memory_real_size(size);
+    table->bucket_bytes += memory_real_size(size);
+    return memory_zeroed(size);
 }
 
-static void count_buckets(struct table *table, const struct slot *slot, int sign)
+static void buckets_free(struct table *table, struct entry **buckets, unsigned bits)
 {
-    int64_t bytes = (int64_t)buckets_bytes(slot) * sign;
-    table->bytes += (uint64_t)bytes;
-    table->bucket_bytes += (uint64_t)bytes;
+    size_t size = ((size_t)1 << bits) * sizeof(struct entry *);
+    table->bytes -= memory_real_size(size);
+    table->bucket_bytes -= memory_real_size(size);
+    memory_free(buckets);
+}
+
+static void growth_end(struct table *table, struct slot *slot)
+{
+    buckets_free(table, slot->growth->older, slot->bits - 1u);
+    memory_free(slot->growth);
+    slot->growth = NULL;
 }
 
 size_t entry_bytes_of(size_t name_size, size_t row_size)
@@ -44,12 +56,15 @@ void table_deinit(struct table *table)
     for (unsigned i = 0; i < SLOT_COUNT; i++) {
         struct slot *slot = &table->slots[i];
         for (size_t b = 0; b < table_buckets(slot); b++) {
-            while (slot->buckets[b]) {
-                struct entry *entry = slot->buckets[b];
-                slot->buckets[b] = entry->next;
+            struct entry **chain = table_chain(slot, b);
+            while (*chain) {
+                struct entry *entry = *chain;
+                *chain = entry->next;
                 memory_free(entry);
             }
         }
+        if (slot->growth)
+            growth_end(table, slot);
         memory_free(slot->buckets);
         while (slot->cleared) {
             struct cleared *cleared = slot->cleared;
@@ -66,11 +81,16 @@ static uint64_t place(struct bytes name)
     return row_key_is_head(name) ? row_key_hash_of(name) : xxh64(name) >> 16;
 }
 
+static struct entry **chain_of(const struct slot *slot, struct bytes name)
+{
+    return table_chain(slot, table_bucket(slot, place(name)));
+}
+
 struct entry *table_find(const struct slot *slot, struct bytes name)
 {
     if (!slot->buckets)
         return NULL;
-    struct entry *entry = slot->buckets[table_bucket(slot, place(name))];
+    struct entry *entry = *chain_of(slot, name);
     while (entry && !bytes_equal(entry_name(entry), name))
         entry = entry->next;
     return entry;
@@ -95,7 +115,7 @@ void table_expect(const struct table *table, const struct bytes *keys, size_t co
         const struct slot *slot = &table->slots[slot_of_key(keys[i])];
         if (!slot->buckets)
             continue;
-        buckets[found] = &slot->buckets[table_bucket(slot, row_key_hash(keys[i]))];
+        buckets[found] = table_chain(slot, table_bucket(slot, row_key_hash(keys[i])));
         __builtin_prefetch(buckets[found++]);
     }
     load_entries(buckets, found);
@@ -110,7 +130,7 @@ void table_expect_rows(const struct table *table, const struct bytes *names, siz
         const struct slot *slot = &table->slots[row_key_slot(names[i])];
         if (!slot->buckets)
             continue;
-        buckets[found] = &slot->buckets[table_bucket(slot, place(names[i]))];
+        buckets[found] = chain_of(slot, names[i]);
         __builtin_prefetch(buckets[found++]);
     }
     load_entries(buckets, found);
@@ -118,22 +138,29 @@ void table_expect_rows(const struct table *table, const struct bytes *names, siz
 
 static void grow(struct table *table, struct slot *slot)
 {
-    struct slot old = *slot;
-    count_buckets(table, slot, -1);
-    slot->bits = old.buckets ? (uint8_t)(old.bits + 1) : BITS_MIN;
-    check(slot->bits <= BITS_MAX);
-    slot->buckets = memory_zeroed(((size_t)1 << slot->bits) * sizeof(struct entry *));
-    count_buckets(table, slot, 1);
-    for (size_t b = 0; b < table_buckets(&old); b++) {
-        while (old.buckets[b]) {
-            struct entry *entry = old.buckets[b];
-            old.buckets[b] = entry->next;
-            struct entry **bucket = &slot->buckets[table_bucket(slot, place(entry_name(entry)))];
-            entry->next = *bucket;
-            *bucket = entry;
-        }
+    unsigned bits = slot->buckets ? slot->bits + 1u : BITS_MIN;
+    check(bits <= BITS_MAX);
+    if (slot->buckets) {
+        slot->growth = memory_zeroed(sizeof(*slot->growth));
+        slot->growth->older = slot->buckets;
     }
-    memory_free(old.buckets);
+    slot->buckets = buckets_new(table, bits);
+    slot->bits = (uint8_t)bits;
+}
+
+static void split_bucket(struct table *table, struct slot *slot)
+{
+    struct growth *growth = slot->growth;
+    struct entry **chain = &growth->older[growth->split++];
+    while (*chain) {
+        struct entry *entry = *chain;
+        *chain = entry->next;
+        struct entry **bucket = chain_of(slot, entry_name(entry));
+        entry->next = *bucket;
+        *bucket = entry;
+    }
+    if (growth->split == (size_t)1 << (slot->bits - 1))
+        growth_end(table, slot);
 }
 
 static struct entry *entry_new(struct table *table, struct bytes name, struct bytes row)
@@ -159,10 +186,12 @@ static struct entry *entry_new(struct table *table, struct bytes name, struct by
 struct entry *table_insert(struct table *table, struct slot *slot, struct bytes name,
                            struct bytes row)
 {
-    if (slot->entries >= table_buckets(slot))
+    if (!slot->growth && slot->entries >= table_buckets(slot))
         grow(table, slot);
+    for (unsigned i = 0; i < SPLITS_PER_INSERT && slot->growth; i++)
+        split_bucket(table, slot);
     struct entry *entry = entry_new(table, name, row);
-    struct entry **bucket = &slot->buckets[table_bucket(slot, place(name))];
+    struct entry **bucket = chain_of(slot, name);
     entry->next = *bucket;
     *bucket = entry;
     slot->entries++;
@@ -172,7 +201,7 @@ struct entry *table_insert(struct table *table, struct slot *slot, struct bytes 
 
 static struct entry **link_to(struct slot *slot, struct entry *entry)
 {
-    struct entry **link = &slot->buckets[table_bucket(slot, place(entry_name(entry)))];
+    struct entry **link = chain_of(slot, entry_name(entry));
     while (*link != entry) {
         check(*link);
         link = &(*link)->next;
@@ -189,10 +218,11 @@ void table_unlink(struct table *table, struct slot *slot, struct entry *entry)
 
 void table_give_back(struct table *table, struct slot *slot)
 {
-    if (slot->entries > 0)
+    if (slot->entries > 0 || !slot->buckets)
         return;
-    count_buckets(table, slot, -1);
-    memory_free(slot->buckets);
+    if (slot->growth)
+        growth_end(table, slot);
+    buckets_free(table, slot->buckets, slot->bits);
     slot->buckets = NULL;
     slot->bits = 0;
 }

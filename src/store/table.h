@@ -51,12 +51,20 @@ struct cleared {
     uint32_t flushes;    /* entries of fewer are dead */
 };
 
+/* A slot that grows has half as many older buckets, too: each insertion splits some of them, those
+ * of the least hashes first. So no command waits for all, and the order stays. */
+struct growth {
+    struct entry **older;
+    size_t split; /* so many of them are empty now, each in two new ones */
+};
+
 struct slot {
     struct entry **buckets; /* 1 << bits, or NULL */
-    uint8_t bits;
-    uint32_t entries;
+    struct growth *growth;  /* NULL: it does not grow */
     uint64_t written; /* log position after the last change: what a reader's reply waits for */
     struct cleared *cleared;
+    uint32_t entries;
+    uint8_t bits;
 };
 
 struct table {
@@ -125,21 +133,38 @@ void table_free(struct table *table, struct entry *entry);
 struct entry *table_replace(struct table *table, struct slot *slot, struct entry *old,
                             struct bytes row);
 
-/* The buckets that hold hashes from `hash` on begin at this one. */
-static inline size_t table_bucket(const struct slot *slot, uint64_t hash)
-{
-    return slot->buckets ? hash >> (48 - slot->bits) : 0;
-}
+/* ---- a slot's buckets, in the order of hash; an insertion renumbers them --------------------- */
 
 static inline size_t table_buckets(const struct slot *slot)
 {
-    return slot->buckets ? (size_t)1 << slot->bits : 0;
+    if (!slot->growth)
+        return slot->buckets ? (size_t)1 << slot->bits : 0;
+    return ((size_t)1 << (slot->bits - 1)) + slot->growth->split;
+}
+
+/* The buckets that hold hashes from `hash` on begin at this one. */
+static inline size_t table_bucket(const struct slot *slot, uint64_t hash)
+{
+    size_t bucket = slot->buckets ? hash >> (48 - slot->bits) : 0;
+    if (!slot->growth || bucket / 2 < slot->growth->split)
+        return bucket;
+    return bucket / 2 + slot->growth->split;
+}
+
+/* The first entry of a bucket is there. */
+static inline struct entry **table_chain(const struct slot *slot, size_t bucket)
+{
+    if (!slot->growth || bucket / 2 < slot->growth->split)
+        return &slot->buckets[bucket];
+    return &slot->growth->older[bucket - slot->growth->split];
 }
 
 /* The least hash that the bucket holds. */
 static inline uint64_t table_bucket_hash(const struct slot *slot, size_t bucket)
 {
-    return (uint64_t)bucket << (48 - slot->bits);
+    if (!slot->growth || bucket / 2 < slot->growth->split)
+        return (uint64_t)bucket << (48 - slot->bits);
+    return (uint64_t)(bucket - slot->growth->split) << (48 - slot->bits + 1);
 }
 
 /* Frees the buckets of a slot without entries. Nobody walks through them. */

@@ -238,6 +238,12 @@ void txn_set_access(struct txn *txn, struct bytes name, int64_t idle_s, int freq
     txn->accessed = accessed;
 }
 
+uint64_t txn_keys(struct txn *txn, uint8_t db)
+{
+    txn->gate = log_position(txn->store->log);
+    return store_keys(txn->store, db);
+}
+
 uint64_t txn_slot_keys(struct txn *txn, uint16_t slot, uint8_t db)
 {
     uint64_t written = txn->store->table.slots[slot].written;

@@ -139,6 +139,9 @@ MUST_CHECK enum status txn_scan(struct txn *txn, uint16_t slot, uint8_t db, uint
  * where there are none to be scanned. */
 uint64_t txn_slot_keys(struct txn *txn, uint16_t slot, uint8_t db);
 
+/* Keys of a database, as store_keys says; the reply waits for all changes so far. */
+uint64_t txn_keys(struct txn *txn, uint8_t db);
+
 /* Flushes a database, or all of them with db < 0: everything in it is dead when this commits. In
  * constant time. */
 void txn_flush(struct txn *txn, int db);

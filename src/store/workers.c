@@ -16,8 +16,8 @@
 
 enum {
     READ_THREADS_MAX = 64,
-    BACKGROUND_NICE =
-        5, /* sealing yields to commands, but must not starve: dirty memory waits for it */
+    /* Above the process's: sealing yields to commands, but must not starve: dirty memory waits. */
+    BACKGROUND_NICE = 5,
 };
 
 /* The threads of one class and the jobs that they have not taken yet. */
@@ -69,7 +69,7 @@ static void thread_prepare(const struct pool *pool)
     /* On Linux niceness belongs to the thread, and 0 means the calling one. Refused: then it runs
      * as the others do. */
     if (pool->class == JOB_BACKGROUND)
-        (void)setpriority(PRIO_PROCESS, 0, BACKGROUND_NICE);
+        (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + BACKGROUND_NICE);
 }
 
 static uint64_t now_ns(void)

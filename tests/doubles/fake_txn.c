@@ -356,6 +356,11 @@ uint64_t store_slot_keys(const struct store *store, uint16_t slot, uint8_t db)
     return store->keys[db][slot];
 }
 
+uint64_t txn_keys(struct txn *txn, uint8_t db)
+{
+    return store_keys(txn->store, db);
+}
+
 uint64_t txn_slot_keys(struct txn *txn, uint16_t slot, uint8_t db)
 {
     return store_slot_keys(txn->store, slot, db);

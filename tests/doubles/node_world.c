@@ -323,8 +323,7 @@ enum status store_seal_now(struct store *store)
 
 uint8_t store_database(const struct store *store, uint8_t index)
 {
-    (void)store;
-    return index;
+    return index ^ store->world.swapped;
 }
 
 uint64_t store_keys(const struct store *store, uint8_t db)
@@ -342,6 +341,11 @@ uint64_t store_slot_keys(const struct store *store, uint16_t slot, uint8_t db)
 {
     (void)store, (void)slot, (void)db;
     return 0;
+}
+
+uint64_t txn_keys(struct txn *txn, uint8_t db)
+{
+    return store_keys(txn->store, db);
 }
 
 uint64_t txn_slot_keys(struct txn *txn, uint16_t slot, uint8_t db)

@@ -40,8 +40,9 @@ struct world {
     struct world_row rows[WORLD_ROWS_MAX];
     size_t row_count;
     bool throttled, disk_full, turn_fails;
-    bool sync_held; /* writes do not become durable */
-    bool paused;    /* as told by store_set_paused */
+    bool sync_held;  /* writes do not become durable */
+    bool paused;     /* as told by store_set_paused */
+    uint8_t swapped; /* what SWAPDB has done to the numbers of databases: they are xored with it */
     bool delays_wanted;
     struct store_delays delays; /* for store_take_delays */
     uint64_t slowest_ns;        /* for the workers' take_slowest, of each class */

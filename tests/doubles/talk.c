@@ -43,10 +43,10 @@ static const struct command *find(const struct bytes *argv)
 {
     struct bytes name = argv[0];
     const struct command *tables[] = {
-        string_commands, string_many_commands, string_range_commands, string_number_commands,
-        lcs_commands,    bitmap_commands,      bitfield_commands,     key_commands,
-        rename_commands, dump_commands,        object_commands,       randomkey_commands,
-        expire_commands, keyspace_commands};
+        string_commands,    string_many_commands, string_range_commands, string_number_commands,
+        lcs_commands,       bitmap_commands,      bitop_commands,        bitfield_commands,
+        key_commands,       rename_commands,      dump_commands,         object_commands,
+        randomkey_commands, expire_commands,      keyspace_commands};
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         for (const struct command *command = tables[i]; command->name; command++)
             if (bytes_equal_nocase(name, bytes_text(command->name)))

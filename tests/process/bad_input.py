@@ -15,8 +15,7 @@ import sys
 import threading
 
 import bad_input_cases as cases
-from run import Skip
-from shoal import Server, check, encode, wait_for
+from shoal import Server, Skip, check, encode, wait_for
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../conversation'))
 from words import show, split  # noqa: E402

@@ -3,7 +3,7 @@
 
 import random
 
-from shoal import SHOAL, Server, ServerError, check, is_redis, wait_for
+from shoal import Server, ServerError, check, skip_redis, wait_for
 
 MEBIBYTE = 1 << 20
 LIMIT = 64 * MEBIBYTE
@@ -41,9 +41,7 @@ def build(client, key):
 
 
 def test_a_bitmap_larger_than_memory():
-    from run import Skip
-    if is_redis(SHOAL):
-        raise Skip('a redis-server keeps everything in memory')
+    skip_redis('a redis-server keeps everything in memory')
     with Server(['--maxmemory', LIMIT, '--seal-bytes', 4 * MEBIBYTE]) as server:
         with server.client() as client:
             build(client, 'a')
@@ -67,9 +65,7 @@ def test_a_bitmap_larger_than_memory():
 
 
 def test_bits_that_are_cold():
-    from run import Skip
-    if is_redis(SHOAL):
-        raise Skip('a redis-server keeps everything in memory')
+    skip_redis('a redis-server keeps everything in memory')
     chance = random.Random(1)
     bits = [chance.randrange(2**32) for _ in range(300)]
     with Server() as server:

@@ -5,16 +5,14 @@ import glob
 import os
 import subprocess
 
-from shoal import SHOAL, Server, check, is_redis
+from shoal import SHOAL, Server, check, skip_redis
 
 COUNT = 1000
 
 
 def filled(mode):
     """A server that was killed with everything in its log."""
-    from run import Skip
-    if is_redis(SHOAL):
-        raise Skip('the log is of another kind')
+    skip_redis('the log is of another kind')
     server = Server(['--appendfsync', mode])
     with server.client() as client:
         for i in range(COUNT):
@@ -145,9 +143,7 @@ def test_garbage_after_the_end_is_cut_off():
 
 
 def test_a_flipped_bit_on_the_disk_tier_is_found():
-    from run import Skip
-    if is_redis(SHOAL):
-        raise Skip('there is no such tier')
+    skip_redis('there is no such tier')
     with Server(['--seal-bytes', 1 << 20]) as server:
         with server.client() as client:
             for i in range(5000):

@@ -6,7 +6,7 @@ import os
 import subprocess
 import tempfile
 
-from shoal import Server, ServerError, check, wait_for
+from shoal import Server, ServerError, Skip, check, wait_for
 
 MEBIBYTE = 1 << 20
 SIZE = 160 * MEBIBYTE
@@ -17,7 +17,6 @@ BATCH = 50
 
 @contextlib.contextmanager
 def small_disk():
-    from run import Skip
     if os.geteuid() != 0:
         raise Skip('mounting a tmpfs needs root')
     with tempfile.TemporaryDirectory(prefix='shoal-test-disk-') as place:

@@ -6,8 +6,7 @@ import random
 import shutil
 import subprocess
 
-from salvage import skip_redis
-from shoal import SHOAL, Server, check, redis_server
+from shoal import SHOAL, Server, Skip, check, redis_server, skip_redis
 
 LONG = 300_000  # bytes: in chunks, compressible or not
 
@@ -136,7 +135,6 @@ def test_dumps_go_through_pipes():
     skip_redis()
     cli = shutil.which('redis-cli')
     if not cli:
-        from run import Skip
         raise Skip('there is no redis-cli')
     value = bytes(range(256)) * 100
     with Server() as server:

@@ -4,7 +4,7 @@
 import os
 import random
 
-from shoal import SHOAL, Server, check, is_redis
+from shoal import Server, check, skip_redis
 
 MEBIBYTE = 1 << 20
 LIMIT = 32 * MEBIBYTE
@@ -26,9 +26,7 @@ def read_some(client, indexes):
 
 
 def test_data_ten_times_the_memory_limit():
-    from run import Skip
-    if is_redis(SHOAL):
-        raise Skip('a redis-server keeps everything in memory')
+    skip_redis('a redis-server keeps everything in memory')
     with Server(['--maxmemory', LIMIT, '--seal-bytes', 4 * MEBIBYTE]) as server:
         most = 0
         with server.client() as client:
@@ -64,9 +62,7 @@ def test_data_ten_times_the_memory_limit():
 
 
 def test_overwriting_does_not_fill_the_disk():
-    from run import Skip
-    if is_redis(SHOAL):
-        raise Skip('a redis-server rewrites its log by other rules')
+    skip_redis('a redis-server rewrites its log by other rules')
     with Server(['--maxmemory', LIMIT, '--seal-bytes', 4 * MEBIBYTE]) as server:
         with server.client() as client:
             for turn in range(40):

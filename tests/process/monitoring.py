@@ -2,10 +2,7 @@
 """What watches a server and shows it to people: Prometheus's exporter, and the calls that the
 program RedisInsight makes."""
 
-import os
 import re
-import subprocess
-import tempfile
 import urllib.request
 
 import program
@@ -70,39 +67,25 @@ def scrape(port):
         return reply.read().decode()
 
 
-class Exporter:
+class Exporter(program.Background):
     def __init__(self, server, password=''):
         path = program.found('prometheus-redis-exporter', 'prometheus-redis-exporter')
         self.port = free_port()
-        self.log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
+        super().__init__(
             [path, '-redis.addr', f'redis://127.0.0.1:{server.port}',
              '-web.listen-address', f'127.0.0.1:{self.port}', '-export-client-list',
              '-check-single-keys', 'key:7'],
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-            env={**os.environ, 'REDIS_PASSWORD': password})
+            environment={'REDIS_PASSWORD': password})
 
     def metrics(self):
         def scraped():
-            check(self.process.poll() is None, f'the exporter ended: {self.said()}')
+            self.check_runs()
             try:
                 return scrape(self.port)
             except OSError:
                 return None
         text = wait_for(scraped, what='metrics')
         return dict(line.rsplit(' ', 1) for line in text.splitlines() if not line.startswith('#'))
-
-    def said(self):
-        self.log.seek(0)
-        return self.log.read().decode('utf-8', 'replace')
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.log.close()
 
 
 def test_prometheus_exporter():

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 
 from kill import Load
-from shoal import Server, check
+from shoal import Server, Skip, check
 
 EXT4_IOC_SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = 2
@@ -44,7 +44,6 @@ class Disk:
 
 @contextlib.contextmanager
 def disk():
-    from run import Skip
     if os.geteuid() != 0:
         raise Skip('mounting a loop device needs root')
     with tempfile.TemporaryDirectory(prefix='shoal-test-power-') as place:

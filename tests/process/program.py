@@ -13,8 +13,7 @@ import tempfile
 import termios
 import time
 
-from run import Skip
-from shoal import check
+from shoal import Skip, check
 
 LIMIT_S = 60
 
@@ -27,12 +26,13 @@ def found(name, package):
     return path
 
 
-def run(words, text='', status=0, environment=None):
+def run(words, text='', status=0, environment=None, folder=None, limit_s=LIMIT_S):
     """Runs it to its end: what it wrote. `text` goes to its standard input, bytes too."""
     if isinstance(text, str):
         text = text.encode()
     done = subprocess.run(words, input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          env={**os.environ, **(environment or {})}, timeout=LIMIT_S, check=False)
+                          env={**os.environ, **(environment or {})}, cwd=folder,
+                          timeout=limit_s, check=False)
     said = done.stdout.decode('utf-8', 'replace')
     check(done.returncode == status,
           f'{words}: exit status {done.returncode}, expected {status}: {said[-1000:]}')
@@ -62,6 +62,31 @@ def read_pattern(descriptor, pattern):
         check(block, f'it ended without {pattern!r}: {said[-1000:]!r}')
         said += block.decode('utf-8', 'replace')
     return said
+
+
+class Background:
+    """A program that serves until it is ended; what it says is kept."""
+
+    def __init__(self, words, environment=None, folder=None):
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=self.log,
+                                        stderr=self.log, cwd=folder,
+                                        env={**os.environ, **(environment or {})})
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read().decode('utf-8', 'replace')
+
+    def check_runs(self):
+        check(self.process.poll() is None, f'it ended: {self.said()[-1000:]}')
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
 
 
 class Terminal:

@@ -4,7 +4,7 @@
 import re
 
 import program
-from shoal import Client, Server, check, wait_for
+from shoal import Client, Server, check, wait_for_clients
 
 
 def benchmark(server, *words):
@@ -16,8 +16,7 @@ def benchmark(server, *words):
 
 def all_are_gone(server):
     with Client(server.port) as client:
-        wait_for(lambda: b'connected_clients:1\r' in client.call('INFO', 'clients'),
-                 what='all are gone')
+        wait_for_clients(client, 1)
 
 
 def test_its_own_tests():

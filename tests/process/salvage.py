@@ -7,16 +7,10 @@ import os
 import shutil
 import subprocess
 
-from shoal import SHOAL, Server, check, is_redis, wait_for
+from shoal import SHOAL, Server, check, skip_redis, wait_for
 
 LOGGED = 400  # keys that stand in the log
 SEALED = 3000  # keys that stand in the tier
-
-
-def skip_redis():
-    from run import Skip
-    if is_redis(SHOAL):
-        raise Skip('it has no such option')
 
 
 def value_of(i):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What tests of real processes share: a server that is started, stopped, killed; a client; waiting.
+"""What tests of real processes share: a server that is started, stopped, killed; a client; waiting;
+how tests are held.
 
 Where the programs are, and the options that every server of the tests gets, is said only here.
 SHOAL_SERVER names another program to test: also a redis-server, for trying the tests themselves.
@@ -10,8 +11,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+import traceback
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../..'))
 SHOAL = os.environ.get('SHOAL_SERVER', os.path.join(ROOT, 'build/shoal-server'))
@@ -59,6 +62,32 @@ def wait_for(condition, limit_s=30, what='a condition'):
 def check(condition, what):
     if not condition:
         raise AssertionError(what)
+
+
+class Skip(Exception):
+    """The test cannot be held here, and why."""
+
+
+def skip_redis(why='redis-server has no such option'):
+    if is_redis(SHOAL):
+        raise Skip(why)
+
+
+def hold(tests):
+    """(name, function) of each: one line, "ok NAME" or "not ok NAME". Ends the program."""
+    failed = 0
+    for name, function in tests:
+        begin = time.monotonic()
+        result, note = 'ok', ''
+        try:
+            function()
+        except Skip as reason:
+            note = f' # SKIP {reason}'
+        except Exception:  # pylint: disable=broad-except
+            result, note = 'not ok', '\n' + traceback.format_exc()
+            failed += 1
+        print(f'{result} {name} ({time.monotonic() - begin:.1f} s){note}', flush=True)
+    sys.exit(failed > 0)
 
 
 class ServerError(Exception):
@@ -126,6 +155,12 @@ class Client:
     def call(self, *arguments):
         self.send(*arguments)
         return self.value()
+
+
+def wait_for_clients(client, count):
+    """Until so many are connected, this one counted."""
+    wait_for(lambda: b'connected_clients:%d\r' % count in client.call('INFO', 'clients'),
+             what=f'{count} connected')
 
 
 def plain(reply):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Clients that have to wait, and that only watch: CLIENT PAUSE, MONITOR, SLOWLOG, LATENCY."""
 
-from shoal import Server, check, wait_for
+from shoal import Server, check, wait_for, wait_for_clients
 
 WRITERS = 50
 
@@ -47,8 +47,7 @@ def test_idle_clients_are_closed_but_who_waits_or_watches():
         client.call('CLIENT', 'PAUSE', 600_000, 'WRITE')
         writer.send('SET', 'k', 'v')
         client.call('CONFIG', 'SET', 'timeout', 1)
-        wait_for(lambda: b'connected_clients:3\r' in client.call('INFO', 'clients'),
-                 what='the idle one is gone')
+        wait_for_clients(client, 3)
         check(idle.input.read() == b'', 'it is')
         client.call('CONFIG', 'SET', 'timeout', 0)
         client.call('CLIENT', 'UNPAUSE')

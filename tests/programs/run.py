@@ -10,37 +10,28 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
-import time
-import traceback
 import urllib.parse
 import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '../process'))
-from shoal import ROOT, Server, check, free_port, wait_for  # noqa: E402
+import program  # noqa: E402
+from shoal import ROOT, Server, Skip, check, free_port, hold, wait_for  # noqa: E402
 
 BUILD = os.path.join(ROOT, 'build/programs')
 INSTALL_LIMIT_S = 900
 RUN_LIMIT_S = 120
 
 
-class Skip(Exception):
-    """What it is written in is not installed."""
-
-
-def need(*programs):
-    for program in programs:
-        if not shutil.which(program):
-            raise Skip(f'{program} is not installed')
+def need(*names):
+    for name in names:
+        if not shutil.which(name):
+            raise Skip(f'{name} is not installed')
 
 
 def run(words, folder, limit_s=RUN_LIMIT_S):
-    done = subprocess.run(words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=limit_s, check=False)
-    check(done.returncode == 0, f'{words}: exit status {done.returncode}:\n{done.stdout[-3000:]}')
-    return done.stdout
+    return program.run(words, folder=folder, limit_s=limit_s)
 
 
 def folder_for(name, *sources):
@@ -98,7 +89,7 @@ def test_jedis():
     speaks(['java', '-cp', 'target/classes:target/libraries/*', 'Main'], folder)
 
 
-class Commander:
+class Commander(program.Background):
     """redis-commander, a program that shows keys in a browser; its HTTP interface."""
 
     def __init__(self, server):
@@ -106,16 +97,10 @@ class Commander:
         node_module(folder, 'redis-commander', '0.9.0')
         self.port = free_port()
         self.connection = f'R:127.0.0.1:{server.port}:0'
-        self.log = open(os.path.join(folder, 'log'), 'w+', encoding='utf-8')
-        self.process = subprocess.Popen(
+        super().__init__(
             ['node', 'node_modules/redis-commander/bin/redis-commander.js', '--redis-host',
              '127.0.0.1', '--redis-port', str(server.port), '--address', '127.0.0.1', '--port',
-             str(self.port), '--no-log-data'],
-            cwd=folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
-
-    def said(self):
-        self.log.seek(0)
-        return self.log.read()
+             str(self.port), '--no-log-data'], folder=folder)
 
     def ask(self, path, form=None):
         url = f'http://127.0.0.1:{self.port}/apiv2/{path}'
@@ -124,19 +109,11 @@ class Commander:
             return json.load(reply)
 
     def ready(self):
-        check(self.process.poll() is None, f'redis-commander ended:\n{self.said()}')
+        self.check_runs()
         try:
             return self.ask('connection') and self.ask('server/info')['data'][0].get('info')
         except OSError:
             return None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.log.close()
 
 
 def test_redis_commander():
@@ -164,21 +141,11 @@ def test_redis_commander():
 
 
 def main():
-    tests = {name[5:]: function for name, function in globals().items() if name[:5] == 'test_'}
-    failed = 0
-    for name, function in tests.items():
-        if sys.argv[1:] and not any(word in name for word in sys.argv[1:]):
-            continue
-        begin, result, note = time.monotonic(), 'ok', ''
-        try:
-            function()
-        except Skip as reason:
-            note = f' # SKIP {reason}'
-        except Exception:  # pylint: disable=broad-except
-            result, note = 'not ok', '\n' + traceback.format_exc()
-            failed += 1
-        print(f'{result} programs.{name} ({time.monotonic() - begin:.1f} s){note}', flush=True)
-    sys.exit(failed > 0)
+    tests = {f'programs.{name[5:]}': function for name, function in globals().items()
+             if name.startswith('test_')}
+    words = sys.argv[1:]
+    hold((name, function) for name, function in tests.items()
+         if not words or any(word in name for word in words))
 
 
 if __name__ == '__main__':

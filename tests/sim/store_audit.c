@@ -12,7 +12,7 @@ static const char *audit_slot(struct store *store, unsigned number, struct facts
     struct slot *slot = &store->table.slots[number];
     uint32_t entries = 0;
     for (size_t bucket = 0; bucket < table_buckets(slot); bucket++) {
-        for (struct entry *entry = slot->buckets[bucket]; entry; entry = entry->next) {
+        for (struct entry *entry = *table_chain(slot, bucket); entry; entry = entry->next) {
             struct bytes name = entry_name(entry);
             entries++;
             if (row_key_slot(name) != number || table_find(slot, name) != entry)

@@ -252,7 +252,11 @@ static void test_zeros_take_no_rows(void **state)
 /*
  * Long names make short slices, of 128 pages: so a test of several is small.
  */
-enum { KEY_LONG = KEY_SIZE_MAX - 1, SLICE_BITS = 128 * 4096 * 8 };
+enum {
+    KEY_LONG = KEY_SIZE_MAX - 1,
+    SLICE_BYTES = 128 * STRING_PAGE_SIZE,
+    SLICE_BITS = SLICE_BYTES * 8
+};
 
 static char key_a[KEY_LONG], key_b[KEY_LONG];
 
@@ -312,8 +316,11 @@ static void test_walks_in_slices(void **state)
         assert_true(cold ? talk.slices > 3 : talk.slices == 3);
         expect_long(&talk, "BITPOS A 1 1", SLICE_BITS + 5);
         assert_true(cold ? talk.slices > 2 : talk.slices == 2);
-        expect_long(&talk, "BITPOS A 1 524289", 3 * SLICE_BITS - 1);
-        expect_long(&talk, "BITPOS A 1 1 524288", -1 + SLICE_BITS + 6);
+        char words[64];
+        snprintf(words, sizeof(words), "BITPOS A 1 %d", SLICE_BYTES + 1);
+        expect_long(&talk, words, 3 * SLICE_BITS - 1);
+        snprintf(words, sizeof(words), "BITPOS A 1 1 %d", SLICE_BYTES);
+        expect_long(&talk, words, SLICE_BITS + 5);
         set_long(&talk, "B", SLICE_BITS / 2);
         set_long(&talk, "B", SLICE_BITS + 5);
         expect_long(&talk, "BITOP XOR d A B", 3 * SLICE_BITS / 8);

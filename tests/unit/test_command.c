@@ -154,7 +154,7 @@ static void flags_have_redis_s_names(void **state)
 static void a_full_name_fits_or_is_cut(void **state)
 {
     (void)state;
-    char name[2 * COMMAND_NAME_MAX + 2], small[4];
+    char name[COMMAND_FULL_NAME_SIZE], small[4];
     command_full_name(NULL, &first_table[0], name, sizeof name);
     assert_string_equal(name, "get");
     command_full_name(&second_table[0], &config_subcommands[0], name, sizeof name);

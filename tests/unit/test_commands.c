@@ -109,7 +109,7 @@ static void test_tips_are_words(void **state)
 
 static void print_difference(const struct command *parent, const struct command *command)
 {
-    char name[2 * COMMAND_NAME_MAX + 2];
+    char name[COMMAND_FULL_NAME_SIZE];
     command_full_name(parent, command, name, sizeof(name));
     if (command->differs)
         printf("%s\t%s\n", name, command->differs);

@@ -660,6 +660,26 @@ static void settings_take_effect(void **state)
     world_free(world);
 }
 
+/* It would go on with another's keys. */
+static void a_request_under_way_stays_in_its_database(void **state)
+{
+    (void)state;
+    struct peer *peer;
+    struct world *world = begin(&peer);
+    peer_send(peer, "slow 2\r\n");
+    assert_int_equal(peer->session->request.db, 0);
+    world->swapped = 1;
+    world_turn(world);
+    assert_int_equal(peer->session->state, SESSION_YIELDED);
+    assert_int_equal(peer->session->request.db, 0);
+    world_turns(world, 2);
+    peer_expect(peer, ":20\r\n");
+    assert_int_equal(peer->session->request.db, 0);
+    peer_ask(peer, "slow 0\r\n", ":0\r\n");
+    assert_int_equal(peer->session->request.db, 1);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -693,6 +713,7 @@ int main(void)
         cmocka_unit_test(buffers_are_counted),
         cmocka_unit_test(without_memory_writes_are_refused),
         cmocka_unit_test(settings_take_effect),
+        cmocka_unit_test(a_request_under_way_stays_in_its_database),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -212,34 +212,34 @@ static void test_the_file_is_read_strictly(void **state)
     (void)state;
     static const char *const bad[] = {
         "",
-        "format 01\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\n",
-        "format 1\nnode 5\nepoch 1\nmark 78\nclean 0\ntime 0\n",
-        "format 1\nnode 000000000005\nepoch 0\nmark 78\nclean 0\ntime 0\n",
-        "format 1\nnode 000000000005\nepoch 65536\nmark 78\nclean 0\ntime 0\n",
-        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 2\ntime 0\n",
-        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 18446744073709551616\n",
-        "format 1\nnode 000000000005\nepoch 1\nmark -1\nclean 0\ntime 0\n",
-        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\nformer 0000000000050001\n",
-        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\n"
+        "format 02\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\n",
+        "format 2\nnode 5\nepoch 1\nmark 78\nclean 0\ntime 0\n",
+        "format 2\nnode 000000000005\nepoch 0\nmark 78\nclean 0\ntime 0\n",
+        "format 2\nnode 000000000005\nepoch 65536\nmark 78\nclean 0\ntime 0\n",
+        "format 2\nnode 000000000005\nepoch 1\nmark 78\nclean 2\ntime 0\n",
+        "format 2\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 18446744073709551616\n",
+        "format 2\nnode 000000000005\nepoch 1\nmark -1\nclean 0\ntime 0\n",
+        "format 2\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\nformer 0000000000050001\n",
+        "format 2\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\n"
         "former 0000000000070001\nformer 0000000000060001\n",
-        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\nextra 1\n",
-        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\ndatabase 0001\n",
-        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\n"
+        "format 2\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\nextra 1\n",
+        "format 2\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\ndatabase 0001\n",
+        "format 2\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\n"
         "database 0100\ndatabase 0001\n",
-        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\n"
+        "format 2\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\n"
         "database 0001\ndatabase 10100\n",
-        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\ndatabase 0000\n",
-        "format 1\nepoch 1\nnode 000000000005\nmark 78\nclean 0\ntime 0\n",
-        "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime \n",
+        "format 2\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\ndatabase 0000\n",
+        "format 2\nepoch 1\nnode 000000000005\nmark 78\nclean 0\ntime 0\n",
+        "format 2\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime \n",
     };
     struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         replace_with(disk, bad[i]);
         expect_refused(disk, STATUS_CORRUPT);
     }
-    replace_with(disk, "format 2\nwhatever comes\n");
+    replace_with(disk, "format 3\nwhatever comes\n");
     expect_refused(disk, STATUS_VERSION);
-    replace_with(disk, "format 1\nnode 000000000005\nepoch 1\nmark 78\nclean 1\ntime 0\n");
+    replace_with(disk, "format 2\nnode 000000000005\nepoch 1\nmark 78\nclean 1\ntime 0\n");
     struct identity identity;
     must_take(disk, MARK + 1, 7, &identity, true);
     identity_deinit(&identity);

@@ -195,6 +195,25 @@ static void the_soft_limit_cuts_off_who_stays_beyond_it(void **state)
     world_free(world);
 }
 
+/* What was to last two seconds has not lasted for years. */
+static void a_clock_that_goes_back_cuts_nobody_off(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *peer = world_connect(world), *other = world_connect(world);
+    peer_ask(other, "config set client-output-buffer-limit \"normal 0 20 2\"\r\n", "+OK\r\n");
+    peer->reading = false;
+    peer_send(peer, "ping 12345678901234567890\r\n");
+    world_turn(world);
+    assert_int_equal(world->admin->sessions->soft_count, 1);
+    world->now_ms -= 1000;
+    peer_send(peer, "ping\r\n");
+    world_turns(world, 3);
+    assert_non_null(peer->session);
+    assert_false(peer->ending);
+    world_free(world);
+}
+
 static void limits_are_set_by_class(void **state)
 {
     (void)state;
@@ -243,6 +262,7 @@ int main(void)
         cmocka_unit_test(a_monitor_that_does_not_read_is_cut_off),
         cmocka_unit_test(the_hard_limit_cuts_off_at_once),
         cmocka_unit_test(the_soft_limit_cuts_off_who_stays_beyond_it),
+        cmocka_unit_test(a_clock_that_goes_back_cuts_nobody_off),
         cmocka_unit_test(limits_are_set_by_class),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

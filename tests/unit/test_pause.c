@@ -236,6 +236,22 @@ static void a_pause_has_checked_arguments(void **state)
     world_free(world);
 }
 
+/* Else what is done at ticks, the sync of the log among it, would rest until the clock is where it
+ * was. */
+static void a_clock_that_goes_back_keeps_no_tick_waiting(void **state)
+{
+    enum { TICK_MS = 100 };
+    (void)state;
+    struct peer *peer;
+    struct world *world = begin(&peer);
+    world_turns(world, 2);
+    world->now_ms -= 1000;
+    world_turns(world, 2);
+    assert_true(node_deadline_ms(world->node) <= world->now_ms + TICK_MS);
+    peer_ask(peer, "ping\r\n", "+PONG\r\n");
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +262,7 @@ int main(void)
         cmocka_unit_test(who_waits_may_be_killed_or_leave),
         cmocka_unit_test(who_has_sent_all_is_answered_after_the_pause),
         cmocka_unit_test(a_request_under_way_is_not_paused),
+        cmocka_unit_test(a_clock_that_goes_back_keeps_no_tick_waiting),
         cmocka_unit_test(a_pause_has_checked_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -238,6 +238,9 @@ static void test_an_empty_slot_has_a_gate(void **state)
     txn_begin(&small->txn, small->now_ms);
     assert_int_equal(txn_slot_keys(&small->txn, slot_number(), small->db), 0);
     assert_false(store_gate_passed(small->store, small->txn.gate));
+    txn_begin(&small->txn, small->now_ms);
+    assert_int_equal(txn_keys(&small->txn, small->db), 0);
+    assert_false(store_gate_passed(small->store, small->txn.gate));
     small_turn(small);
     small_run_jobs(small);
     assert_true(store_gate_passed(small->store, small->txn.gate));

@@ -27,6 +27,24 @@ static void test_what_expires_is_hidden_and_stays(void **state)
     small_audit(small);
 }
 
+/* By a command that comes upon it. */
+static void test_what_is_seen_to_have_expired_stays(void **state)
+{
+    struct small_store *small = *state;
+    small_set_until(small, "a", "1", small->now_ms + 1000);
+    store_set_active_expiry(small->store, false);
+    small_tick_for(small, 2000);
+    store_set_paused(small->store, true);
+    assert_false(small_exists(small, "a"));
+    small_set(small, "b", "2"); /* commits */
+    small_expect_keys(small, 2);
+    store_set_paused(small->store, false);
+    assert_false(small_exists(small, "a"));
+    small_set(small, "b", "3");
+    small_expect_keys(small, 1);
+    small_audit(small);
+}
+
 /* In the tier, by a search that was under way when the pause began. */
 static void test_what_a_search_finds_is_looked_for_again(void **state)
 {
@@ -73,6 +91,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SMALL_STORE_TEST(test_what_expires_is_hidden_and_stays),
+        SMALL_STORE_TEST(test_what_is_seen_to_have_expired_stays),
         SMALL_STORE_TEST(test_what_a_search_finds_is_looked_for_again),
         SMALL_STORE_TEST(test_what_is_too_much_stays_too),
     };

@@ -78,22 +78,65 @@ static void test_replaced_in_its_place(void **state)
     assert_int_equal(world->table.entries, KEYS);
 }
 
-static void test_buckets_are_in_the_order_of_the_hash(void **state)
+static void expect_order(struct world *world)
 {
-    struct world *world = *state;
     uint64_t least = 0;
-    insert_all(world);
+    uint32_t entries = 0;
     for (size_t bucket = 0; bucket < table_buckets(world->slot); bucket++) {
         uint64_t newest = least;
         assert_true(table_bucket_hash(world->slot, bucket) >= least);
-        for (struct entry *entry = world->slot->buckets[bucket]; entry; entry = entry->next) {
+        for (struct entry *entry = *table_chain(world->slot, bucket); entry; entry = entry->next) {
             uint64_t hash = row_key_hash_of(entry_name(entry));
             assert_true(hash >= table_bucket_hash(world->slot, bucket));
             assert_int_equal(table_bucket(world->slot, hash), bucket);
             newest = hash > newest ? hash : newest;
+            entries++;
         }
         least = newest;
     }
+    assert_int_equal(entries, world->slot->entries);
+}
+
+static void test_buckets_are_in_the_order_of_the_hash(void **state)
+{
+    struct world *world = *state;
+    insert_all(world);
+    expect_order(world);
+}
+
+/* At each step of each growth; and no step of it is long. */
+static void test_growth_keeps_the_order(void **state)
+{
+    struct world *world = *state;
+    unsigned growing = 0;
+    for (unsigned i = 0; i < KEYS; i++) {
+        size_t split = world->slot->growth ? world->slot->growth->split : 0;
+        table_insert(&world->table, world->slot, name_of(world, i), BYTES("row"));
+        if (world->slot->growth)
+            assert_in_range(world->slot->growth->split, split, split + 2);
+        growing += world->slot->growth != NULL;
+        expect_order(world);
+        for (unsigned j = i % 7; j < KEYS; j += 7)
+            assert_int_equal(table_find(world->slot, name_of(world, j)) != NULL, j <= i);
+    }
+    assert_true(growing > KEYS / 8 && growing < KEYS);
+}
+
+static void test_buckets_of_a_growth_come_back(void **state)
+{
+    struct world *world = *state;
+    unsigned count = 0;
+    while (count < KEYS / 2 || !world->slot->growth)
+        table_insert(&world->table, world->slot, name_of(world, count++), BYTES("row"));
+    for (unsigned i = 0; i < count; i++) {
+        struct entry *entry = table_find(world->slot, name_of(world, i));
+        table_unlink(&world->table, world->slot, entry);
+        table_free(&world->table, entry);
+    }
+    assert_non_null(world->slot->growth);
+    table_give_back(&world->table, world->slot);
+    assert_int_equal(world->table.bytes, 0);
+    assert_int_equal(world->table.bucket_bytes, 0);
 }
 
 static void test_bytes_come_back(void **state)
@@ -121,7 +164,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_found_until_taken_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_replaced_in_its_place, setup, teardown),
         cmocka_unit_test_setup_teardown(test_buckets_are_in_the_order_of_the_hash, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_growth_keeps_the_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bytes_come_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_buckets_of_a_growth_come_back, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,8 +13,8 @@
 
 static const struct command *const tables[] = {
     string_commands, string_many_commands, string_range_commands, string_number_commands,
-    lcs_commands,    bitmap_commands,      bitfield_commands,     key_commands,
-    expire_commands, keyspace_commands};
+    lcs_commands,    bitmap_commands,      bitop_commands,        bitfield_commands,
+    key_commands,    expire_commands,      keyspace_commands};
 enum { TABLE_COUNT = sizeof(tables) / sizeof(tables[0]) };
 
 static void expect_whole(const struct command *command)

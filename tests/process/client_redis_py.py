@@ -4,8 +4,7 @@
 import datetime
 import time
 
-from run import Skip
-from shoal import Server, check, wait_for
+from shoal import Server, Skip, check, wait_for
 
 try:
     import redis

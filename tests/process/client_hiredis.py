@@ -4,8 +4,7 @@
 import os
 
 import program
-from run import Skip
-from shoal import ROOT, Server
+from shoal import ROOT, Server, Skip
 
 SOURCE = os.path.join(ROOT, 'tests/programs/hiredis_client.c')
 
