@@ -100,7 +100,7 @@ class Commander(program.Background):
         super().__init__(
             ['node', 'node_modules/redis-commander/bin/redis-commander.js', '--redis-host',
              '127.0.0.1', '--redis-port', str(server.port), '--address', '127.0.0.1', '--port',
-             str(self.port), '--no-log-data'], folder=folder)
+             str(self.port), '--no-log-data', '--nosave'], folder=folder)
 
     def ask(self, path, form=None):
         url = f'http://127.0.0.1:{self.port}/apiv2/{path}'
