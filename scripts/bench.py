@@ -73,6 +73,8 @@ WORKLOADS = [
     Workload('RANDOMKEY', 64, 'RANDOMKEY'),
 ]
 
+PROGRAMS = [('Shoal', shoal.SHOAL), ('redis', shoal.redis_server())]
+
 
 class Contestant:
     """A server, and the data that the next measurement expects in it."""
@@ -138,18 +140,17 @@ def line(name, pipeline, results):
             f'{both("p50", "6.2f"):>16}{both("p99", "6.2f"):>16}{both("p999", "6.2f"):>16}')
 
 
-def sizes(contestants, keys, size, out):
-    """Memory and disk per key, after loading a server that was empty."""
+def sizes(keys, size, out):
+    """Memory and disk per key, after loading a server that is new."""
     figures = []
-    for contestant in contestants:
-        contestant.flush()
-        contestant.server.restart()
+    for name, program in PROGRAMS:
+        contestant = Contestant(name, program)
         memory = contestant.server.resident_bytes()
         contestant.load(keys, size)
         memory = contestant.server.resident_bytes() - memory
         contestant.server.stop()
         figures.append((memory / keys, contestant.disk_bytes() / keys))
-        contestant.server.start()
+        contestant.server.close()
     (our_memory, our_disk), (their_memory, their_disk) = figures
     out(f'per key of {size:>4} B: memory {our_memory:.0f} /{their_memory:.0f} B, ratio '
         f'{our_memory / their_memory:.2f}; disk {our_disk:.0f} /{their_disk:.0f} B, ratio '
@@ -172,7 +173,7 @@ def main():
     def out(text=''):
         print(text, flush=True)
 
-    contestants = [Contestant('Shoal', shoal.SHOAL), Contestant('redis', shoal.redis_server())]
+    contestants = [Contestant(name, program) for name, program in PROGRAMS]
     try:
         version = subprocess.run([shoal.redis_server(), '--version'], stdout=subprocess.PIPE,
                                  text=True, check=True).stdout.split()[2].removeprefix('v=')
@@ -199,7 +200,7 @@ def main():
                 out(line(workload.name, pipeline, results))
         if not arguments.only:
             for size in (64, 1024):
-                sizes(contestants, keys, size, out)
+                sizes(keys, size, out)
     finally:
         for contestant in contestants:
             contestant.server.close()

@@ -2,10 +2,11 @@
 /*
  * RANDOMKEY: every key that lives has the same chance, whatever its slot, and wherever it stands.
  *
- * A slot is drawn by its count of keys. Its hashes are cut into ranges of a few keys each, and a
- * place in one of them is drawn, of more places than there are keys in all but one range of many
- * millions: so each key has the same chance, one of SPARE * keys. A place that holds none, or one
- * whose key has expired, is no answer; all is drawn again. No draw reads more than a range.
+ * A slot is drawn by its count of keys, and a place in it. Where its keys are many, its hashes are
+ * cut into ranges of some keys each, and a place in one of them is drawn, of more places than there
+ * are keys in all but one range of many millions: so each key has the same chance, in a full slot
+ * and in one with a single key. A place that holds none, or one whose key has expired, is no
+ * answer; all is drawn again. No draw reads more than a range.
  */
 #include "command/arguments.h"
 #include "command/tables.h"
@@ -13,8 +14,9 @@
 #include "store/store.h"
 
 enum {
-    RANGE_KEYS = 8,       /* at most so many keys in a range, on average */
-    SPARE = 4,            /* places for each key: a range of more keys than that hides the rest */
+    RANGE_KEYS = 128, /* at most so many keys in a range, on average */
+    PLACES = 3,       /* for PLACES_OF keys: a range of more keys than places hides the rest */
+    PLACES_OF = 2,
     DRAWS_MAX = 128,      /* after so many, nearly all must have expired: look for any */
     DRAWS_MISSED = 8,     /* draws that are read from disk together */
     SEARCH_HEADS = 10000, /* that one run of the search looks at, about */
@@ -34,8 +36,8 @@ static enum status key_at(struct request *request, struct range range, uint64_t 
     *out_key = bytes_of(NULL, 0);
     while (range.from < range.end) {
         struct scan_page page;
-        enum status status = txn_scan(request->txn, range.slot, request->db, range.from,
-                                      2 * (size_t)RANGE_KEYS, &page);
+        enum status status =
+            txn_scan(request->txn, range.slot, request->db, range.from, (size_t)place + 1, &page);
         if (status != STATUS_OK)
             return status;
         for (size_t i = 0; i < page.count; i++, place--) {
@@ -58,7 +60,7 @@ static uint64_t range_begin(uint64_t range, uint64_t ranges)
     return (uint64_t)(((unsigned __int128)range << ROW_KEY_HASH_BITS) / ranges);
 }
 
-/* One draw; the database has keys. */
+/* One draw; the database has keys. Leaves the key as it is, without data, if there is none. */
 static enum status draw(struct request *request, struct random *random, struct bytes *out_key)
 {
     const struct store *store = request->txn->store;
@@ -66,8 +68,10 @@ static enum status draw(struct request *request, struct random *random, struct b
     uint16_t slot = store_slot_at(store, request->db, rank);
     uint64_t keys = store_slot_keys(store, slot, request->db);
     uint64_t ranges = (keys + RANGE_KEYS - 1) / RANGE_KEYS;
-    uint64_t place = random_below(random, SPARE * keys);
+    uint64_t place = random_below(random, PLACES * keys) / PLACES_OF;
     uint64_t range = place % ranges;
+    if (ranges == 1 && place >= keys)
+        return STATUS_OK;
     struct range drawn = {slot, range_begin(range, ranges), range_begin(range + 1, ranges)};
     return key_at(request, drawn, place / ranges, out_key);
 }

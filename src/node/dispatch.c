@@ -155,6 +155,7 @@ static bool must_wait(enum status status)
 static void suspend(struct dispatch *dispatch, struct session *session, enum status status)
 {
     struct sessions *sessions = session->sessions;
+    session->held = true;
     if (status == STATUS_COLD) {
         sessions->stats->reruns++;
         session->state = SESSION_FETCHING;
@@ -173,13 +174,6 @@ static void suspend(struct dispatch *dispatch, struct session *session, enum sta
     }
 }
 
-/* It has done a part of its work: what it goes on with is of the database that it began in,
- * whatever number SWAPDB has given that since. */
-static bool is_under_way(const struct progress *progress)
-{
-    return progress->position > 0 || progress->count > 0 || progress->done.block;
-}
-
 static void forget_progress(struct progress *progress)
 {
     progress->position = progress->count = 0;
@@ -191,6 +185,7 @@ static void forget_progress(struct progress *progress)
 static void finish(struct session *session, size_t begin)
 {
     txn_end(&session->txn);
+    session->held = false;
     forget_progress(&session->progress);
     if (session->gate_request > session->gate_rest)
         session->gate_rest = session->gate_request;
@@ -274,7 +269,7 @@ static bool run(struct dispatch *dispatch, struct session *session, bool again, 
     bool ran;
     request->argv = session->parser.argv;
     request->argc = session->parser.argc;
-    if (!is_under_way(&session->progress))
+    if (!session->held)
         request->db = store_database(session->sessions->store, session->db);
     request->now_ms = dispatch->now_ms;
     dispatch->observer->brief = size < rest && size <= OBSERVER_BRIEF_BYTES;
@@ -325,9 +320,9 @@ static void take_arena_back(struct dispatch *dispatch, struct session *session)
     session->arena = (struct arena){0};
 }
 
-static struct request_limits limits_of(const struct session *session, bool again)
+static struct request_limits limits_of(const struct session *session)
 {
-    if (again) /* it was within the limits when it came; they may have changed since */
+    if (session->held) /* it was within the limits when it came; they may have changed since */
         return (struct request_limits){
             .arguments = DISPATCH_ARGUMENTS_MAX,
             .bulk_size = DISPATCH_INPUT_MAX,
@@ -400,14 +395,14 @@ static size_t run_stream(struct dispatch *dispatch, struct session *session, str
     lend_arena(dispatch, session);
     observer_begin(dispatch->observer);
     for (unsigned count = 0; done < stream.size && (again || may_go_on(session, count)); count++) {
-        struct request_limits limits = limits_of(session, again);
+        struct request_limits limits = limits_of(session);
         struct bytes rest = bytes_of(stream.data + done, stream.size - done);
         size_t used;
         if (count % STORE_EXPECTED_MAX == 1) /* who sends single requests has none ahead */
             look_ahead(session, rest);
         enum request_result result =
             request_parse(&session->parser, rest, &limits, &session->arena, &used);
-        check(result == REQUEST_READY || !again);
+        check(result == REQUEST_READY || !session->held);
         if (result == REQUEST_MALFORMED)
             refuse_malformed(session);
         if (result != REQUEST_READY)

@@ -60,6 +60,9 @@ struct session {
     bool reply_off;                   /* CLIENT REPLY OFF */
     bool reply_skip, reply_skip_next; /* CLIENT REPLY SKIP: this command's, the next one's */
     bool no_evict, no_touch;
+    /* Its request waits, and will run again: in the database that it came for, whatever SWAPDB has
+     * made of its number since, and within the limits of that time. */
+    bool held;
     bool finished;                          /* sends nothing more: closed once all is answered */
     bool killed;                            /* SESSION_CLOSING, without waiting for the output */
     bool close_told;                        /* whoever has the connection was asked to close it */

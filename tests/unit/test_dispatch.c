@@ -680,9 +680,27 @@ static void a_request_under_way_stays_in_its_database(void **state)
     world_free(world);
 }
 
+/* What waits was within the limits when it came. */
+static void a_lower_limit_is_for_what_comes(void **state)
+{
+    (void)state;
+    struct peer *peer;
+    struct world *world = begin(&peer);
+    peer_send(peer, "*2\r\n$4\r\nslow\r\n$1\r\n2\r\n");
+    world->config.proto_max_bulk_len = 3;
+    world_turn(world);
+    assert_int_equal(peer->session->state, SESSION_YIELDED);
+    world_turns(world, 2);
+    peer_expect(peer, ":20\r\n");
+    peer_ask(peer, "*2\r\n$4\r\nslow\r\n$1\r\n0\r\n",
+             "-ERR Protocol error: invalid bulk length\r\n");
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lower_limit_is_for_what_comes),
         cmocka_unit_test(a_pipeline_may_be_split_at_every_byte),
         cmocka_unit_test(bytes_may_come_one_by_one),
         cmocka_unit_test(a_long_pipeline_is_answered_in_turns),
