@@ -7,8 +7,6 @@
                 the arguments NAMES[NAME] in turn; or bytes as they are, on a new connection
     expected    the reply as conversations show it; after a ~ a regular expression for all of it;
                 'closed' at its end: and the connection is closed after it
-
-A command that the server does not have yet is skipped, unless just that is expected.
 """
 
 NOT_AN_INTEGER = '-ERR value is not an integer or out of range'
