@@ -302,7 +302,7 @@ def test_secrets_are_in_no_log_and_no_list():
             other.call('AUTH', secrets[1])
             for words in (['CLIENT', 'LIST'], ['CLIENT', 'INFO'], ['INFO', 'everything'],
                           ['SLOWLOG', 'GET', -1], ['COMMAND', 'DOCS', 'auth'],
-                          ['LATENCY', 'LATEST']):
+                          ['LATENCY', 'LATEST'], ['CONFIG', 'GET', '*']):
                 other.send(*words)
                 check_no_secret(other.read(), secrets)
         server.stop()
