@@ -67,6 +67,19 @@ struct config {
     int64_t lfu_decay_time_min;
     int64_t seal_bytes;
     int64_t block_cache_bytes;
+    /* The cluster */
+    bool cluster_enabled;
+    int64_t cluster_port;          /* of the bus; 0: port + 10000 */
+    char *cluster_seeds;           /* "host:busport", blank- or comma-separated */
+    char *cluster_secret;          /* what nodes prove to know. Secret */
+    char *cluster_hostname;        /* how others reach this one; empty: the first of `bind` */
+    int64_t cluster_announce_port; /* 0: port; for clients */
+    int64_t cluster_announce_bus_port;
+    char *zone;
+    int64_t weight; /* 100: as others */
+    int64_t replicas, read_quorum, write_quorum; /* N, R, W */
+    bool sloppy_quorum;
+    int64_t quorum_timeout_ms;
     /* The process */
     bool daemonize;
     char *pidfile;

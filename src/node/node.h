@@ -12,6 +12,7 @@
 #define NODE_NODE_H
 
 #include "admin/admin.h"
+#include "bus/bus.h"
 #include "config/config.h"
 #include "observe/journal.h"
 #include "session/session.h"
@@ -43,6 +44,9 @@ struct host {
     /* The session is to be closed: its output is sent, or `now` says not to wait. Told once; the
      * answer is node_closed, not before the call returns. */
     void (*close)(void *context, struct session *session, bool now);
+    /* Where a cluster is enabled: see bus_options. The answers go to node_bus. */
+    void (*dial)(void *context, struct bus_link *link, const char *host, uint16_t port);
+    void (*hang_up)(void *context, struct bus_link *link);
     void *context;
 };
 
@@ -89,6 +93,10 @@ void node_stop(struct node *node);
 
 /* Its number, 48 bits: what other nodes know it by. */
 uint64_t node_id(const struct node *node);
+
+/* Its links to other nodes: whoever has the sockets brings what they bring, and after the end of a
+ * turn takes what they are to send. NULL: no cluster is enabled. */
+struct bus *node_bus(struct node *node);
 
 /* The bounds of rows in memory, given what the process uses: each 100 ms, from node_tick. */
 uint64_t node_rows_budget(const struct node *node);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One read or write over N copies: where a command is to run, what must agree before it runs, who
+ * must have its rows before its reply goes out.
+ *
+ * The coordinator of a slot is the first of its owners that is up (Dynamo: DeCandia et al. 2007). It
+ * runs the command on its own store; rows, never commands, go to the other owners. An owner that is
+ * down, or slow, is replaced by the next node of the ring (sloppy quorum), which keeps the rows and
+ * gives them to the owners later: rows of a slot that a node does not own are its hints, so a hint
+ * is as durable as any row and never expires (sync/).
+ *
+ * Pure, on the store: messages, time and finished imports in; messages and calls of `done` out.
+ */
+#ifndef QUORUM_QUORUM_H
+#define QUORUM_QUORUM_H
+
+#include "base/list.h"
+#include "bus/outbox.h"
+#include "cluster/gossip.h"
+#include "cluster/layout.h"
+#include "store/store.h"
+#include "store/txn.h"
+
+struct quorum;
+
+enum {
+    QUORUM_ALL = 255,             /* a level: all owners */
+    QUORUM_MAJORITY = 254,        /* more than half of N */
+    QUORUM_SPECULATE_MS = 20,     /* at least, before another node is asked in a slow one's place */
+    QUORUM_KEYS_MAX = 1024,       /* of one verification */
+    QUORUM_REQUESTS_KEPT_MS = 60000,
+    QUORUM_REPLY_KEPT_MAX = 4096, /* bytes of a reply that is kept for a retry */
+};
+
+struct quorum_options {
+    uint64_t node;
+    uint64_t random;
+    struct store *store;
+    const struct gossip *gossip;
+    struct outbox outbox;
+    unsigned read_quorum, write_quorum; /* R, W: 1.. or a level above */
+    bool sloppy;
+    uint64_t timeout_ms; /* for a quorum */
+    /* An owner has not confirmed these rows, and is not known to have them: to be told again later
+     * (sync_missed). `heads` as in export.h. */
+    void (*missed)(void *context, uint64_t node, uint16_t slot, struct bytes heads);
+    /* Whether this node's copy of the slot has been compared with enough others since it may have
+     * missed something (sync_is_agreed). */
+    bool (*is_agreed)(void *context, uint16_t slot);
+    /* Another node has coordinated writes of this slot: sync_disagree. */
+    void (*other_coordinator)(void *context, uint16_t slot);
+    void *context;
+};
+
+struct quorum *quorum_new(const struct quorum_options *options);
+void quorum_free(struct quorum *quorum); /* nobody waits any more */
+
+/* Also at the start, before anything else. Borrowed until the next call. */
+void quorum_set_layout(struct quorum *quorum, const struct layout *layout, uint64_t now_ms);
+/* CONFIG SET of the three. */
+void quorum_set_numbers(struct quorum *quorum, unsigned read_quorum, unsigned write_quorum,
+                        bool sloppy);
+
+/* ---- where to run ---------------------------------------------------------------------------- */
+
+enum quorum_route {
+    QUORUM_HERE,
+    QUORUM_THERE,   /* at *out_node */
+    QUORUM_NOWHERE, /* no owner is up */
+};
+enum quorum_route quorum_route(const struct quorum *quorum, uint16_t slot, uint64_t *out_node);
+
+/* Whether this node may coordinate it at all: it is an owner. */
+bool quorum_may_coordinate(const struct quorum *quorum, uint16_t slot);
+
+/* What a client chose (CONSISTENCY); 0: as configured. */
+struct consistency {
+    uint8_t read, write;
+};
+
+/* ---- before a command runs ------------------------------------------------------------------- */
+
+/*
+ * How many other owners must agree with this node about a key before a command that reads it runs:
+ * R - 1; for a command that writes as many as rule 8 asks for, where this node may have missed
+ * something. 0: it may run at once.
+ */
+unsigned quorum_others_to_ask(const struct quorum *quorum, uint16_t slot,
+                              struct consistency consistency, bool writes);
+
+/* Keys that must agree. Embedded in the caller's; stays until `done`. */
+struct quorum_verify {
+    struct bytes heads; /* names, each | size(varint) | name |; at most QUORUM_KEYS_MAX; the
+                           caller's own */
+    size_t count;
+    struct consistency consistency;
+    bool writes;
+    /* STATUS_OK: this node holds, of each key, all that enough owners held when it was asked, and
+     * they do too. STATUS_ABSENT: too few owners answered in time; STATUS_IO... : of the own
+     * store. Not called from within quorum_verify. */
+    void (*done)(struct quorum_verify *verify, enum status status);
+    void *context;
+    unsigned reached, needed; /* owners, this node among them: for the error's text */
+    struct list link;         /* quorum's, as is the next */
+    void *state;
+};
+void quorum_verify(struct quorum *quorum, struct quorum_verify *verify, uint64_t now_ms);
+void quorum_verify_cancel(struct quorum *quorum, struct quorum_verify *verify);
+
+/* ---- after it has committed ------------------------------------------------------------------ */
+
+/* The request that made a write: for whoever has to find out what became of it. 0, 0: none. */
+struct request_id {
+    uint64_t origin; /* the node that has the client */
+    uint64_t number; /* of that node's, never again */
+};
+
+/* A write that must be acknowledged. Embedded in the caller's; stays until `done`. */
+struct quorum_write {
+    struct consistency consistency;
+    struct request_id id;
+    struct bytes reply; /* kept with the id by the owners, if it is not too large; borrowed during
+                           quorum_write only */
+    /* STATUS_OK: W owners or hint holders of each slot have it. STATUS_ABSENT: too few in time; it
+     * may still appear. Not called from within quorum_write. */
+    void (*done)(struct quorum_write *write, enum status status);
+    void *context;
+    unsigned reached, needed; /* of the slot that had the fewest */
+    struct list link;         /* quorum's, as is the next */
+    void *state;
+};
+
+/* The rows that this transaction has just committed (txn->staged; txn->gate) go out at the end of
+ * the turn, with all others of the turn for the same owners. */
+void quorum_write(struct quorum *quorum, const struct txn *txn, struct quorum_write *write,
+                  uint64_t now_ms);
+/* Nobody waits for it any more; the write goes on. */
+void quorum_write_forget(struct quorum *quorum, struct quorum_write *write);
+
+/* ---- what became of a request ---------------------------------------------------------------- */
+
+/* For a request whose coordinator is gone: asks the owners of the slot (rule 9). */
+struct quorum_outcome {
+    struct request_id id;
+    uint16_t slot;
+    /* STATUS_OK: it was run; `reply` is what it came to, its rows are with W owners now.
+     * STATUS_ABSENT: none of enough owners knows it. STATUS_INVALID: nobody can tell. */
+    void (*done)(struct quorum_outcome *outcome, enum status status, struct bytes reply);
+    void *context;
+    struct list link; /* quorum's, as is the next */
+    void *state;
+};
+void quorum_ask_outcome(struct quorum *quorum, struct quorum_outcome *outcome, uint64_t now_ms);
+void quorum_outcome_cancel(struct quorum *quorum, struct quorum_outcome *outcome);
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+/* A message of the family MESSAGES_QUORUM. STATUS_CORRUPT: it is none. */
+MUST_CHECK enum status quorum_receive(struct quorum *quorum, uint64_t from, unsigned type,
+                                      struct bytes payload, uint64_t now_ms);
+
+/* A link to that node is gone, or a node's life has changed: what was sent to it is tried
+ * elsewhere at once. */
+void quorum_node_down(struct quorum *quorum, uint64_t node, uint64_t now_ms);
+
+/* The end of a turn, after store_turn_end and before outputs are gathered: batches go out,
+ * positions of the log that have become durable are acknowledged, `done`s are called. */
+void quorum_turn_end(struct quorum *quorum, uint64_t now_ms);
+
+void quorum_tick(struct quorum *quorum, uint64_t now_ms);
+uint64_t quorum_deadline_ms(const struct quorum *quorum);
+
+struct quorum_stats {
+    uint64_t writes, writes_failed, reads_verified, reads_local, reads_failed;
+    uint64_t differences, repairs;  /* keys that differed, and were repaired, on reading */
+    uint64_t hinted, speculated;    /* writes given to a node that stands in */
+    uint64_t batches_out, batches_in, rows_out, rows_in;
+    uint64_t refused_layout; /* messages of another layout */
+    uint64_t pending; /* now */
+};
+void quorum_stats(const struct quorum *quorum, struct quorum_stats *out);
+
+#endif

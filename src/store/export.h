@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows for other nodes: what a key consists of, and what a slot consists of. Tombstones and expired
+ * rows too: to copies they are rows like others. What is cold is read on a storage thread; what was
+ * not in memory stays out of it, where many are read.
+ */
+#ifndef STORE_EXPORT_H
+#define STORE_EXPORT_H
+
+#include "base/buffer.h"
+#include "store/store.h"
+
+struct export;
+
+/* ---- keys, by the names of their heads ------------------------------------------------------- */
+
+/* Within a long string an export may be cut; 0, 0, 0: at the beginning. */
+struct export_place {
+    uint32_t key;   /* the number of the head in the list */
+    uint32_t base;  /* the number of the long string that it names */
+    uint32_t chunk; /* the number of the next chunk */
+};
+
+/*
+ * STATUS_OK: `rows` is a row list of what was asked for, from `place` on: of each key its chunk rows
+ * and then its head; nothing of a key that does not exist. `next.key` is the number of heads when
+ * all is there. STATUS_IO, STATUS_CORRUPT. The bytes are gone after the call.
+ */
+typedef void export_rows_done(void *context, enum status status, struct bytes rows,
+                              struct export_place next);
+
+/* `heads`: names one after the other, each | size(varint) | name |, copied; STATUS_CORRUPT if they
+ * are not. At least one row, then as many as fit into `most` bytes. `done` is called once, perhaps
+ * before this returns: then NULL is returned. */
+struct export *export_rows(struct store *store, struct bytes heads, struct export_place place,
+                           size_t most, uint64_t now_ms, export_rows_done *done, void *context);
+
+/* ---- digests --------------------------------------------------------------------------------- */
+
+/*
+ * The digest of a key is that of its head row, name and bytes; what changes a chunk changes the head
+ * with it (type/string.c). Of an absent one it is 0. The digest of a slot is the sum of those of its
+ * keys, tombstones included; kept with each change.
+ */
+uint64_t export_digest(struct bytes name, struct bytes row);
+uint64_t store_slot_digest(const struct store *store, uint16_t slot);
+
+/* STATUS_OK: `digests` has one for each head asked for, in its order. */
+typedef void export_digests_done(void *context, enum status status, const uint64_t *digests,
+                                 size_t count);
+struct export *export_digests(struct store *store, struct bytes heads, uint64_t now_ms,
+                              export_digests_done *done, void *context);
+
+/* ---- a slot's keys --------------------------------------------------------------------------- */
+
+struct export_listed {
+    uint64_t digest;
+    struct bytes name; /* of the head */
+};
+
+/*
+ * Lists the heads of a slot in the order of their names, those after `after` (empty: from the
+ * first on; else a head's name, that need not exist), at most `most` of them. `done` as above; the
+ * list is gone after the call. `end`: there are none after these.
+ */
+typedef void export_listed_done(void *context, enum status status,
+                                const struct export_listed *listed, size_t count, bool end);
+struct export *export_list(struct store *store, uint16_t slot, struct bytes after, size_t most,
+                           uint64_t now_ms, export_listed_done *done, void *context);
+
+/* It is not to call `done` any more. NULL: nothing. */
+void export_cancel(struct export *export);
+
+/* ---- giving away ----------------------------------------------------------------------------- */
+
+/* How many heads the slot has, tombstones included. */
+uint64_t store_slot_stored(const struct store *store, uint16_t slot);
+
+/*
+ * Removes the key from this store, and leaves nothing behind: others own it and have it. Only if the
+ * head is what `digest` says still; a record in the log. STATUS_ABSENT: it is not. STATUS_COLD: the
+ * head is not in memory, and was not looked at; read it first (export_digests).
+ */
+MUST_CHECK enum status store_give_away(struct store *store, struct bytes head, uint64_t digest);
+
+/* ---- being one of several -------------------------------------------------------------------- */
+
+/*
+ * From now on, and for good, this directory is one copy among several: tombstones and expired rows
+ * stay until all owners have confirmed them (sync/), and nothing counts as stable any more.
+ * Recorded durably before it returns. Until then it is the only owner, as in store/apply.h.
+ */
+MUST_CHECK enum status store_join(struct store *store);
+bool store_is_joined(const struct store *store);
+
+/*
+ * Heads that are to be collected: tombstones, and rows expired before `before_ms`, of the slot, in
+ * any order; those known without reading the disk, at most `most`. Each is told with its digest.
+ */
+typedef void store_collectable(void *context, struct bytes name, uint64_t digest);
+void store_find_collectable(struct store *store, uint16_t slot, uint64_t before_ms, size_t most,
+                            store_collectable *found, void *context);
+
+/* How many rows wait for collection: tombstones, and what has expired. */
+uint64_t store_collectable_count(const struct store *store);
+
+#endif
