@@ -37,7 +37,8 @@ void agree_free(struct agree *agree);
 const struct layout *agree_layout(const struct agree *agree);
 
 /* Begins a cluster of its own. It has no layout. */
-MUST_CHECK enum status agree_found(struct agree *agree, const struct layout *first, uint64_t now_ms);
+MUST_CHECK enum status agree_found(struct agree *agree, const struct layout *first,
+                                   uint64_t now_ms);
 
 /* Takes another cluster's layout in the place of its own (or of none): this node was alone and
  * joins it. What it had promised in its own is void. */

@@ -15,7 +15,7 @@ struct change_options {
     const struct gossip *gossip;
     uint64_t node;
     unsigned read_quorum, write_quorum; /* R and W: what a fence must meet */
-    const uint64_t *removed; /* members that an operator has removed (CLUSTER FORGET) */
+    const uint64_t *removed;            /* members that an operator has removed (CLUSTER FORGET) */
     size_t removed_count;
 };
 

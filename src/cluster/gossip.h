@@ -33,12 +33,13 @@ struct gossip_self {
     char host[BUS_HOST_MAX]; /* how others reach it: a name, or an address */
     uint16_t port, bus_port; /* of clients, of the bus */
     char zone[GOSSIP_ZONE_MAX];
-    uint32_t weight; /* RING_WEIGHT: as others */
-    bool leaving;    /* wishes to own nothing */
+    uint32_t weight;         /* RING_WEIGHT: as others */
+    bool leaving;            /* wishes to own nothing */
     uint64_t cluster;        /* the layout's that it has; 0: none yet, it wants to join */
     uint64_t layout_version; /* newest that it has, durably */
-    uint64_t synced_version; /* it has taken over all that it gained in the layout of this version */
-    uint64_t keys;           /* that it holds */
+    uint64_t
+        synced_version; /* it has taken over all that it gained in the layout of this version */
+    uint64_t keys;      /* that it holds */
 };
 
 enum gossip_life {

@@ -76,7 +76,7 @@ struct config {
     int64_t cluster_announce_port; /* 0: port; for clients */
     int64_t cluster_announce_bus_port;
     char *zone;
-    int64_t weight; /* 100: as others */
+    int64_t weight;                              /* 100: as others */
     int64_t replicas, read_quorum, write_quorum; /* N, R, W */
     bool sloppy_quorum;
     int64_t quorum_timeout_ms;

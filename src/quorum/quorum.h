@@ -24,10 +24,10 @@
 struct quorum;
 
 enum {
-    QUORUM_ALL = 255,             /* a level: all owners */
-    QUORUM_MAJORITY = 254,        /* more than half of N */
-    QUORUM_SPECULATE_MS = 20,     /* at least, before another node is asked in a slow one's place */
-    QUORUM_KEYS_MAX = 1024,       /* of one verification */
+    QUORUM_ALL = 255,         /* a level: all owners */
+    QUORUM_MAJORITY = 254,    /* more than half of N */
+    QUORUM_SPECULATE_MS = 20, /* at least, before another node is asked in a slow one's place */
+    QUORUM_KEYS_MAX = 1024,   /* of one verification */
     QUORUM_REQUESTS_KEPT_MS = 60000,
     QUORUM_REPLY_KEPT_MAX = 4096, /* bytes of a reply that is kept for a retry */
 };
@@ -172,11 +172,11 @@ uint64_t quorum_deadline_ms(const struct quorum *quorum);
 
 struct quorum_stats {
     uint64_t writes, writes_failed, reads_verified, reads_local, reads_failed;
-    uint64_t differences, repairs;  /* keys that differed, and were repaired, on reading */
-    uint64_t hinted, speculated;    /* writes given to a node that stands in */
+    uint64_t differences, repairs; /* keys that differed, and were repaired, on reading */
+    uint64_t hinted, speculated;   /* writes given to a node that stands in */
     uint64_t batches_out, batches_in, rows_out, rows_in;
     uint64_t refused_layout; /* messages of another layout */
-    uint64_t pending; /* now */
+    uint64_t pending;        /* now */
 };
 void quorum_stats(const struct quorum *quorum, struct quorum_stats *out);
 

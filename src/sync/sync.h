@@ -74,11 +74,11 @@ struct sync_stats {
     uint64_t slots_differed; /* in all, and now: */
     uint64_t slots_unequal;
     uint64_t keys_pulled, keys_sent;
-    uint64_t hints_pending;  /* keys that some owner has missed, as far as known */
-    uint64_t foreign;        /* rows of slots that this node does not own, now */
-    uint64_t slots_to_gain;  /* still, in the change under way */
-    uint64_t collected;      /* tombstones and expired rows */
-    uint64_t collectable;    /* that wait */
+    uint64_t hints_pending; /* keys that some owner has missed, as far as known */
+    uint64_t foreign;       /* rows of slots that this node does not own, now */
+    uint64_t slots_to_gain; /* still, in the change under way */
+    uint64_t collected;     /* tombstones and expired rows */
+    uint64_t collectable;   /* that wait */
 };
 void sync_stats(const struct sync *sync, struct sync_stats *out);
 
