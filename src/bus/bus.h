@@ -47,7 +47,7 @@ struct bus_options {
      * dial, too. */
     void (*down)(void *context, uint64_t node, uint64_t now_ms);
     /* A node that nobody had asked for by number: the one behind an address that was dialed by
-     * bus_meet, or one that has dialed this node. `address` is where a meet found it, else empty. */
+     * bus_meet, or one that has dialed this node. `host` is where a meet found it, or empty. */
     void (*met)(void *context, uint64_t node, struct bytes host, uint16_t port, uint64_t now_ms);
 
     /* What the bus asks of the world. The answers are bus_connected or bus_closed, never before the

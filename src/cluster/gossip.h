@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Who is there, and who is alive: what each node says of itself, spread to all by reconciliation
- * (Scuttlebutt: van Renesse et al. 2008), and what this node believes of their lives: phi-accrual on
- * direct probes (Hayashibara et al. 2004), probes through others before anybody is declared down
+ * (Scuttlebutt: van Renesse et al. 2008), and what this node believes of their lives: phi-accrual
+ * on direct probes (Hayashibara et al. 2004), probes through others before anybody is declared down
  * (SWIM: Das et al. 2002; Lifeguard: Dadgar et al. 2018), suspicion that can be refuted.
  *
  * Pure: messages and time in, messages out. Who the members are that own data is not decided here

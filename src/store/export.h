@@ -22,7 +22,7 @@ struct export_place {
 };
 
 /*
- * STATUS_OK: `rows` is a row list of what was asked for, from `place` on: of each key its chunk rows
+ * STATUS_OK: `rows` is a row list of what was asked for, from `place` on: of each key its chunks
  * and then its head; nothing of a key that does not exist. `next.key` is the number of heads when
  * all is there. STATUS_IO, STATUS_CORRUPT. The bytes are gone after the call.
  */
@@ -38,9 +38,9 @@ struct export *export_rows(struct store *store, struct bytes heads, struct expor
 /* ---- digests --------------------------------------------------------------------------------- */
 
 /*
- * The digest of a key is that of its head row, name and bytes; what changes a chunk changes the head
- * with it (type/string.c). Of an absent one it is 0. The digest of a slot is the sum of those of its
- * keys, tombstones included; kept with each change.
+ * The digest of a key is that of its head row, name and bytes; what changes a chunk changes the
+ * head with it (type/string.c). Of an absent one it is 0. The digest of a slot is the sum of those of
+ * its keys, tombstones included; kept with each change.
  */
 uint64_t export_digest(struct bytes name, struct bytes row);
 uint64_t store_slot_digest(const struct store *store, uint16_t slot);
@@ -77,8 +77,8 @@ void export_cancel(struct export *export);
 uint64_t store_slot_stored(const struct store *store, uint16_t slot);
 
 /*
- * Removes the key from this store, and leaves nothing behind: others own it and have it. Only if the
- * head is what `digest` says still; a record in the log. STATUS_ABSENT: it is not. STATUS_COLD: the
+ * Removes the key from this store, and leaves nothing behind: others own it and have it. Only if
+ * the head is what `digest` says still; a record in the log. STATUS_ABSENT: it is not. STATUS_COLD: the
  * head is not in memory, and was not looked at; read it first (export_digests).
  */
 MUST_CHECK enum status store_give_away(struct store *store, struct bytes head, uint64_t digest);

@@ -8,8 +8,8 @@
  *   hints          an owner that missed writes while it was away is sent them as soon as it is back
  *   moving         an owner to be pulls the slots that it gains from those who own them
  *   giving away    rows of slots that this node does not own (kept for an owner that was down, or
- *                  its own before slots moved) go to all owners, and when all have acknowledged them
- *                  leave this node
+ *                  its own before slots moved) go to all owners, and when all have acknowledged
+ *                  them leave this node
  *
  * and collection: tombstones and expired rows leave all owners together, by the proof of rule 4
  * (docs/architecture.md).
