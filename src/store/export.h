@@ -39,8 +39,8 @@ struct export *export_rows(struct store *store, struct bytes heads, struct expor
 
 /*
  * The digest of a key is that of its head row, name and bytes; what changes a chunk changes the
- * head with it (type/string.c). Of an absent one it is 0. The digest of a slot is the sum of those of
- * its keys, tombstones included; kept with each change.
+ * head with it (type/string.c). Of an absent one it is 0. The digest of a slot is the sum of those
+ * of its keys, tombstones included; kept with each change.
  */
 uint64_t export_digest(struct bytes name, struct bytes row);
 uint64_t store_slot_digest(const struct store *store, uint16_t slot);
@@ -78,8 +78,8 @@ uint64_t store_slot_stored(const struct store *store, uint16_t slot);
 
 /*
  * Removes the key from this store, and leaves nothing behind: others own it and have it. Only if
- * the head is what `digest` says still; a record in the log. STATUS_ABSENT: it is not. STATUS_COLD: the
- * head is not in memory, and was not looked at; read it first (export_digests).
+ * the head is what `digest` says still; a record in the log. STATUS_ABSENT: it is not. STATUS_COLD:
+ * the head is not in memory, and was not looked at; read it first (export_digests).
  */
 MUST_CHECK enum status store_give_away(struct store *store, struct bytes head, uint64_t digest);
 
