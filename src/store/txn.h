@@ -70,6 +70,9 @@ void txn_end(struct txn *txn);
  */
 MUST_CHECK enum status txn_commit(struct txn *txn);
 
+/* Whether it has staged rows, or has just committed some. */
+bool txn_changes(const struct txn *txn);
+
 /* ---- what handlers and types call ------------------------------------------------------------ */
 
 /*
