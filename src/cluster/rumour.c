@@ -107,6 +107,11 @@ static void flush_reports(struct gossip *gossip, struct peer **to, size_t count)
     say_to(gossip, to, count, GOSSIP_REPORTS);
 }
 
+static bool suits_linked(const struct peer *peer, uint64_t except)
+{
+    return !peer->broken && peer->view.said.node != except;
+}
+
 void rumour_flush(struct gossip *gossip)
 {
     struct peer *to[GOSSIP_FANOUT_ALL];
@@ -114,6 +119,8 @@ void rumour_flush(struct gossip *gossip)
         return;
     size_t limit = gossip->count <= GOSSIP_FANOUT_ALL ? GOSSIP_FANOUT_ALL : GOSSIP_FANOUT;
     size_t count = gossip_draw(gossip, gossip_suits_up, gossip->self.node, limit, to);
+    if (count == 0) /* nobody answers us, but perhaps they hear us */
+        count = gossip_draw(gossip, suits_linked, gossip->self.node, limit, to);
     gossip->has_news = false;
     gossip->news_ms = gossip->time_ms + GOSSIP_NEWS_MS;
     flush_news(gossip, to, count);

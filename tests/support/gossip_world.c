@@ -132,8 +132,8 @@ static void deliver_due(struct gossip_world *world)
 
 void gossip_world_mend(struct gossip_world *world, uint32_t from, uint32_t to)
 {
-    if (from == to || !world->nodes[from].gossip || !world->nodes[to].gossip ||
-        world->linked[link_of(world, from, to)])
+    if (to >= world->count || from == to || !world->nodes[from].gossip ||
+        !world->nodes[to].gossip || world->linked[link_of(world, from, to)])
         return;
     world->linked[link_of(world, from, to)] = true;
     gossip_link_up(world->nodes[from].gossip, gossip_world_id(to), gossip_world_now(world, from));
