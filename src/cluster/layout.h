@@ -16,10 +16,10 @@
  * STABLE; n owners before, n' after, R and W at most these.
  *  - S and B read the old owners, both write W of them: what one has written the other finds. So it
  *    is with N and T and the new ones.
- *  - B and N: B writes W of the new owners, where N reads. What was written in S, N finds since each
- *    new owner that gains the slot (placement_gains) has pulled it from n-W+1 old ones, after these
- *    had B: they have refused the writes of S since (layout_accepts), so a write of S that got W
- *    had got one of them before. R new owners that all were old ones meet W of the old ones, R+W>n.
+ *  - B and N: B writes W of the new owners, where N reads. What was written in S, N finds, since
+ *    each new owner that gains the slot (placement_gains) has pulled it from n-W+1 old ones, after
+ *    these had B: since then they have refused writes of S (layout_accepts), so each that got W had
+ *    got one of them before. R new owners that all were old ones meet W of the old ones, R+W>n.
  *  - S and N don't agree, and needn't: N is proposed when n-W+1 of the old owners of each slot that
  *    moves have B (cluster/change.h). They refuse S, so no write of S gets W any more, be there
  *    nodes that nobody can reach and that have not heard of B.
