@@ -112,10 +112,10 @@ struct bytes row_encode_common(struct arena *arena, struct dot dot, enum value_f
 /* ---- merging -------------------------------------------------------------------------------- */
 
 /*
- * The merge: commutative, associative, idempotent; also where rows contradict each other, and give
- * one dot different values: the greater one stays, in an order that says nothing. `stable` may be NULL; otherwise it covers
- * whatever was left out of either row because it was stable. The output is canonical and borrows
- * from both.
+ * The merge: commutative, associative, idempotent. Also where rows contradict each other, and give
+ * one dot different values: the greater one stays, in an order that says nothing. `stable` may be
+ * NULL; otherwise it covers whatever was left out of either row because it was stable. The output
+ * is canonical and borrows from both.
  */
 void row_merge(const struct row *a, const struct row *b, const struct vector *stable,
                struct arena *arena, struct row *out);

@@ -67,8 +67,8 @@ void facts_clear(struct facts *facts, uint16_t slot, uint8_t db);
 /* What a seal stores of a database; empty if there is nothing to say. */
 void facts_encode(const struct facts *facts, uint8_t db, struct buffer *out);
 
-/* Reads all databases' from the tier; `digests` says whether it has those. STATUS_CORRUPT, STATUS_IO. A database above `databases` with
- * keys: STATUS_INVALID. */
+/* Reads all databases' from the tier; facts->digests says whether it has those. STATUS_CORRUPT,
+ * STATUS_IO. A database above `databases` with keys: STATUS_INVALID. */
 MUST_CHECK enum status facts_read(struct facts *facts, struct tier *tier);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* txn_scan, txn_scan_all: a page of heads in the order of hash, from memory and the tier together. */
+/* txn_scan, txn_scan_all: a page of heads in the order of hash, of memory and the tier together. */
 #include <stdlib.h>
 
 #include "base/check.h"
