@@ -222,8 +222,8 @@ static enum status cmd_vc_set(struct request *request)
 }
 
 /*
- * Also where nothing is here to be deleted: what the context has seen may be on its way. But not for
- * an empty context, or one that has seen less than was deleted already.
+ * Also where nothing is here to be deleted: what the context has seen may be on its way. But a
+ * context that is empty, or has seen no more than is known here to be gone, makes no event.
  */
 static enum status cmd_vc_del(struct request *request)
 {
