@@ -163,8 +163,8 @@ void row_write(struct row *row, struct dot dot, enum value_form form, struct byt
 
 /*
  * VC.SET: supersedes only what `context` covers, also what has not arrived here yet, remembering
- * `remembered`. Both were taken from a row that the client read: its vector joined with `stable`
- * (what canonical rows leave out), and its `added`.
+ * `remembered`. Both were taken from a row that the client read: its vector, and its `added`. What
+ * `stable` covers may be in the vector or not: no owner has a sibling that it would supersede.
  */
 void row_write_context(struct row *row, struct dot dot, enum value_form form, struct bytes value,
                        uint64_t at_ms, const struct vector *context,
