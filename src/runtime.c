@@ -14,6 +14,7 @@
 #include "net/loop.h"
 #include "node/budget.h"
 #include "node/node.h"
+#include "store/secret.h"
 
 enum {
     INPUT_PAUSE = 1024 * 1024,  /* requests that have to wait, before their client is not read */
@@ -485,7 +486,14 @@ static enum status open_node(struct runtime *runtime, struct buffer *out_error)
         .close = close_session,
         .context = runtime,
     };
+    char drawn[SECRET_SIZE];
     machine_random(host.random, sizeof(host.random));
+    machine_random(drawn, sizeof(drawn));
+    enum status status = secret_take(runtime->files, drawn, host.secret);
+    if (status != STATUS_OK) {
+        buffer_printf(out_error, "the file 'secret': %s", status_text(status));
+        return status;
+    }
     return node_open(&host, runtime->config, runtime->options->commands, machine_clock_ms(),
                      &runtime->node, out_error);
 }

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "node/budget.h"
 #include "node/dispatch.h"
+#include "security/context_key.h"
 
 enum {
     TICK_MS = 100,
@@ -20,6 +21,7 @@ struct node {
     struct store *store;
     struct stats stats;
     struct admin admin;
+    struct context_key context_key;
     struct sessions sessions;
     struct observer observer;
     struct dispatch dispatch;
@@ -188,10 +190,28 @@ static void fill_admin(struct node *node)
     admin_draw_id(&random, node->admin.replication_id);
 }
 
+static void sign(void *context, struct bytes message, char out[SIGNATURE_SIZE])
+{
+    _Static_assert((int)SIGNATURE_SIZE == (int)CONTEXT_SIGNATURE_SIZE, "a signature fits");
+    context_key_sign(context, message, out);
+}
+
+/* In a cluster all nodes must agree on what was signed. */
+static void fill_context_key(struct node *node)
+{
+    const struct config *config = node->config;
+    struct bytes secret = bytes_of(node->host.secret, sizeof(node->host.secret));
+    if (config->cluster_enabled)
+        secret = bytes_text(config->cluster_secret ? config->cluster_secret : "");
+    context_key_init(&node->context_key, secret);
+}
+
 static void fill_sessions(struct node *node)
 {
     struct sessions *sessions = &node->sessions;
     sessions_init(sessions);
+    fill_context_key(node);
+    sessions->signer = (struct signer){sign, &node->context_key};
     sessions->store = node->store;
     sessions->commands = node->commands;
     sessions->stats = &node->stats;

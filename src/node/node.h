@@ -27,6 +27,7 @@ struct host {
     struct workers *workers;
     struct journal *journal;
     uint64_t random[2]; /* chance, once */
+    char secret[32];    /* of the data directory: what clients can't know */
     int64_t process_id;
     const char *executable;
     uint64_t memory_total; /* of the machine or the control group; 0 unknown */

@@ -35,6 +35,7 @@ static void prepare_request(struct session *session)
         .session = session,
         .admin = sessions->admin,
         .bulk_size_max = sessions->bulk_size_max,
+        .signer = &sessions->signer,
     };
 }
 
@@ -132,6 +133,7 @@ void session_reset(struct session *session)
     session->authenticated = **session->sessions->password == '\0';
     session->reply_off = session->reply_skip_next = false;
     session->no_evict = session->no_touch = false;
+    session->consistency = (struct session_consistency){0};
     list_remove(&session->monitoring);
     session_set_label(&session->name, BYTES(""));
     session_set_resp(session, 2);

@@ -48,6 +48,18 @@ enum pause {
     PAUSE_ALL,
 };
 
+/* How many owners a client's reads and writes are to reach: a number up to CONSISTENCY_COPIES_MAX,
+ * or a level; 0: as configured. (quorum/ has the same numbers.) */
+enum {
+    CONSISTENCY_COPIES_MAX = 7,
+    CONSISTENCY_QUORUM = 254,
+    CONSISTENCY_ALL = 255,
+};
+
+struct session_consistency {
+    uint8_t read, write;
+};
+
 struct session {
     struct list link;       /* of sessions.all */
     struct list waiting;    /* of the list for its state, or alone */
@@ -63,9 +75,7 @@ struct session {
     bool reply_off;                   /* CLIENT REPLY OFF */
     bool reply_skip, reply_skip_next; /* CLIENT REPLY SKIP: this command's, the next one's */
     bool no_evict, no_touch;
-    struct {
-        uint8_t read, write; /* how many nodes: numbers and levels of quorum.h; 0: as configured */
-    } consistency;
+    struct session_consistency consistency;
     /* Its request waits, and will run again: in the database that it came for, whatever SWAPDB has
      * made of its number since, and within the limits of that time. */
     bool held;
@@ -132,6 +142,8 @@ struct sessions {
     unsigned databases;
     char *const *password; /* where the configuration holds it; empty: none */
     const int64_t *bulk_size_max;
+    struct signer signer; /* for VC.GET's contexts */
+    bool clustered;       /* a cluster is enabled: HELLO says so */
 };
 
 void sessions_init(struct sessions *sessions);
@@ -191,6 +203,9 @@ void session_set_label(char **label, struct bytes text);
 
 /* The commands of this folder: AUTH HELLO SELECT QUIT RESET PING ECHO CLIENT... */
 extern const struct command connection_commands[];
+
+/* cmd_consistency.c: CONSISTENCY. */
+extern const struct command consistency_commands[];
 
 /* cmd_monitor.c: MONITOR. */
 extern const struct command monitor_commands[];
