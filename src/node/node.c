@@ -467,6 +467,11 @@ uint64_t node_id(const struct node *node)
     return store_node(node->store);
 }
 
+struct store *node_store(const struct node *node)
+{
+    return node->store;
+}
+
 uint64_t node_rows_budget(const struct node *node)
 {
     return node->budget.rows;

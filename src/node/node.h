@@ -101,6 +101,9 @@ void node_stop(struct node *node);
 /* Its number, 48 bits: what other nodes know it by. */
 uint64_t node_id(const struct node *node);
 
+/* Its store: for checks from outside. */
+struct store *node_store(const struct node *node);
+
 /* Its links to other nodes: whoever has the sockets brings what they bring, and after the end of a
  * turn takes what they are to send. NULL: no cluster is enabled. */
 struct bus *node_bus(struct node *node);
