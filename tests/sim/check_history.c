@@ -120,11 +120,9 @@ static bool may_be_hidden(const struct checking *checking, const struct history_
     for_each_event(checking, event)
     {
         bool sets = event == written || event->verb == VERB_EXPIRE;
-        if (!sets || !history_may_apply(event) || event->ended_us > 0) {
-            if (!sets || !history_may_apply(event))
-                continue;
-        }
-        if (was_before(checking, event, written) && event != written)
+        if (!sets || !history_may_apply(event) || event->begun_us > read->ended_us)
+            continue;
+        if (event != written && was_before(checking, event, written))
             continue;
         uint64_t from_us = hidden_from_us(checking, event);
         if (from_us != NEVER_US && from_us <= read->ended_us &&
