@@ -247,13 +247,19 @@ enum status node_open(const struct host *host, struct config *config,
     return STATUS_OK;
 }
 
-enum status node_close(struct node *node)
+/* All but the store and the node itself. */
+static void let_go(struct node *node)
 {
     while (!list_is_empty(&node->sessions.all))
         session_free(list_entry(node->sessions.all.next, struct session, link));
     dispatch_deinit(&node->dispatch);
     observer_deinit(&node->observer);
     stats_deinit(&node->stats);
+}
+
+enum status node_close(struct node *node)
+{
+    let_go(node);
     if (node->seal_before_stop && store_seal_now(node->store) != STATUS_OK)
         journal_write(node->host.journal, JOURNAL_WARNING,
                       "Sealing failed; nothing is lost: the log is replayed at the next start");
@@ -261,6 +267,14 @@ enum status node_close(struct node *node)
     command_set_free(node->commands);
     memory_free(node);
     return status;
+}
+
+void node_abandon(struct node *node)
+{
+    let_go(node);
+    store_abandon(node->store);
+    command_set_free(node->commands);
+    memory_free(node);
 }
 
 void node_stop(struct node *node)
@@ -354,9 +368,14 @@ void node_sent(struct node *node, struct session *session, size_t size)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
+static struct memory_use memory_of(const struct node *node)
+{
+    return node->host.memory_use ? node->host.memory_use(node->host.context) : memory_use();
+}
+
 static void update_budget(struct node *node)
 {
-    struct memory_use memory = memory_use();
+    struct memory_use memory = memory_of(node);
     struct store_stats store;
     store_stats(node->store, &store);
     uint64_t cache = budget_block_cache((uint64_t)node->config->block_cache_bytes,
@@ -466,6 +485,11 @@ enum status node_turn_end(struct node *node, uint64_t now_ms)
 uint64_t node_id(const struct node *node)
 {
     return store_node(node->store);
+}
+
+struct store *node_store(const struct node *node)
+{
+    return node->store;
 }
 
 uint64_t node_rows_budget(const struct node *node)
