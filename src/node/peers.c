@@ -18,6 +18,8 @@
 enum {
     STATE_SIZE_MAX = 16 * 1024 * 1024, /* of the file `cluster` */
     SEEDS_MAX = 64,
+    SLEEP_MAX_MS = 1000, /* of whoever drives the node, between two turns */
+    REFUSALS_TOLD_MS = 5000,
     NUMBER_SHIFT = 20, /* numbers of requests begin at the clock, shifted: see forward.h */
 };
 
@@ -46,6 +48,7 @@ struct peers {
     bool founder;        /* the first seed is this node */
     uint64_t opened_ms;  /* the wall clock */
     uint64_t met_ms;     /* when the seeds were last dialed */
+    uint64_t refusal_told_ms;
     uint64_t tick_ms;    /* the next one */
     uint64_t turned_ns;  /* the last turn, of the clock that never goes back */
     uint64_t gossip_version; /* that was acted on */
@@ -157,6 +160,31 @@ static void bus_met(void *context, uint64_t node, struct bytes host, uint16_t po
         bus_want(peers->bus, node, name, port);
 }
 
+/* Anybody can make it be called: the log says so now and then. */
+static void bus_refused(void *context, const char *address, enum status why, uint64_t now_ms)
+{
+    struct peers *peers = context;
+    if (now_ms < peers->refusal_told_ms + REFUSALS_TOLD_MS)
+        return;
+    peers->refusal_told_ms = now_ms;
+    journal_write(peers->options.host->journal, JOURNAL_WARNING, "A link with %s is refused: %s",
+                  address,
+                  why == STATUS_INVALID ? "it is not who it should be, or has another cluster-secret"
+                                        : status_text(why));
+}
+
+static void dial(void *context, struct bus_link *link, const char *host, uint16_t port)
+{
+    struct peers *peers = context;
+    peers->options.host->dial(peers->options.host->context, link, host, port);
+}
+
+static void hang_up(void *context, struct bus_link *link)
+{
+    struct peers *peers = context;
+    peers->options.host->hang_up(peers->options.host->context, link);
+}
+
 static enum status save_agreement(void *context, struct bytes state)
 {
     struct peers *peers = context;
@@ -189,11 +217,11 @@ static void other_coordinator(void *context, uint16_t slot)
     sync_disagree(peers->sync, slot);
 }
 
-static void other_layout(void *context, uint64_t node, uint64_t cluster, uint64_t version,
-                         uint64_t now_ms)
+static void other_layout(void *context, uint64_t node, uint64_t cluster, uint64_t version)
 {
     struct peers *peers = context;
-    agree_heard_version(peers->agree, node, cluster, version, now_ms);
+    agree_heard_version(peers->agree, node, cluster, version,
+                        peers->options.dispatch->now_ms);
 }
 
 static uint64_t sent_count(void *context, uint64_t node)
@@ -232,14 +260,6 @@ static const char *own_host(const struct config *config, char *scratch, size_t s
     return scratch;
 }
 
-static uint16_t bus_port_of(const struct config *config)
-{
-    int64_t port = config->cluster_announce_bus_port ? config->cluster_announce_bus_port
-                   : config->cluster_port            ? config->cluster_port
-                                                     : config->port + CONFIG_BUS_PORT_OFFSET;
-    return (uint16_t)port;
-}
-
 static void describe_self(const struct peers *peers, uint64_t now_ms, struct gossip_self *out)
 {
     const struct config *config = peers->options.config;
@@ -249,7 +269,8 @@ static void describe_self(const struct peers *peers, uint64_t now_ms, struct gos
     snprintf(out->zone, sizeof(out->zone), "%s", config->zone);
     out->port = (uint16_t)(config->cluster_announce_port ? config->cluster_announce_port
                                                          : config->port);
-    out->bus_port = bus_port_of(config);
+    out->bus_port = (uint16_t)(config->cluster_announce_bus_port ? config->cluster_announce_bus_port
+                                                                 : peers->options.host->bus_port);
     out->weight = (uint32_t)config->weight;
     out->leaving = config->weight == 0;
 }
@@ -389,9 +410,9 @@ enum status peers_open(const struct peers_options *options, uint64_t now_ms, str
         .up = bus_up,
         .down = bus_down,
         .met = bus_met,
-        .dial = options->host->dial,
-        .hang_up = options->host->hang_up,
-        .host_context = options->host->context,
+        .refused = bus_refused,
+        .dial = dial,
+        .hang_up = hang_up,
         .context = peers,
     };
     peers->bus = bus_new(&bus);
@@ -439,12 +460,7 @@ static void found(struct peers *peers, uint64_t now_ms)
 {
     const struct config *config = peers->options.config;
     const struct gossip_self *self = gossip_self(peers->gossip);
-    struct ring_member member = {
-        .node = peers->node,
-        .zone = change_place(self->zone),
-        .host = change_host(self->host, self->bus_port),
-        .weight = self->weight > 0 ? self->weight : RING_WEIGHT,
-    };
+    struct ring_member member = change_member(self);
     struct layout layout;
     uint64_t cluster = (peers->options.host->random[1] ^ now_ms) & (((uint64_t)1 << 48) - 1);
     layout_first(cluster > 0 ? cluster : 1, &member, (unsigned)config->replicas, &layout);
@@ -597,7 +613,7 @@ static void watch_for_stall(struct peers *peers, uint64_t now_ms)
     uint64_t now_ns = host->monotonic_ns(host->context);
     uint64_t gone_ms = peers->turned_ns ? (now_ns - peers->turned_ns) / 1000000 : 0;
     peers->turned_ns = now_ns;
-    if (gone_ms > LOOP_SLEEP_MAX_MS + PEERS_STALL_MS)
+    if (gone_ms > SLEEP_MAX_MS + PEERS_STALL_MS)
         gossip_stalled(peers->gossip, gone_ms, now_ms);
 }
 
@@ -671,7 +687,7 @@ const struct layout *peers_layout(const struct peers *peers)
     return agree_layout(peers->agree);
 }
 
-const struct gossip *peers_gossip(const struct peers *peers)
+struct gossip *peers_gossip(const struct peers *peers)
 {
     return peers->gossip;
 }
@@ -686,15 +702,25 @@ struct sync *peers_sync(const struct peers *peers)
     return peers->sync;
 }
 
-void peers_meet(struct peers *peers, const char *host, uint16_t bus_port, uint64_t now_ms)
+uint64_t peers_node(const struct peers *peers)
 {
-    bus_meet(peers->bus, host, bus_port, now_ms, 5 * PEERS_MEET_MS);
+    return peers->node;
 }
 
-void peers_forget(struct peers *peers, uint64_t node, uint64_t now_ms)
+void peers_meet(struct peers *peers, const char *host, uint16_t bus_port)
 {
-    if (peers->removed_count < PEERS_REMOVED_MAX)
-        peers->removed[peers->removed_count++] = node;
+    bus_meet(peers->bus, host, bus_port, peers->options.dispatch->now_ms, 5 * PEERS_MEET_MS);
+}
+
+enum status peers_forget(struct peers *peers, uint64_t node)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    if (node == peers->node || peers->removed_count == PEERS_REMOVED_MAX)
+        return STATUS_INVALID;
+    if (!gossip_peer(peers->gossip, node) && !(layout && layout_is_member(layout, node)))
+        return STATUS_ABSENT;
+    peers->removed[peers->removed_count++] = node;
     bus_unwant(peers->bus, node);
-    gossip_forget(peers->gossip, node, now_ms);
+    gossip_forget(peers->gossip, node, peers->options.dispatch->now_ms);
+    return STATUS_OK;
 }

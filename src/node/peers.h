@@ -57,10 +57,13 @@ void peers_configure(struct peers *peers);
 
 /* For CLUSTER. */
 const struct layout *peers_layout(const struct peers *peers);
-const struct gossip *peers_gossip(const struct peers *peers);
+struct gossip *peers_gossip(const struct peers *peers);
 struct quorum *peers_quorum(const struct peers *peers);
 struct sync *peers_sync(const struct peers *peers);
-void peers_meet(struct peers *peers, const char *host, uint16_t bus_port, uint64_t now_ms);
-void peers_forget(struct peers *peers, uint64_t node, uint64_t now_ms);
+uint64_t peers_node(const struct peers *peers);
+void peers_meet(struct peers *peers, const char *host, uint16_t bus_port);
+/* Removes a member for good. STATUS_ABSENT: nobody knows it; STATUS_INVALID: it is this node, or too
+ * many were removed lately. */
+enum status peers_forget(struct peers *peers, uint64_t node);
 
 #endif
