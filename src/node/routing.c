@@ -187,8 +187,7 @@ static enum status split(struct dispatch *dispatch, struct session *session,
     struct gather_key *keys = arena_alloc(&session->arena, places->count * sizeof(*keys));
     for (size_t i = 0; i < places->count; i++)
         keys[i] = (struct gather_key){places->keys[i].position, places->keys[i].node};
-    return gather_keys(dispatch->cluster.forwarder, session, keys, places->count,
-                       dispatch->now_ms);
+    return gather_keys(dispatch->cluster.forwarder, session, keys, places->count, dispatch->now_ms);
 }
 
 static enum status refuse_nowhere(struct session *session)
@@ -308,7 +307,8 @@ void routing_replicate(struct dispatch *dispatch, struct session *session, struc
     queue_push(session, &replicated->reply, out, begin);
     replicated->size = buffer_size(&replicated->reply.bytes);
     struct quorum_write *write = &replicated->write;
-    write->consistency = (struct consistency){session->consistency.read, session->consistency.write};
+    write->consistency =
+        (struct consistency){session->consistency.read, session->consistency.write};
     write->done = write_over;
     write->context = replicated;
     if (session->remote) {

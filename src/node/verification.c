@@ -12,10 +12,10 @@ struct verification {
     struct quorum_verify verify;
     struct session *session;
     enum verification_state state;
-    enum status status;  /* of the answer */
-    unsigned others;     /* who must have agreed, at most, that it was asked for */
+    enum status status; /* of the answer */
+    unsigned others;    /* who must have agreed, at most, that it was asked for */
     bool writes;
-    size_t size;         /* bytes of the client that it holds for */
+    size_t size; /* bytes of the client that it holds for */
     struct buffer heads;
 };
 
