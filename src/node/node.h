@@ -32,6 +32,7 @@ struct host {
     uint64_t memory_total; /* of the machine or the control group; 0 unknown */
     const char *system;    /* what it runs on, and how it waits for sockets: for INFO */
     const char *event_method;
+    uint16_t port, bus_port; /* that it listens on: the configuration may say 0 */
     /* For INFO and DEBUG SLEEP, see admin.h; each may be NULL. */
     void (*cpu_time)(void *context, uint64_t *out_system_us, uint64_t *out_user_us);
     void (*thread_cpu_time)(void *context, uint64_t *out_system_us, uint64_t *out_user_us);
