@@ -2,20 +2,10 @@
 /*
  * Slots that this node gains are pulled from their old owners: from all that are up, and from so
  * many (N-W+1) that together they hold every acknowledged write. Each must know this layout when
- * it is asked: what it coordinates afterwards comes here, too, and what it had coordinated before
- * is in its own store, for a coordinator commits first. An old owner that is down is left out.
+ * it is asked: from then on it refuses writes of the layout before (layout_accepts), so no such write
+ * that it has not told of reaches its quorum by it. An old owner that is down is left out.
  */
 #include "sync/sync_state.h"
-
-static bool is_gained(const struct placement *placement, uint64_t node)
-{
-    bool old = false, new = false;
-    for (unsigned i = 0; i < placement->old_count; i++)
-        old = old || placement->old[i] == node;
-    for (unsigned i = 0; i < placement->new_count; i++)
-        new = new || placement->new[i] == node;
-    return new && !old;
-}
 
 void moving_set_layout(struct sync *sync)
 {
@@ -27,7 +17,7 @@ void moving_set_layout(struct sync *sync)
     for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
         struct placement placement;
         layout_placement(sync->layout, (uint16_t)slot, &placement);
-        if (!is_gained(&placement, sync->options.node))
+        if (!placement_gains(&placement, sync->options.node))
             continue;
         sync->slots[slot].gaining = true;
         sync->to_gain++;
@@ -52,7 +42,7 @@ static void gain(struct sync *sync, uint16_t slot)
     if (enough > old)
         enough = old;
     for (unsigned i = 0; i < old; i++) {
-        if (state->gained_from >> i & 1)
+        if (placement.old[i] == sync->options.node || (state->gained_from >> i & 1) != 0)
             pulled++;
         else if (pull_begin(sync, slot, placement.old[i], true))
             return;

@@ -31,6 +31,7 @@ struct pull {
     uint32_t wanted_count;
     struct export_place place; /* in `wanted` */
     struct export_place next;
+    uint32_t parts; /* of the key at `place`, so far */
     struct export *export;
     struct import *import;
     bool within;   /* a call that may call back at once */
@@ -243,13 +244,16 @@ static void imported(void *context, enum status status, uint64_t gate)
         go_on_imported(pull);
 }
 
-static bool place_is_after(struct export_place place, struct export_place before)
+/* Within a long string an export may begin anew, but not for ever. */
+static bool goes_on(struct pull *pull)
 {
-    if (place.key != before.key)
-        return place.key > before.key;
-    if (place.base != before.base)
-        return place.base > before.base;
-    return place.chunk > before.chunk;
+    struct export_place place = pull->place, next = pull->next;
+    if (next.key > pull->wanted_count)
+        return false;
+    if (next.key == 0 && next.base == place.base && next.chunk == place.chunk)
+        return false;
+    pull->parts = next.key > 0 ? 0 : pull->parts + 1;
+    return pull->parts <= PULL_PARTS_MAX;
 }
 
 static bool rows_are_of_slot(struct bytes rows, uint16_t slot)
@@ -265,8 +269,7 @@ static void heard_rows(struct pull *pull, const struct sync_message *message)
 {
     struct sync *sync = pull->sync;
     pull->next = message->place;
-    bool goes_on = place_is_after(pull->next, pull->place) && pull->next.key <= pull->wanted_count;
-    if (!goes_on || !rows_are_of_slot(message->body, pull->result.slot)) {
+    if (!goes_on(pull) || !rows_are_of_slot(message->body, pull->result.slot)) {
         pull_end(pull, false);
         return;
     }

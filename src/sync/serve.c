@@ -177,21 +177,29 @@ static void names_of(struct bytes body, struct buffer *names)
         sync_add_name(names, name);
 }
 
-static bool owns_listed(const struct sync *sync, struct bytes body)
+/* Whether this node may take rows of that slot from one that has that layout. While the slot moves
+ * not from one that has the last: it would count owners that are not all of them. */
+static bool may_take(const struct sync *sync, struct bytes name, uint64_t version)
 {
+    uint16_t slot = row_key_slot(name);
+    return sync_owns(sync, slot) && layout_accepts(sync->layout, slot, version);
+}
+
+static bool may_take_listed(const struct sync *sync, const struct sync_message *message)
+{
+    struct bytes rest = message->body, name;
     uint64_t digest;
-    struct bytes name;
-    while (sync_next_listed(&body, &digest, &name))
-        if (!sync_owns(sync, row_key_slot(name)))
+    while (sync_next_listed(&rest, &digest, &name))
+        if (!may_take(sync, name, message->version))
             return false;
     return true;
 }
 
-static bool owns_rows(const struct sync *sync, struct bytes rows)
+static bool may_take_rows(const struct sync *sync, const struct sync_message *message)
 {
-    struct bytes name, row;
-    while (row_list_next(&rows, &name, &row))
-        if (!sync_owns(sync, row_key_slot(name)))
+    struct bytes rest = message->body, name, row;
+    while (row_list_next(&rest, &name, &row))
+        if (!may_take(sync, name, message->version))
             return false;
     return true;
 }
@@ -258,14 +266,15 @@ static void taken(void *context, enum status status, uint64_t gate)
     }
 }
 
-static void serve_push(struct serve *serve, struct bytes rows)
+static void serve_push(struct serve *serve, const struct sync_message *message)
 {
     struct sync *sync = serve->sync;
-    if (!owns_rows(sync, rows)) {
+    if (!may_take_rows(sync, message)) {
         refuse(serve, SYNC_PUSHED);
         return;
     }
-    serve_begun(serve, NULL, import_rows(sync->options.store, rows, sync->now_ms, taken, serve));
+    serve_begun(serve, NULL,
+                import_rows(sync->options.store, message->body, sync->now_ms, taken, serve));
 }
 
 /* ---- what is collected ----------------------------------------------------------------------- */
@@ -339,13 +348,13 @@ void serve_heard(struct sync *sync, uint64_t from, unsigned type,
         serve_rows(serve, message);
         break;
     case SYNC_OFFER:
-        if (owns_listed(sync, message->body))
+        if (may_take_listed(sync, message))
             serve_digests(serve, message->body, wanted);
         else
             refuse(serve, SYNC_WANTED);
         break;
     case SYNC_PUSH:
-        serve_push(serve, message->body);
+        serve_push(serve, message);
         break;
     case SYNC_PROPOSE:
         serve_digests(serve, message->body, confirmed);

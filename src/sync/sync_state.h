@@ -32,6 +32,7 @@ enum {
     LIST_KEYS_MAX = 512,
     LIST_BYTES_MAX = 256 * 1024, /* of names; at least one */
     ROWS_BYTES_MAX = 512 * 1024, /* of an export; at least one row */
+    PULL_PARTS_MAX = 16384,      /* of one key */
     REQUEST_MS = 10000,          /* without an answer: given up, to begin anew later */
     SERVES_MAX = 512,            /* requests under way: what comes beyond is dropped */
     SERVES_OF_NODE_MAX = 64,
