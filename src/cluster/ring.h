@@ -35,6 +35,7 @@ enum {
     RING_VIRTUAL_NODES = 128, /* of a member of weight RING_WEIGHT */
     RING_WEIGHT = 100,
     RING_WEIGHT_MAX = 100 * RING_WEIGHT,
+    RING_POINTS_MAX = 1 << 22, /* virtual nodes of all members: 8 times those of the most members */
 };
 
 struct ring_member {
@@ -66,6 +67,16 @@ struct ring {
 void ring_plan(const struct ring *old, const struct ring_member *members, uint32_t count,
                unsigned copies, struct ring *out);
 
+/* Whether a ring can be made of them: so many, of such weights. */
+bool ring_members_fit(const struct ring_member *members, uint32_t count);
+
+/* A ring of these members, each node once, that nobody has planned: its owners are yet to be
+ * written (at first all are member 0). */
+void ring_begin(const struct ring_member *members, uint32_t count, unsigned copies,
+                struct ring *out);
+
+/* Of an empty one, all zeros, too. */
+void ring_copy(const struct ring *ring, struct ring *out);
 void ring_deinit(struct ring *ring);
 
 /* The member of that node, NULL if there is none. */

@@ -62,7 +62,15 @@ struct request {
     const int64_t *bulk_size_max; /* proto-max-bulk-len: what a string may grow to, too */
     const struct signer *signer;
     uint32_t hits, misses; /* keys of this run that were looked up to be read */
+    /* For commands about a whole database: the slots that this node is to answer for, a bit each;
+     * others answer for the others. NULL: all. */
+    const uint64_t *slots;
 };
+
+static inline bool request_answers_for(const struct request *request, uint32_t slot)
+{
+    return !request->slots || (request->slots[slot / 64] >> slot % 64 & 1);
+}
 
 /* The argument is a secret, and has been used: it is not to be seen in MONITOR and SLOWLOG. Also
  * before an error is returned. */

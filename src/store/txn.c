@@ -144,6 +144,11 @@ const struct vector *txn_stable(const struct txn *txn)
     return store_stable(txn->store);
 }
 
+bool txn_is_joined(const struct txn *txn)
+{
+    return txn->store->identity.joined;
+}
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
 /* Not in memory: asks the tier, without touching the disk unless the transaction has run too often.
@@ -334,6 +339,14 @@ static enum status refusal(const struct txn *txn)
     return store->seal.state == SEAL_FAILED ? store->seal.failure : STATUS_THROTTLED;
 }
 
+bool txn_changes(const struct txn *txn)
+{
+    for (uint32_t i = 0; i < txn->staged_count; i++)
+        if (txn->staged[i].row.size > 0)
+            return true;
+    return false;
+}
+
 static void set_access(struct store *store, const struct txn_accessed *accessed)
 {
     struct entry *entry = table_find(table_slot(&store->table, accessed->name), accessed->name);
@@ -351,6 +364,8 @@ enum status txn_commit(struct txn *txn)
     enum status status = refusal(txn);
     if (status != STATUS_OK)
         return status;
+    if (txn->flush && store->identity.joined)
+        return STATUS_INVALID; /* it leaves no tombstones: other copies would bring all back */
     if (txn->flush) {
         status = commit_flush(txn);
         if (status != STATUS_OK)
