@@ -3,9 +3,10 @@
  * Who owns what: the 16384 slots on nodes, each slot on N of them.
  *
  * The ring is the space of XXH3-128. Each member puts virtual nodes on it, 128 times its weight,
- * and a slot stands at the hash of its number. Clockwise from there stand the members in the order
- * in which the slot prefers them (Karger et al. 1997; Dynamo's fixed partitions, DeCandia et al.
- * 2007).
+ * and the slots stand on it in the order of their numbers, evenly. Clockwise from there stand the
+ * members in the order in which the slot prefers them (Karger et al. 1997; Dynamo's fixed
+ * partitions, DeCandia et al. 2007). Neighbours mostly prefer the same ones: so the table of slots
+ * that each client of a Redis Cluster loads has few ranges.
  *
  * Taking the first N as owners would be balanced badly: with 1,000 members the fullest owns 1.5
  * times its share. A bound on the load (Mirrokni et al. 2018) mends that, but then who joins moves
