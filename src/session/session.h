@@ -112,7 +112,7 @@ struct session {
     uint64_t begun_ns;      /* when its request first ran, if it had to wait since; else 0 */
     uint64_t busy_ns;       /* that the earlier runs of its request took */
     unsigned queue_count;   /* replies in the queue */
-    struct read_check *question; /* node/read_check.h; NULL: none was needed yet */
+    struct read_check *read_check; /* node/read_check.h; NULL: none was needed yet */
     struct gather *gather; /* its request's parts run on several nodes: node/gather.h; else NULL */
     uint64_t request_number; /* of a remote's request, where it came from */
     struct remote *remote; /* it runs what another node has forwarded: node/forward.h; else NULL */
