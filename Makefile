@@ -90,7 +90,7 @@ $(OUT)/unit/%: tests/unit/%.c $(OUT)/tests.a $(OUT)/shoal.a
 standing_on = $(patsubst tests/%.c,$(OUT)/%,$(shell grep -ls '"doubles/$(1).h"' tests/unit/*.c))
 $(call standing_on,talk): $(OUT)/tests/doubles/talk.o
 $(call standing_on,talk) $(call standing_on,fake_txn): $(OUT)/tests/doubles/fake_txn.o
-$(call standing_on,node_world): $(OUT)/tests/doubles/node_world.o
+$(call standing_on,node_world): $(OUT)/tests/doubles/node_world.o $(OUT)/tests/doubles/no_cluster.o
 
 unit/%: $(OUT)/unit/%
 	$<
