@@ -112,9 +112,10 @@ struct bytes row_encode_common(struct arena *arena, struct dot dot, enum value_f
 /* ---- merging -------------------------------------------------------------------------------- */
 
 /*
- * The merge: commutative, associative, idempotent. `stable` may be NULL; otherwise it covers
- * whatever was left out of either row because it was stable. The output is canonical and borrows
- * from both.
+ * The merge: commutative, associative, idempotent. Also where rows contradict each other, and give
+ * one dot different values: the greater one stays, in an order that says nothing. `stable` may be
+ * NULL; otherwise it covers whatever was left out of either row because it was stable. The output
+ * is canonical and borrows from both.
  */
 void row_merge(const struct row *a, const struct row *b, const struct vector *stable,
                struct arena *arena, struct row *out);
@@ -135,7 +136,8 @@ MUST_CHECK enum status row_merge_bytes(struct bytes old, struct bytes incoming,
                                        struct bytes *out);
 
 /*
- * Per actor the entry with the newer time. The output may be one of the inputs, and may share their
+ * Per actor the entry with the newer time (of one time the greater sum: there is but one, unless
+ * something is broken). The output may be one of the inputs, and may share their
  * items.
  */
 void row_join_increments(const struct increments *a, const struct increments *b,

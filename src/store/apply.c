@@ -7,6 +7,7 @@
 #include "store/access.h"
 #include "store/cache.h"
 #include "store/derive.h"
+#include "store/export.h"
 #include "store/meta.h"
 
 enum { DETACHED_ROOM_MIN = 1024 };
@@ -168,6 +169,17 @@ static void drop_chunks(struct store *store, struct slot *slot, struct bytes nam
     }
 }
 
+/* Tombstones, and the slot's digest: only where there are other copies. */
+static void derive_copies(struct store *store, struct bytes name, struct bytes old,
+                          struct bytes row, int tombstones)
+{
+    struct slot_facts *of = facts_of(&store->facts, row_key_slot(name), row_key_db(name));
+    if (tombstones != 0)
+        facts_count_tombstones(&store->facts, row_key_slot(name), row_key_db(name), tombstones);
+    of->digest += (row.size > 0 ? export_digest(name, row) : 0) -
+                  (old.size > 0 ? export_digest(name, old) : 0);
+}
+
 /* `after` is what derive_facts says of the row. */
 static void derive_head(struct store *store, struct slot *slot, struct entry *entry,
                         struct bytes name, struct bytes row, struct row_facts after)
@@ -181,12 +193,15 @@ static void derive_head(struct store *store, struct slot *slot, struct entry *en
     if (before.live != after.live || expired_before != expires_after)
         facts_count(&store->facts, row_key_slot(name), row_key_db(name), after.live - before.live,
                     expires_after - expired_before);
+    if (store->identity.joined)
+        derive_copies(store, name, old, row,
+                      (row.size > 0 && !after.live) - (old.size > 0 && !before.live));
     bool dirty = entry && store_is_dirty(store, entry);
-    if (expires_after && !(dirty && before.at_ms == after.at_ms))
+    if (expires_after && !store->identity.joined && !(dirty && before.at_ms == after.at_ms))
         due_push(&store->current.due, (struct due){after.at_ms, due_place(name)});
-    if (entry && !dirty && expired_before && before.at_ms != after.at_ms) {
+    if (entry && !dirty && before.due_ms != EXPIRY_NEVER && before.due_ms != after.due_ms) {
         struct buffer index_name = {0};
-        meta_expiry_name(&index_name, before.at_ms, name);
+        meta_expiry_name(&index_name, before.due_ms, name);
         generation_note(&store->current.index_deletes, buffer_bytes(&index_name));
         buffer_deinit(&index_name);
     }
@@ -201,10 +216,29 @@ static void derive_head(struct store *store, struct slot *slot, struct entry *en
 /*
  * Every owner has the tombstone when the only one has it (rule 4), so it needs to stay nowhere:
  * what says that the name is gone is the log until the seal, and then its absence in the tier.
+ * Where there are other copies it stays until all owners have said so.
  */
-static bool is_collectable(const struct row_facts *facts)
+static bool is_collectable(const struct store *store, const struct row_facts *facts)
 {
-    return !facts->live;
+    return !facts->live && !store->identity.joined;
+}
+
+/* Chunks in memory that no head ever named: of a long string that has never come whole. */
+static void drop_waiting_chunks(struct store *store, struct slot *slot, struct bytes name)
+{
+    struct entry *next;
+    uint64_t hash = row_key_hash_of(name);
+    size_t to_kind = name.size - 1;
+    for (struct entry *chunk = *table_chain(slot, table_bucket(slot, hash)); chunk; chunk = next) {
+        struct bytes other = entry_name(chunk);
+        next = chunk->next;
+        if (chunk->is_head || other.size <= name.size ||
+            memcmp(other.data, name.data, to_kind) != 0 || other.data[to_kind] != ROW_CHUNK)
+            continue;
+        generation_note(&store->current.dead_prefixes,
+                        bytes_of(other.data, other.size - sizeof(uint32_t)));
+        apply_retire(store, slot, chunk);
+    }
 }
 
 void apply_collect(struct store *store, struct slot *slot, struct entry *entry)
@@ -212,7 +246,9 @@ void apply_collect(struct store *store, struct slot *slot, struct entry *entry)
     struct bytes name = entry_name(entry);
     if (entry->is_head)
         derive_head(store, slot, entry, name, bytes_of("", 0),
-                    (struct row_facts){.at_ms = EXPIRY_NEVER});
+                    (struct row_facts){.at_ms = EXPIRY_NEVER, .due_ms = EXPIRY_NEVER});
+    if (entry->is_head && store->identity.joined)
+        drop_waiting_chunks(store, slot, name);
     if (is_below(store, entry)) {
         entry = put_over(store, slot, entry, bytes_of("", 0));
         entry->collected = 1;
@@ -235,7 +271,7 @@ void apply_row(struct store *store, struct slot *slot, struct entry *entry, stru
     slot->written = log_position(store->log); /* what a reader of this change waits for */
     if (row_key_is_head(name)) {
         struct row_facts facts = derive_facts(row, &store->scratch);
-        if (is_collectable(&facts)) {
+        if (is_collectable(store, &facts)) {
             if (entry && entry_has_row(entry))
                 apply_collect(store, slot, entry);
             arena_clear(&store->scratch);

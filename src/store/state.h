@@ -84,11 +84,20 @@ struct store {
     bool evict_nothing_left; /* the policy found no key to evict: writes are refused */
 
     struct store_stats stats; /* the counters of it */
+
+    struct {
+        struct list waiting;  /* for room, or for rows from the tier */
+        struct import *spare; /* kept for the next one */
+        uint64_t bytes;       /* that those that wait hold */
+    } imports;
+    struct list exports;      /* that wait for rows from the tier */
+    uint64_t expired_waiting; /* joined: what the last search of the index has found */
 };
 
+/* NULL: nothing counts as stable, there are other copies. */
 static inline const struct vector *store_stable(const struct store *store)
 {
-    return &store->identity.former;
+    return store->identity.joined ? NULL : &store->identity.former;
 }
 
 /* Whether an eviction policy has work; what only waits for its seal to go does not count. */
