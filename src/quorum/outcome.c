@@ -8,7 +8,9 @@
 #include "base/memory.h"
 #include "quorum/quorum_state.h"
 
-enum { PAGE_PATIENCE = 4 }; /* a source that is silent for this part of the time there is, is lost */
+enum {
+    PAGE_PATIENCE = 4
+}; /* a source that is silent for this part of the time there is, is lost */
 
 enum owner_state { OWNER_ASKED, OWNER_LOST, OWNER_UNKNOWING, OWNER_KNOWS, OWNER_HAS };
 
@@ -22,6 +24,7 @@ struct owner {
     bool is_waited_for;  /* has not said yet that it has the page under way */
     struct quorum_write write;
     struct import *import; /* into this node */
+    bool is_stored;
     uint64_t gate;
 };
 
@@ -139,8 +142,8 @@ static void ask(struct asking *asking, struct owner *owner)
     struct quorum_ask head = {quorum->layout->cluster, quorum->layout->version, asking->number};
     struct buffer out = {0};
     quorum_encode_outcome(&out, &head, asking->outcome->id);
-    bool sent = outbox_send(&quorum->options.outbox, owner->node, QUORUM_OUTCOME,
-                            buffer_bytes(&out));
+    bool sent =
+        outbox_send(&quorum->options.outbox, owner->node, QUORUM_OUTCOME, buffer_bytes(&out));
     owner->state = sent ? OWNER_ASKED : OWNER_LOST;
     buffer_deinit(&out);
 }
@@ -246,8 +249,7 @@ static void ask_page(struct asking *asking)
     struct quorum_ask head = {quorum->layout->cluster, quorum->layout->version, asking->number};
     struct buffer out = {0};
     quorum_encode_key_rows(&out, &head, asking->place, heads);
-    outbox_send(&quorum->options.outbox, asking->source->node, QUORUM_KEY_ROWS,
-                buffer_bytes(&out));
+    outbox_send(&quorum->options.outbox, asking->source->node, QUORUM_KEY_ROWS, buffer_bytes(&out));
     buffer_deinit(&out);
 }
 
@@ -296,6 +298,7 @@ static void page_stored(void *context, enum status status, uint64_t gate)
     struct owner *owner = context;
     owner->import = NULL;
     owner->gate = gate;
+    owner->is_stored = true;
     page_with(owner, status);
 }
 
@@ -395,8 +398,8 @@ static struct asking *find_asking(struct quorum *quorum, uint64_t number)
     return NULL;
 }
 
-void outcomes_answered(struct quorum *quorum, struct peer *peer,
-                       const struct quorum_outcome_is *is, uint64_t now_ms)
+void outcomes_answered(struct quorum *quorum, struct peer *peer, const struct quorum_outcome_is *is,
+                       uint64_t now_ms)
 {
     struct asking *asking = find_asking(quorum, is->number);
     struct owner *owner = asking ? owner_of(asking, peer->node) : NULL;
@@ -447,7 +450,7 @@ static void ask_again(struct asking *asking)
         struct owner *owner = &asking->owners[i];
         if (owner->wants || !quorum_is_up(quorum, owner->node))
             continue;
-        bool is_own_copy = owner->node == quorum->options.node && owner->gate > 0;
+        bool is_own_copy = owner->node == quorum->options.node && owner->is_stored;
         if (is_own_copy && owner->state == OWNER_KNOWS)
             owner->state =
                 store_gate_passed(quorum->options.store, owner->gate) ? OWNER_HAS : OWNER_KNOWS;

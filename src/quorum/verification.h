@@ -36,14 +36,14 @@ struct round {
     struct verification *verification;
     uint64_t number;
     enum round_stage stage;
-    struct bytes heads;       /* the caller's, or in `own_heads` */
+    struct bytes heads; /* the caller's, or in `own_heads` */
     struct buffer own_heads;
     size_t count;
     uint64_t *own; /* digests; NULL: not known yet */
     struct export *look;
-    unsigned needed;  /* others */
-    bool is_owner;    /* this node: it counts too */
-    bool is_busy;     /* rows are being asked for, one owner after the other */
+    unsigned needed; /* others */
+    bool is_owner;   /* this node: it counts too */
+    bool is_busy;    /* rows are being asked for, one owner after the other */
     unsigned asked_count;
     struct asked asked[RING_COPIES_MAX];
 };
