@@ -678,6 +678,82 @@ static void a_late_proof_does_not_take_a_newer_links_place(void **state)
     cut(old);
 }
 
+/* Both begun, the older one proven first: the newer one takes its place in time. */
+static void a_newer_greeting_under_way_is_not_dropped(void **state)
+{
+    struct world *world = *state;
+    struct host *one = &world->hosts[1], *two = &world->hosts[2];
+    start(world, 1, 1, "secret");
+    start(world, 2, 2, "secret");
+    start(world, 3, 1, "secret"); /* node 1, started anew */
+    want(one, 2);
+    turn(world);
+    turn(world);
+    want(&world->hosts[3], 2);
+    turn(world);
+    turn(world);
+    struct pipe *older = pipe_from(world, 1), *newer = pipe_from(world, 3);
+    while (buffer_size(&older->moving[1]) > 0)
+        deliver(older, 1);
+    while (buffer_size(&newer->moving[1]) > 0)
+        deliver(newer, 1);
+    world->frozen = true; /* but for this one */
+    for (unsigned i = 0; i < 100; i++) {
+        deliver(older, i % 2);
+        turn(world);
+    }
+    expect_told(one, "up 2; ");
+    assert_false(newer->closing[1]);
+    world->frozen = false;
+    run_for_ms(world, 100);
+    assert_true(bus_is_up(world->hosts[3].bus, 2));
+    assert_int_equal(world->hosts[3].dials, 1);
+    expect_told(two, "met 1; met 1; ");
+}
+
+static void what_could_not_be_acknowledged_is_later(void **state)
+{
+    struct world *world = *state;
+    struct host *one = &world->hosts[1], *two = &world->hosts[2];
+    start_two(world);
+    say(one, 2, 5, "first");
+    struct pipe *pipe = pipe_from(world, 1);
+    assert_ptr_equal(bus_next_output(one->bus), pipe->link[0]);
+    struct bytes first = bus_output(pipe->link[0]);
+    bus_receive(two->bus, pipe->link[1], first, world->now_ms);
+    bus_sent(one->bus, pipe->link[0], first.size);
+    world->now_ms += BUS_ACK_MS;
+    bus_tick(two->bus, world->now_ms);
+    struct bus_link *link = bus_next_output(two->bus); /* the socket takes nothing of it */
+    assert_ptr_equal(link, pipe->link[1]);
+    for (unsigned i = 0; i < 1000; i++)
+        say(one, 2, 5, "more");
+    assert_ptr_equal(bus_next_output(one->bus), pipe->link[0]);
+    struct bytes more = bus_output(pipe->link[0]);
+    size_t before = bus_output(link).size;
+    bus_receive(two->bus, pipe->link[1], more, world->now_ms);
+    bus_sent(one->bus, pipe->link[0], more.size);
+    world->now_ms += BUS_ACK_MS;
+    bus_tick(two->bus, world->now_ms);
+    assert_null(bus_next_output(two->bus));
+    assert_int_equal(bus_output(link).size, before); /* it does not grow */
+    bus_receive(one->bus, pipe->link[0], bus_output(link), world->now_ms);
+    assert_int_equal(bus_settled_count(one->bus, 2), 1);
+    bus_sent(two->bus, link, before);
+    run_for_ms(world, 100);
+    assert_int_equal(bus_settled_count(one->bus, 2), 1001);
+}
+
+static void who_hangs_up_has_nothing_to_send(void **state)
+{
+    struct world *world = *state;
+    struct host *one = &world->hosts[1];
+    start_two(world);
+    say(one, 2, 5, "x");
+    bus_unwant(one->bus, 2);
+    assert_null(bus_next_output(one->bus));
+}
+
 static void strangers_are_few_and_have_little_time(void **state)
 {
     struct world *world = *state;
@@ -873,6 +949,9 @@ int main(void)
         TEST(what_was_not_acknowledged_is_settled_by_the_next_greeting),
         TEST(the_newest_greeting_wins_over_what_is_unread),
         TEST(a_late_proof_does_not_take_a_newer_links_place),
+        TEST(a_newer_greeting_under_way_is_not_dropped),
+        TEST(what_could_not_be_acknowledged_is_later),
+        TEST(who_hangs_up_has_nothing_to_send),
         TEST(strangers_are_few_and_have_little_time),
         TEST(who_talks_nonsense_is_cut_off),
         TEST(silence_ends_a_link),
