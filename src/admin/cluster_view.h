@@ -16,11 +16,11 @@
 #include "cluster/ring.h"
 #include "resp/reply.h"
 
-enum cluster_life { CLUSTER_UP, CLUSTER_SUSPECT, CLUSTER_DOWN };
+enum cluster_life { VIEW_UP, VIEW_SUSPECT, VIEW_DOWN };
 
 #define CLUSTER_NOBODY UINT16_MAX
 
-struct cluster_node {
+struct view_node {
     uint64_t node;
     const char *host; /* empty: not known yet */
     uint16_t port, bus_port;
@@ -36,7 +36,7 @@ struct cluster_view {
     uint64_t version;           /* of the layout; 0: this node has none yet */
     const char *phase;          /* "stable" */
     unsigned copies;            /* as asked for */
-    struct cluster_node *nodes; /* by number; this one among them */
+    struct view_node *nodes; /* by number; this one among them */
     uint16_t count;
     unsigned owner_count;                /* of each slot */
     uint16_t (*owners)[RING_COPIES_MAX]; /* who is read from, in the order of preference: indexes
@@ -49,7 +49,7 @@ struct cluster_view {
 void cluster_view_finish(struct cluster_view *view);
 
 /* NULL: there is no such node. */
-const struct cluster_node *cluster_view_node(const struct cluster_view *view, uint64_t node);
+const struct view_node *cluster_view_node(const struct cluster_view *view, uint64_t node);
 
 /* A run of slots with the same master, from `slot` on: its last slot. */
 uint16_t cluster_view_run(const struct cluster_view *view, uint16_t slot);
