@@ -5,9 +5,11 @@
 #include "base/memory.h"
 #include "row/chunked.h"
 #include "row/row_list.h"
+#include "store/orphans.h"
 #include "store/state.h"
 
 enum {
+    CHUNKS_MAX = CHUNKED_LENGTH_MAX / CHUNK_SIZE + 1, /* of the longest string */
     KEEP_BYTES = 64 * 1024, /* of a finished import's copy, for the next */
 };
 
@@ -65,6 +67,8 @@ static enum status check_row(const struct import *import, struct bytes name, str
         bytes.size == 0 || name.size + bytes.size > ROW_SIZE_MAX ||
         row_decode(bytes, arena, &row) != STATUS_OK)
         return STATUS_CORRUPT;
+    if (key.kind == ROW_CHUNK && key.index >= CHUNKS_MAX)
+        return STATUS_CORRUPT;
     uint64_t time = row_newest_time(&row);
     if (key.db >= import->store->facts.databases)
         return STATUS_INVALID;
@@ -106,20 +110,23 @@ static enum status held_row(struct txn *txn, struct bytes name, struct bytes *ou
 
 /*
  * Whether the head of a chunk's key has left the chunk's base behind: it has seen the write that
- * made the string long, and names it no more. If it is named in this list, then the list has its
- * head after it: that one was merged, or will be, and names it or knows better.
+ * made the string long, and names it no more. If it has not seen that write yet, the chunk waits
+ * for a head that has: it may come after it in this list.
  */
 static enum status is_left_behind(struct txn *txn, const struct row_key *key, bool *out)
 {
-    struct bytes head;
+    struct bytes head, name = row_key_head(txn->arena, key->db, key->key);
     struct row row;
-    enum status status = held_row(txn, row_key_head(txn->arena, key->db, key->key), &head);
+    enum status status = held_row(txn, name, &head);
     *out = false;
-    if (status != STATUS_OK || head.size == 0)
+    if (status == STATUS_OK && head.size > 0)
+        status = row_decode(head, txn->arena, &row);
+    if (status != STATUS_OK)
         return status;
-    status = row_decode(head, txn->arena, &row);
-    if (status != STATUS_OK || !vector_covers(&row.vector, key->base))
-        return status;
+    if (head.size == 0 || !vector_covers(&row.vector, key->base)) {
+        orphans_note(txn->store, name, key->base, key->index);
+        return STATUS_OK;
+    }
     *out = true;
     for (uint32_t i = 0; i < row.sibling_count; i++) {
         struct chunked chunked;

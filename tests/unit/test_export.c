@@ -140,7 +140,7 @@ static void test_names_are_checked(void **state)
     add_head(small, &heads, "k");
     small->db = 0;
     const struct bytes bad[] = {
-        BYTES("\x01"), BYTES("\x05short"), BYTES("\x00"), BYTES("\x03\x00\x00\x00"),
+        BYTES("\x01"),        BYTES("\x05short"), BYTES("\x00"), BYTES("\x03\x00\x00\x00"),
         buffer_bytes(&heads),
     };
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -299,8 +299,8 @@ static void test_damage_of_a_digest_is_seen(void **state)
     facts_of(&small->store->facts, slot_of_key(BYTES("k")), 0)->digest--;
     small_stop(small);
     small->tier = sim_tier_open(small->tier_disk);
-    assert_int_equal(
-        store_check(sim_files_interface(small->disk), small->tier, &report), STATUS_CORRUPT);
+    assert_int_equal(store_check(sim_files_interface(small->disk), small->tier, &report),
+                     STATUS_CORRUPT);
     small->tier->ops->free(small->tier);
     sim_files_crash(small->disk);
     buffer_append_u8(&report, 0);
