@@ -222,6 +222,12 @@ static void import_free(struct import *import)
     memory_free(import);
 }
 
+/* Of memory, while it waits. */
+static size_t held_bytes(const struct import *import)
+{
+    return sizeof(*import) + import->rows.size;
+}
+
 /* It is over, however. */
 static void retire(struct import *import)
 {
@@ -229,7 +235,7 @@ static void retire(struct import *import)
     txn_end(&import->txn);
     if (import->waits) {
         list_remove(&import->link);
-        store->imports.bytes -= buffer_size(&import->copy);
+        store->imports.bytes -= held_bytes(import);
     }
     if (store->imports.spare) {
         import_free(import);
@@ -255,11 +261,11 @@ static bool begin_to_wait(struct import *import)
     struct store *store = import->store;
     if (import->waits)
         return true;
-    if (import->rows.size > IMPORT_BYTES_MAX - store->imports.bytes)
+    if (store->imports.bytes + held_bytes(import) > IMPORT_BYTES_MAX)
         return false;
     buffer_append_bytes(&import->copy, import->rows);
     import->rows = buffer_bytes(&import->copy);
-    store->imports.bytes += import->rows.size;
+    store->imports.bytes += held_bytes(import);
     list_append(&store->imports.waiting, &import->link);
     import->waits = true;
     return true;
@@ -276,6 +282,8 @@ static bool goes_on(struct import *import, enum status status)
         finish(import, to_wait ? STATUS_THROTTLED : status);
         return false;
     }
+    arena_deinit(&import->arena); /* the next run builds all anew */
+    arena_init(&import->arena);
     if (status == STATUS_COLD)
         txn_fetch(&import->txn, proceed, import);
     return true;
