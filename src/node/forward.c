@@ -233,6 +233,7 @@ static void find_outcome(struct forwarder *forwarder, struct forward *forward, u
 
 static void recover(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
+    forward->deadline_ms = now_ms + forwarder->options.timeout_ms;
     if (forward->fixed) {
         lose(forwarder, forward);
     } else if (forward->writes) {
@@ -243,22 +244,28 @@ static void recover(struct forwarder *forwarder, struct forward *forward, uint64
     }
 }
 
+static bool may_leave(const struct forward *forward, bool gone)
+{
+    return gone || forward->blind || !forward->writes;
+}
+
 /* Its `lost` may cancel others: each time the list is looked at anew. */
-static struct forward *sent_to(struct forwarder *forwarder, uint64_t node)
+static struct forward *sent_to(struct forwarder *forwarder, uint64_t node, bool gone)
 {
     for (struct list *at = forwarder->all.next; at != &forwarder->all; at = at->next) {
         struct forward *forward = list_entry(at, struct forward, link);
-        if (forward->state == FORWARD_SENT && forward->node == node)
+        if (forward->state == FORWARD_SENT && forward->node == node && may_leave(forward, gone))
             return forward;
     }
     return NULL;
 }
 
-void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, uint64_t now_ms)
+void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, uint64_t now_ms)
 {
     struct forward *forward;
-    remote_origin_gone(forwarder, node);
-    while ((forward = sent_to(forwarder, node)))
+    if (gone)
+        remote_origin_gone(forwarder, node);
+    while ((forward = sent_to(forwarder, node, gone)))
         recover(forwarder, forward, now_ms);
 }
 
