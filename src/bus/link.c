@@ -240,17 +240,14 @@ static enum link_event take_frame(struct link *link, const struct frame *frame,
 /* ---- bytes in --------------------------------------------------------------------------------
  */
 
-/* Fills the frame in link->input up to `size` bytes. False: there are not so many yet. */
-static bool gather(struct link *link, struct bytes *in, size_t size)
+/* Fills the frame in link->input up to `size` bytes, as far as there are so many. */
+static void gather(struct link *link, struct bytes *in, size_t size)
 {
     size_t missing = size - buffer_size(&link->input);
     size_t part = missing < in->size ? missing : in->size;
-    if (part > 0) {
-        memcpy(buffer_reserve(&link->input, missing), in->data, part);
-        buffer_commit(&link->input, part);
-        *in = bytes_of(in->data + part, in->size - part);
-    }
-    return part == missing;
+    memcpy(buffer_reserve(&link->input, missing), in->data, part);
+    buffer_commit(&link->input, part);
+    *in = bytes_of(in->data + part, in->size - part);
 }
 
 /* The next frame, from *in itself if it is whole there. STATUS_ABSENT: all of *in is taken. */
@@ -267,9 +264,10 @@ static enum status next_frame(struct link *link, struct bytes *in, struct frame 
         if (status != STATUS_ABSENT || in->size == 0)
             return status;
     }
-    do {
-        status = frame_parse(buffer_bytes(&link->input), payload_max, out, &size);
-    } while (status == STATUS_ABSENT && gather(link, in, size));
+    while ((status = frame_parse(buffer_bytes(&link->input), payload_max, out, &size)) ==
+               STATUS_ABSENT &&
+           in->size > 0)
+        gather(link, in, size);
     /* The bytes stay where they are until the next call. */
     if (status == STATUS_OK)
         buffer_consume(&link->input, size);
