@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What another node says. An input is a byte that says to whom (bit 0: who has accepted, or who has
- * dialed; bit 1: after the greetings; bit 2: as frames made of the parts of the input, a type before
- * each, so that no checksum is in the way), one that seeds the split points, and what it says.
- * Whatever the splits, the same must be understood.
+ * dialed; bit 1: after the greetings; bit 2: as frames made of the parts of the input, a type
+ * before each, so that no checksum is in the way), one that seeds the split points, and what it
+ * says. Whatever the splits, the same must be understood.
  */
 #include <string.h>
 
