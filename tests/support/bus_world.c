@@ -30,10 +30,13 @@ static enum status on_message(void *context, uint64_t node, unsigned type, struc
 {
     struct bus_host *host = context;
     assert_int_equal(now_ms, host->world->now_ms);
-    if (type == 0x4f) { /* of a stream: they come in order, none twice */
-        uint64_t number = unpack_u64(payload.data);
-        assert_true(number > host->heard[node]);
-        host->heard[node] = number;
+    if (type == BUS_HOST_STREAM) {
+        uint64_t count = unpack_u64(payload.data);
+        assert_true(count > host->heard[node]); /* in order, none twice */
+        /* What its sender takes for settled does not come any more. */
+        assert_true(count > bus_settled_count(host->world->hosts[node].bus, host->node));
+        host->heard[node] = count;
+        host->heard_total++;
         return STATUS_OK;
     }
     buffer_printf(&host->told, "%llu: %u %.*s; ", (unsigned long long)node, type, (int)payload.size,
@@ -213,7 +216,7 @@ static void step_pipe(struct bus_pipe *pipe)
         connect_pipe(pipe);
         return;
     }
-    if (pipe->host[0]->world->frozen)
+    if (pipe->host[0]->world->frozen || pipe->stuck)
         return;
     bus_pipe_deliver(pipe, 0);
     bus_pipe_deliver(pipe, 1);
@@ -330,4 +333,12 @@ struct bus_pipe *bus_world_pipe_from(struct bus_world *world, unsigned number)
     }
     fail_msg("no pipe");
     return NULL;
+}
+
+void bus_host_say_next(struct bus_host *from, uint64_t to)
+{
+    char count[8];
+    pack_u64(count, bus_sent_count(from->bus, to) + 1);
+    struct outbox outbox = bus_outbox(from->bus);
+    outbox_send(&outbox, to, BUS_HOST_STREAM, bytes_of(count, sizeof count));
 }

@@ -11,7 +11,11 @@
 #include "base/random.h"
 #include "bus/bus.h"
 
-enum { HOSTS = 4, HEARD_MAX = 4096, STEP_MS = 7 };
+enum {
+    HOSTS = 4,
+    STEP_MS = 7,
+    BUS_HOST_STREAM = 0x4f, /* the type of messages that only say which one they are */
+};
 
 struct bus_world;
 
@@ -23,8 +27,9 @@ struct bus_host {
     bool listening;
     bool slow; /* its socket takes a few bytes at a time */
     struct buffer told;
-    uint64_t heard[HOSTS + 1]; /* the last number of each node's stream */
-    enum status reply;         /* to messages */
+    uint64_t heard[HOSTS + 1]; /* the last one of each node's stream */
+    uint64_t heard_total;
+    enum status reply; /* to messages */
     unsigned dials;
 };
 
@@ -36,6 +41,7 @@ struct bus_pipe {
     bool connected;
     bool closing[2];         /* asked for by that end */
     struct buffer moving[2]; /* towards that end */
+    bool stuck;              /* they do not move for now */
 };
 
 struct bus_world {
@@ -83,5 +89,8 @@ void bus_host_expect_told(struct bus_host *host, const char *expected);
 void bus_host_expect_among_told(struct bus_host *host, const char *expected);
 bool bus_host_say(struct bus_host *from, uint64_t to, unsigned type, const char *text);
 void bus_host_want(struct bus_host *host, uint64_t node);
+
+/* The next one of a stream, whose order and count are checked where it is heard. */
+void bus_host_say_next(struct bus_host *from, uint64_t to);
 
 #endif

@@ -513,57 +513,85 @@ static void there_is_room_for_so_many_peers(void **state)
 /* ---- a random world --------------------------------------------------------------------------
  */
 
-/* Streams of numbers from each to each, over links that break, with nodes that start anew. Each
- * stream comes in order and nothing twice (on_message), whatever was settled was heard or is never
- * heard, and in the end all are up and all is settled. */
+/* One of the connections is cut: for both at once, or what the dialer has sent is still read. */
+static void break_something(struct bus_world *world)
+{
+    struct list *at = world->pipes.next;
+    for (uint64_t skip = random_below(&world->random, 12); skip > 0 && at != &world->pipes; skip--)
+        at = at->next;
+    if (at == &world->pipes)
+        return;
+    struct bus_pipe *pipe = list_entry(at, struct bus_pipe, at);
+    if (random_once_in(&world->random, 2))
+        bus_pipe_cut(pipe);
+    else if (pipe->connected && pipe->link[0])
+        bus_pipe_close_end(pipe, 0);
+}
+
+static void get_stuck(struct bus_world *world)
+{
+    for (struct list *at = world->pipes.next; at != &world->pipes; at = at->next)
+        list_entry(at, struct bus_pipe, at)->stuck = random_once_in(&world->random, 4);
+}
+
+static void talk_for(struct bus_world *world, unsigned rounds)
+{
+    for (unsigned round = 0; round < rounds; round++) {
+        unsigned from = 1 + (unsigned)random_below(&world->random, HOSTS);
+        unsigned to = 1 + (unsigned)random_below(&world->random, HOSTS);
+        if (from != to) {
+            bus_host_want(&world->hosts[from], to);
+            bus_host_say_next(&world->hosts[from], to);
+        }
+        world->hosts[from].slow = random_once_in(&world->random, 2);
+        if (random_once_in(&world->random, 20))
+            get_stuck(world);
+        if (random_once_in(&world->random, 30))
+            break_something(world);
+        if (from != to && random_once_in(&world->random, 200))
+            bus_unwant(world->hosts[from].bus, to);
+        if (random_once_in(&world->random, 400)) {
+            bus_world_stop(world, from);
+            bus_world_start(world, from, from, "secret");
+        }
+        bus_world_turn(world);
+        world->now_ms += random_below(&world->random, 20);
+    }
+}
+
+/* Streams from each to each, over links that break or get stuck, with nodes that start anew: no
+ * message comes twice, too early, or after its sender takes it for settled (bus_world.c); in the
+ * end all are up and all is settled. */
 static void whatever_breaks_the_order_is_kept(void **state)
 {
     struct bus_world *world = *state;
-    for (uint64_t seed = 1; seed <= 30; seed++) {
+    uint64_t heard = 0;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
         bus_world_teardown(state);
         bus_world_setup(state);
         world->random.state = seed;
         for (unsigned i = 1; i <= HOSTS; i++)
             bus_world_start(world, i, i, "secret");
-        uint64_t next = 0, said[HOSTS + 1][HOSTS + 1] = {{0}};
-        for (unsigned round = 0; round < 3000; round++) {
-            unsigned from = 1 + (unsigned)random_below(&world->random, HOSTS);
-            unsigned to = 1 + (unsigned)random_below(&world->random, HOSTS);
-            struct bus_host *host = &world->hosts[from];
-            if (from != to)
-                bus_host_want(host, to);
-            char number[8];
-            pack_u64(number, ++next);
-            struct outbox outbox = bus_outbox(host->bus);
-            if (from != to && outbox_send(&outbox, to, 0x4f, bytes_of(number, 8)))
-                said[from][to] = next;
-            host->slow = random_once_in(&world->random, 2);
-            if (random_once_in(&world->random, 50) && !list_is_empty(&world->pipes))
-                bus_pipe_cut(list_entry(world->pipes.next, struct bus_pipe, at));
-            if (random_once_in(&world->random, 400)) {
-                bus_world_stop(world, from);
-                bus_world_start(world, from, from, "secret");
-            }
-            bus_world_turn(world);
-            world->now_ms += random_below(&world->random, 20);
+        talk_for(world, 3000);
+        for (struct list *at = world->pipes.next; at != &world->pipes; at = at->next)
+            list_entry(at, struct bus_pipe, at)->stuck = false;
+        for (unsigned pair = 0; pair < HOSTS * HOSTS; pair++) {
+            if (pair / HOSTS != pair % HOSTS)
+                bus_host_want(&world->hosts[1 + pair / HOSTS], 1 + pair % HOSTS);
         }
-        for (unsigned i = 1; i <= HOSTS; i++) {
-            for (unsigned j = 1; j <= HOSTS; j++)
-                if (i != j)
-                    bus_host_want(&world->hosts[i], j);
+        bus_world_run_for_ms(world, BUS_GREETING_MS + 3000);
+        for (unsigned pair = 0; pair < HOSTS * HOSTS; pair++) {
+            struct bus *bus = world->hosts[1 + pair / HOSTS].bus;
+            unsigned other = 1 + pair % HOSTS;
+            if (pair / HOSTS == pair % HOSTS)
+                continue;
+            assert_true(bus_is_up(bus, other));
+            assert_int_equal(bus_settled_count(bus, other), bus_sent_count(bus, other));
         }
-        bus_world_run_for_ms(world, 3000);
-        for (unsigned i = 1; i <= HOSTS; i++) {
-            for (unsigned j = 1; j <= HOSTS; j++) {
-                struct bus *bus = world->hosts[i].bus;
-                if (i == j)
-                    continue;
-                assert_true(bus_is_up(bus, j));
-                assert_int_equal(bus_settled_count(bus, j), bus_sent_count(bus, j));
-                assert_true(world->hosts[j].heard[i] <= said[i][j]);
-            }
-        }
+        for (unsigned i = 1; i <= HOSTS; i++)
+            heard += world->hosts[i].heard_total;
     }
+    assert_true(heard > 30000);
 }
 
 int main(void)
