@@ -71,11 +71,11 @@ static void on_met(void *context, uint64_t node, struct bytes name, uint16_t por
     buffer_printf(&host->told, "; ");
 }
 
-static void on_refused(void *context, const char *address, enum status why, uint64_t now_ms)
+static void on_refused(void *context, const char *address, const char *why, uint64_t now_ms)
 {
     (void)now_ms;
     struct bus_host *host = context;
-    buffer_printf(&host->told, "refused %s: %s; ", address, status_text(why));
+    buffer_printf(&host->told, "refused %s: %s; ", address, why);
 }
 
 /* The host's name is its number, the port is 1; others are not there. */

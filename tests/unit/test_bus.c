@@ -125,8 +125,11 @@ static void another_secret_opens_nothing(void **state)
     bus_world_start(world, 2, 2, "another");
     bus_host_want(&world->hosts[1], 2);
     bus_world_run_for_ms(world, 500);
-    bus_host_expect_among_told(&world->hosts[1], "refused 2:1: not valid; down 2; ");
-    bus_host_expect_among_told(&world->hosts[2], "refused from 1: not valid; ");
+    bus_host_expect_among_told(&world->hosts[1],
+                               "refused 2:1: it did not accept this node: has it the same "
+                               "cluster-secret?; down 2; ");
+    bus_host_expect_among_told(&world->hosts[2],
+                               "refused from 1: its cluster-secret is another one; ");
     assert_false(bus_is_up(world->hosts[1].bus, 2));
     struct bus_link_view view;
     assert_false(bus_link_at(world->hosts[2].bus, 0, &view));
@@ -206,7 +209,9 @@ static void another_node_with_the_own_number_is_refused(void **state)
     bus_world_start(world, 2, 1, "secret");
     bus_meet(world->hosts[1].bus, "2", 1, world->now_ms, 300);
     bus_world_run_for_ms(world, 2000);
-    bus_host_expect_among_told(&world->hosts[2], "refused from 1: not valid; ");
+    bus_host_expect_among_told(&world->hosts[2],
+                               "refused from 1: it has the number of this node: is its data "
+                               "directory a copy?; ");
     buffer_append_u8(&world->hosts[1].told, '\0');
     assert_null(strstr(buffer_bytes(&world->hosts[1].told).data, "met"));
 }
@@ -218,7 +223,9 @@ static void another_node_than_the_wanted_one_is_no_link(void **state)
     bus_world_start(world, 2, 3, "secret"); /* who lives there now */
     bus_want(world->hosts[1].bus, 2, "2", 1);
     bus_world_run_for_ms(world, 150);
-    bus_host_expect_among_told(&world->hosts[1], "refused 2:1: not valid; down 2; ");
+    bus_host_expect_among_told(&world->hosts[1],
+                               "refused 2:1: it is another node than the one that was there; "
+                               "down 2; ");
 }
 
 static void what_was_not_acknowledged_is_settled_by_the_next_greeting(void **state)
@@ -404,8 +411,16 @@ static void strangers_are_few_and_have_little_time(void **state)
         bus_set_connection(pipes[i].link[1], &pipes[i]);
     }
     assert_null(bus_accepted(one->bus, "stranger", world->now_ms));
-    bus_world_run_for_ms(world, BUS_GREETING_MS - 100);
     assert_false(pipes[0].closing[1]);
+    /* Who has had some time makes room for who comes now. */
+    bus_world_run_for_ms(world, BUS_STRANGER_MS);
+    struct bus_pipe late = {.link[1] = bus_accepted(one->bus, "stranger", world->now_ms)};
+    assert_non_null(late.link[1]);
+    bus_set_connection(late.link[1], &late);
+    assert_true(pipes[0].closing[1]);
+    bus_closed(one->bus, late.link[1], world->now_ms);
+    bus_world_run_for_ms(world, BUS_GREETING_MS - BUS_STRANGER_MS - 100);
+    assert_false(pipes[1].closing[1]);
     bus_host_say(&world->hosts[2], 1, 5, "friends are heard");
     bus_world_run_for_ms(world, 200);
     bus_host_expect_told(one, "2: 5 friends are heard; ");
@@ -429,11 +444,11 @@ static void who_talks_nonsense_is_cut_off(void **state)
     bus_world_run_for_ms(world, 50);
     two->reply = STATUS_OK;
     bus_world_run_for_ms(world, 1000);
-    bus_host_expect_told(two, "1: 5 what; refused from 1: stored data is damaged; ");
+    bus_host_expect_told(two, "1: 5 what; refused from 1: its message makes no sense; ");
     bus_host_expect_told(one, "down 2; up 2; ");
     buffer_append(&bus_world_pipe_from(world, 1)->moving[1], "rubbish", 7);
     bus_world_run_for_ms(world, 1000);
-    bus_host_expect_told(two, "refused from 1: stored data is damaged; ");
+    bus_host_expect_told(two, "refused from 1: it does not speak as a node does; ");
     bus_host_expect_told(one, "down 2; up 2; ");
 }
 

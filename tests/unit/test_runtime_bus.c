@@ -86,7 +86,7 @@ static void on_met(void *context, uint64_t node, struct bytes host, uint16_t por
     side->mets++;
 }
 
-static void on_refused(void *context, const char *address, enum status why, uint64_t now_ms)
+static void on_refused(void *context, const char *address, const char *why, uint64_t now_ms)
 {
     (void)address;
     (void)why;
