@@ -47,6 +47,7 @@ static struct peer *insert(struct gossip *gossip, uint64_t node)
         gossip->peers = memory_resize(gossip->peers, gossip->capacity * sizeof(*gossip->peers));
     }
     struct peer *peer = memory_zeroed(sizeof(*peer));
+    list_init(&peer->watched);
     memmove(gossip->peers + place + 1, gossip->peers + place,
             (gossip->count - place) * sizeof(*gossip->peers));
     gossip->peers[place] = peer;
@@ -491,6 +492,7 @@ struct gossip *gossip_new(const struct gossip_options *options, uint64_t now_ms)
     gossip->self = options->self;
     gossip->outbox = options->outbox;
     gossip->random.state = options->random;
+    list_init(&gossip->watched);
     gossip->clock_ms = gossip->time_ms = gossip->start_ms = now_ms;
     gossip->step_ms = now_ms + GOSSIP_STEP_MS;
     /* Not all of those that are started together shall speak at once. */
@@ -622,6 +624,7 @@ void gossip_forget(struct gossip *gossip, uint64_t node, uint64_t now_ms)
     gossip->forgotten[gossip->forgotten_count++] =
         (struct forgotten){node, peer->view.said.generation, gossip->time_ms + GOSSIP_FORGOTTEN_MS};
     gossip->summary ^= mark_hash(peer_mark(peer));
+    list_remove(&peer->watched);
     size_t place = place_of(gossip, node);
     gossip->count--;
     memmove(gossip->peers + place, gossip->peers + place + 1,
