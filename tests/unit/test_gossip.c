@@ -177,6 +177,53 @@ static void a_quiet_cluster_says_little(void **state)
     gossip_world_free(world);
 }
 
+/* Tells `to`, in the name of `from`, what a third one is said to have said. */
+static void tell(struct gossip_world *world, uint32_t to, uint32_t from, uint32_t on,
+                 uint64_t version, uint32_t weight)
+{
+    struct buffer entries = {0};
+    struct gossip_entry entry = {
+        .said = {.node = gossip_world_id(on), .generation = 5, .weight = weight},
+        .version = version,
+    };
+    gossip_put_entry(&entries, &entry);
+    assert_int_equal(gossip_receive(gossip_world_at(world, to), gossip_world_id(from),
+                                    GOSSIP_ENTRIES, buffer_bytes(&entries),
+                                    gossip_world_now(world, to)),
+                     STATUS_OK);
+    buffer_deinit(&entries);
+}
+
+static void older_messages_change_nothing(void **state)
+{
+    (void)state;
+    struct gossip_world *world = world_of(2, 30);
+    tell(world, 0, 1, 9, 7, 70);
+    uint64_t version = gossip_version(gossip_world_at(world, 0));
+    tell(world, 0, 1, 9, 6, 60);
+    tell(world, 0, 1, 9, 7, 77);
+    assert_int_equal(gossip_world_view(world, 0, 9)->said.weight, 70);
+    assert_int_equal(gossip_version(gossip_world_at(world, 0)), version);
+    tell(world, 0, 1, 9, 8, 80);
+    assert_int_equal(gossip_world_view(world, 0, 9)->said.weight, 80);
+    assert_true(gossip_version(gossip_world_at(world, 0)) > version);
+    gossip_world_free(world);
+}
+
+static void one_exchange_serves_both(void **state)
+{
+    (void)state;
+    struct gossip_world *world = world_of(2, 31);
+    tell(world, 0, 1, 8, 1, 80);
+    tell(world, 1, 0, 9, 1, 90);
+    while (!gossip_world_view(world, 0, 9) && !gossip_world_view(world, 1, 8))
+        gossip_world_run_ms(world, 1);
+    gossip_world_run_ms(world, 20);
+    assert_non_null(gossip_world_view(world, 0, 9));
+    assert_non_null(gossip_world_view(world, 1, 8));
+    gossip_world_free(world);
+}
+
 /* ---- deaths ---------------------------------------------------------------------------------- */
 
 static void a_broken_link_is_suspicion_at_once_and_death_after_five_seconds(void **state)
@@ -437,6 +484,25 @@ static void a_pause_that_nobody_tells_of_is_noticed(void **state)
         gossip_world_run_ms(world, 10);
         assert_int_equal(life(world, 0, 1), GOSSIP_UP);
     }
+    gossip_world_free(world);
+}
+
+/* Who has troubles of his own is slower to give others up. */
+static void who_stood_still_is_patient(void **state)
+{
+    (void)state;
+    struct gossip_world *world = world_of(4, 32);
+    gossip_stalled(gossip_world_at(world, 0), 3000, gossip_world_now(world, 0));
+    gossip_world_run_ms(world, GOSSIP_INTERVAL_MS);
+    gossip_world_kill(world, 1, true);
+    gossip_world_run_ms(world, 9500);
+    assert_int_equal(life(world, 2, 1), GOSSIP_DOWN);
+    assert_int_equal(life(world, 0, 1), GOSSIP_SUSPECT);
+    gossip_world_run_ms(world, 1000);
+    assert_int_equal(life(world, 0, 1), GOSSIP_DOWN);
+    gossip_world_kill(world, 2, true); /* it has recovered long since */
+    gossip_world_run_ms(world, 5500);
+    assert_int_equal(life(world, 0, 2), GOSSIP_DOWN);
     gossip_world_free(world);
 }
 
@@ -786,6 +852,8 @@ int main(void)
         cmocka_unit_test(what_would_break_lines_does_not_travel),
         cmocka_unit_test(keys_alone_are_no_change),
         cmocka_unit_test(a_quiet_cluster_says_little),
+        cmocka_unit_test(older_messages_change_nothing),
+        cmocka_unit_test(one_exchange_serves_both),
         cmocka_unit_test(a_broken_link_is_suspicion_at_once_and_death_after_five_seconds),
         cmocka_unit_test(a_silent_death_is_found_by_phi),
         cmocka_unit_test(who_answers_again_is_up_again),
@@ -799,6 +867,7 @@ int main(void)
         cmocka_unit_test(who_hears_nobody_is_down_for_all),
         cmocka_unit_test(a_pause_of_ones_own_is_nobody_elses_silence),
         cmocka_unit_test(a_pause_that_nobody_tells_of_is_noticed),
+        cmocka_unit_test(who_stood_still_is_patient),
         cmocka_unit_test(a_clock_set_back_stops_nothing),
         cmocka_unit_test(a_new_life_replaces_the_old_one),
         cmocka_unit_test(a_life_whose_clock_is_behind_is_heard_too),
