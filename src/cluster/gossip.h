@@ -5,8 +5,8 @@
  * on direct probes (Hayashibara et al. 2004), probes through others before anybody is declared down
  * (SWIM: Das et al. 2002; Lifeguard: Dadgar et al. 2018), suspicion that can be refuted.
  *
- * Pure: messages and time in, messages out. `now_ms` is the wall clock; it may be set back. Who the members are that own data is not decided here
- * but agreed upon: cluster/layout.h.
+ * Pure: messages and time in, messages out; `now_ms` is the wall clock, which may be set back. Who
+ * the members are that own data is not decided here but agreed upon: cluster/layout.h.
  */
 #ifndef CLUSTER_GOSSIP_H
 #define CLUSTER_GOSSIP_H
