@@ -51,6 +51,23 @@ static void what_matters_is_everywhere_at_once(void **state)
     gossip_world_free(world);
 }
 
+static void who_joins_is_known_to_all_at_once(void **state)
+{
+    (void)state;
+    struct gossip_world *world = world_of(20, 35);
+    gossip_world_kill(world, 7, true);
+    for (uint32_t i = 0; i < 20; i++)
+        if (i != 7)
+            gossip_forget(gossip_world_at(world, i), gossip_world_id(7),
+                          gossip_world_now(world, i));
+    gossip_world_run_ms(world, 5000);
+    gossip_world_start(world, 7, 3);
+    gossip_world_run_ms(world, 130);
+    for (uint32_t i = 0; i < 20; i++)
+        assert_true(i == 7 || gossip_world_view(world, i, 7));
+    gossip_world_free(world);
+}
+
 static void all_fields_arrive(void **state)
 {
     (void)state;
@@ -190,6 +207,21 @@ static void a_clock_that_is_off_is_known_to_its_owner(void **state)
     gossip_world_run_ms(world, 5000);
     assert_in_range(-gossip_clock_offset_ms(gossip_world_at(world, 3)), 299990, 300010);
     gossip_world_free(world);
+}
+
+/* Of two others one is right; who that is can't be told, so it isn't held against oneself. */
+static void one_clock_that_is_off_does_not_make_others_doubt(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct gossip_world *world = world_of(3, 34);
+        world->nodes[2].clock_ms = i ? 300000 : -300000;
+        gossip_stalled(gossip_world_at(world, 2), 300000, gossip_world_now(world, 2));
+        gossip_world_run_ms(world, 5000);
+        assert_in_range(5 + gossip_clock_offset_ms(gossip_world_at(world, 0)), 0, 10);
+        assert_in_range(llabs(gossip_clock_offset_ms(gossip_world_at(world, 2))), 299990, 300010);
+        gossip_world_free(world);
+    }
 }
 
 static void half_the_way_is_not_held_against_a_clock(void **state)
@@ -421,6 +453,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everybody_learns_of_everybody_through_one_seed),
         cmocka_unit_test(what_matters_is_everywhere_at_once),
+        cmocka_unit_test(who_joins_is_known_to_all_at_once),
         cmocka_unit_test(all_fields_arrive),
         cmocka_unit_test(what_would_break_lines_does_not_travel),
         cmocka_unit_test(keys_alone_are_no_change),
@@ -428,6 +461,7 @@ int main(void)
         cmocka_unit_test(older_messages_change_nothing),
         cmocka_unit_test(one_exchange_serves_both),
         cmocka_unit_test(a_clock_that_is_off_is_known_to_its_owner),
+        cmocka_unit_test(one_clock_that_is_off_does_not_make_others_doubt),
         cmocka_unit_test(half_the_way_is_not_held_against_a_clock),
         cmocka_unit_test(who_is_alone_has_no_clock_to_compare_with),
         cmocka_unit_test(a_partition_heals),

@@ -58,6 +58,23 @@ static void who_answers_again_is_up_again(void **state)
     gossip_world_free(world);
 }
 
+/* How long it was dead says nothing of how soon it answers when it lives. */
+static void a_long_death_is_no_reason_for_patience(void **state)
+{
+    (void)state;
+    struct gossip_world *world = world_of(5, 33);
+    for (unsigned i = 0; i < 5; i++) {
+        gossip_world_partition(world, 1, true);
+        gossip_world_run_ms(world, 20000);
+        gossip_world_partition(world, 1, false);
+        gossip_world_run_ms(world, 3000);
+        expect_agreement(world);
+    }
+    gossip_world_kill(world, 0, false);
+    assert_true(run_until_all(world, 0, GOSSIP_SUSPECT, 10000) < 3500);
+    gossip_world_free(world);
+}
+
 static void a_link_that_breaks_and_comes_back_is_no_death(void **state)
 {
     (void)state;
@@ -189,6 +206,7 @@ static void what_was_refuted_in_an_earlier_life_says_nothing(void **state)
     gossip_world_start(world, 1, 0);
     gossip_world_run_ms(world, 3000);
     expect_agreement(world);
+    assert_int_equal(gossip_world_view(world, 2, 1)->reports, 0);
     assert_int_equal(report(world, 2, 1, 0), STATUS_OK);
     assert_int_equal(gossip_world_view(world, 2, 1)->reports, 1);
     gossip_world_free(world);
@@ -387,6 +405,7 @@ int main(void)
         cmocka_unit_test(a_broken_link_is_suspicion_at_once_and_death_after_five_seconds),
         cmocka_unit_test(a_silent_death_is_found_by_phi),
         cmocka_unit_test(who_answers_again_is_up_again),
+        cmocka_unit_test(a_long_death_is_no_reason_for_patience),
         cmocka_unit_test(a_link_that_breaks_and_comes_back_is_no_death),
         cmocka_unit_test(a_late_answer_of_a_dead_node_is_no_life),
         cmocka_unit_test(a_cut_in_one_direction_is_bridged_by_others),
