@@ -258,12 +258,10 @@ static struct peer *meet(struct gossip *gossip, const struct gossip_entry *entry
     return peer;
 }
 
-/* What is really new is passed on: it came as news, or from the node itself. */
-static void hear_entry(struct gossip *gossip, uint64_t from, const struct gossip_entry *entry,
-                       bool news)
+/* News are passed on where they are new. */
+static void hear_entry(struct gossip *gossip, const struct gossip_entry *entry, bool news)
 {
     uint64_t node = entry->said.node;
-    news |= node == from;
     if (node == gossip->self.node) {
         hear_of_self(gossip, entry);
         return;
@@ -300,13 +298,13 @@ static void hear_entry(struct gossip *gossip, uint64_t from, const struct gossip
         rumour_news(gossip, peer);
 }
 
-static enum status hear_entries(struct gossip *gossip, uint64_t from, struct unpack *in, bool news)
+static enum status hear_entries(struct gossip *gossip, struct unpack *in, bool news)
 {
     while (gossip_has_more(in)) {
         struct gossip_entry entry;
         gossip_take_entry(in, &entry);
         if (!in->failed)
-            hear_entry(gossip, from, &entry, news);
+            hear_entry(gossip, &entry, news);
     }
     return gossip_taken(in);
 }
@@ -547,7 +545,7 @@ static enum status receive(struct gossip *gossip, uint64_t from, unsigned type, 
         return hear_marks(gossip, from, in, type == GOSSIP_DIGEST);
     case GOSSIP_ENTRIES:
     case GOSSIP_NEWS:
-        return hear_entries(gossip, from, in, type == GOSSIP_NEWS);
+        return hear_entries(gossip, in, type == GOSSIP_NEWS);
     case GOSSIP_PROBE:
         return probe_hear(gossip, from, in);
     case GOSSIP_ANSWER:
