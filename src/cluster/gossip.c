@@ -11,8 +11,6 @@
  */
 #include "cluster/gossip_state.h"
 
-#include <stdlib.h>
-
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/xxh.h"

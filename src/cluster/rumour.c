@@ -7,7 +7,6 @@
  * A report makes nobody suspect: who hears it probes for himself. The suspect refutes it with a
  * higher incarnation.
  */
-#include "base/check.h"
 #include "cluster/gossip_state.h"
 
 void rumour_news(struct gossip *gossip, struct peer *peer)
