@@ -181,4 +181,4 @@ clean: # build/ away; data stays
 	rm -rf build
 
 -include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(DOUBLES:.o=.d) $(OUT)/main.d \
-	$(wildcard $(OUT)/unit/*.d $(OUT)/tests/fuzz/*.d)
+	$(wildcard $(OUT)/unit/*.d $(OUT)/tests/fuzz/*.d $(OUT)/tests/bench/*.d)
