@@ -70,7 +70,7 @@ enum status fake_rows_put(struct store *store, struct bytes name, struct bytes r
         }
         memory_free((void *)kept->row.data);
         kept->row = merged;
-        store->position++;
+        kept->position = ++store->position;
     }
     arena_deinit(&arena);
     return status;

@@ -17,6 +17,7 @@ enum { FAKE_NODES_MAX = 8 };
 
 struct fake_kept {
     struct bytes name, row; /* owned */
+    uint64_t position;      /* of its last change */
 };
 
 struct store {
