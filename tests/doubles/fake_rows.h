@@ -42,6 +42,8 @@ struct bytes fake_rows_get(const struct store *store, struct bytes name);
 
 /* What waits by now is done. */
 void fake_rows_go_on(struct store *store);
+/* The first of it. */
+void fake_rows_go_on_once(struct store *store);
 /* What was written is durable, unless that is held. */
 void fake_rows_turn_end(struct store *store);
 

@@ -24,6 +24,17 @@ static unsigned index_of(const struct world *world, uint64_t node)
     return 0;
 }
 
+static void put(struct list *messages, unsigned type, struct bytes payload, uint64_t at_ms)
+{
+    struct message *message = memory_alloc(sizeof(*message));
+    char *data = memory_alloc(payload.size);
+    if (payload.size > 0)
+        memcpy(data, payload.data, payload.size);
+    *message =
+        (struct message){.type = type, .at_ms = at_ms, .payload = bytes_of(data, payload.size)};
+    list_append(messages, &message->link);
+}
+
 static bool send(void *context, uint64_t node, unsigned type, struct bytes payload)
 {
     struct world_node *from = context;
@@ -33,13 +44,8 @@ static bool send(void *context, uint64_t node, unsigned type, struct bytes paylo
     from->sent[type - MESSAGES_QUORUM]++;
     if (world->cut[from->index][to])
         return false;
-    struct message *message = memory_alloc(sizeof(*message));
-    char *data = memory_alloc(payload.size);
-    if (payload.size > 0)
-        memcpy(data, payload.data, payload.size);
-    *message = (struct message){.type = type, .payload = bytes_of(data, payload.size)};
-    message->at_ms = world->now_ms + 1 + random_below(&world->random, world->slowest_ms);
-    list_append(&world->links[from->index][to], &message->link);
+    put(&world->links[from->index][to], type, payload,
+        world->now_ms + 1 + random_below(&world->random, world->slowest_ms));
     return true;
 }
 
@@ -66,6 +72,19 @@ static void deliver(struct world *world, unsigned from, unsigned to)
         list_remove(&message->link);
         check(quorum_receive(world->nodes[to].quorum, world->nodes[from].node, message->type,
                              message->payload, world->now_ms) == STATUS_OK);
+        message_free(message);
+    }
+}
+
+void world_repeat(struct world *world, unsigned a, unsigned b, unsigned times)
+{
+    struct list all, *messages = &world->links[a][b];
+    list_init(&all);
+    list_splice(&all, messages);
+    while (!list_is_empty(&all)) {
+        struct message *message = list_entry(all.next, struct message, link);
+        for (unsigned i = 0; i < times; i++)
+            put(messages, message->type, message->payload, message->at_ms);
         message_free(message);
     }
 }
@@ -289,6 +308,14 @@ static void written(struct quorum_write *write, enum status status)
     self->status = status;
 }
 
+void world_write_init(struct world_write *write, unsigned node)
+{
+    write->is_done = false;
+    write->coordinator = node;
+    write->write.done = written;
+    write->write.context = write;
+}
+
 void world_write_many(struct world *world, struct world_write *write, unsigned node,
                       const char *const *keys, unsigned count)
 {
@@ -296,10 +323,7 @@ void world_write_many(struct world *world, struct world_write *write, unsigned n
     struct txn_row staged[64];
     struct txn txn = {.staged = staged, .staged_count = count};
     check(count <= 64);
-    write->is_done = false;
-    write->coordinator = node;
-    write->write.done = written;
-    write->write.context = write;
+    world_write_init(write, node);
     for (unsigned i = 0; i < count; i++) {
         write->dot = next_dot(self);
         write->head = staged[i].name = world_head(world, keys[i]);

@@ -49,6 +49,8 @@ void world_run(struct world *world, uint64_t ms);
 
 /* What is on its way is lost; both hear that their link is gone. */
 void world_reset_link(struct world *world, unsigned a, unsigned b);
+/* What is on its way from a to b comes so many times: the bus does not do that. */
+void world_repeat(struct world *world, unsigned a, unsigned b, unsigned times);
 /* And stays gone. */
 void world_cut(struct world *world, unsigned a, unsigned b);
 void world_heal(struct world *world, unsigned a, unsigned b);
@@ -69,6 +71,8 @@ struct world_write {
     struct dot dot;
 };
 
+/* For a write that the test hands over itself. */
+void world_write_init(struct world_write *write, unsigned node);
 /* Writes keys at that node: of any slots. */
 void world_write(struct world *world, struct world_write *write, unsigned node, const char *key);
 void world_write_many(struct world *world, struct world_write *write, unsigned node,
