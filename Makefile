@@ -123,7 +123,9 @@ FUZZ := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_MAIN := $(if $(filter fuzz,$(KIND)),libfuzzer,replay)
 $(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/tests/fuzz/$(FUZZ_MAIN).o $(OUT)/tests.a $(OUT)/shoal.a
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDFLAGS) $(if $(filter fuzz,$(KIND)),-fsanitize=fuzzer) -lcmocka $(LDLIBS)
+	$(CC) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS) \
+		$(if $(filter fuzz,$(KIND)),-fsanitize=fuzzer) -lcmocka $(LDLIBS)
+$(OUT)/fuzz/fuzz_quorum: $(OUT)/tests/doubles/quorum_world.o $(OUT)/tests/doubles/fake_rows.o
 
 .SECONDARY: $(FUZZ:%=$(OUT)/tests/fuzz/%.o)
 fuzz-build: $(FUZZ:%=$(OUT)/fuzz/%)

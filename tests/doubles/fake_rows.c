@@ -156,7 +156,7 @@ static size_t count_heads(struct bytes heads)
 /* Whether the row is a chunk of that head's key, whatever its base. */
 static bool is_chunk_of(struct bytes name, struct bytes head)
 {
-    return name.size == head.size + ROW_KEY_CHUNK_SUBKEY_SIZE &&
+    return head.size > 0 && name.size == head.size + ROW_KEY_CHUNK_SUBKEY_SIZE &&
            memcmp(name.data, head.data, head.size - 1) == 0;
 }
 

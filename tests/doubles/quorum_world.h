@@ -37,11 +37,16 @@ struct world {
     bool cut[WORLD_NODES_MAX][WORLD_NODES_MAX];
     bool held[WORLD_NODES_MAX][WORLD_NODES_MAX]; /* they do not arrive for now */
     uint64_t slowest_ms;                         /* a message takes 1 ms to so many */
+    /* NULL, or who hears all that is sent. */
+    void (*tap)(void *context, unsigned from, unsigned to, unsigned type, struct bytes payload);
+    void *tap_context;
     struct arena arena;
 };
 
 /* `count` nodes, all of them members; R = W = 2 of 3 copies. */
 void world_init(struct world *world, unsigned count, uint64_t seed);
+/* The same with a layout that was made before, of as many nodes. */
+void world_init_like(struct world *world, const struct world *other, uint64_t seed);
 void world_deinit(struct world *world);
 
 void world_turn(struct world *world);
