@@ -91,6 +91,8 @@ standing_on = $(patsubst tests/%.c,$(OUT)/%,$(shell grep -ls '"doubles/$(1).h"' 
 $(call standing_on,talk): $(OUT)/tests/doubles/talk.o
 $(call standing_on,talk) $(call standing_on,fake_txn): $(OUT)/tests/doubles/fake_txn.o
 $(call standing_on,node_world): $(OUT)/tests/doubles/node_world.o $(OUT)/tests/doubles/no_cluster.o
+$(call standing_on,quorum_world): $(OUT)/tests/doubles/quorum_world.o
+$(call standing_on,quorum_world) $(call standing_on,fake_rows): $(OUT)/tests/doubles/fake_rows.o
 
 unit/%: $(OUT)/unit/%
 	$<
@@ -121,7 +123,9 @@ FUZZ := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_MAIN := $(if $(filter fuzz,$(KIND)),libfuzzer,replay)
 $(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/tests/fuzz/$(FUZZ_MAIN).o $(OUT)/tests.a $(OUT)/shoal.a
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDFLAGS) $(if $(filter fuzz,$(KIND)),-fsanitize=fuzzer) -lcmocka $(LDLIBS)
+	$(CC) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS) \
+		$(if $(filter fuzz,$(KIND)),-fsanitize=fuzzer) -lcmocka $(LDLIBS)
+$(OUT)/fuzz/fuzz_quorum: $(OUT)/tests/doubles/quorum_world.o $(OUT)/tests/doubles/fake_rows.o
 
 .SECONDARY: $(FUZZ:%=$(OUT)/tests/fuzz/%.o)
 fuzz-build: $(FUZZ:%=$(OUT)/fuzz/%)
