@@ -91,6 +91,8 @@ standing_on = $(patsubst tests/%.c,$(OUT)/%,$(shell grep -ls '"doubles/$(1).h"' 
 $(call standing_on,talk): $(OUT)/tests/doubles/talk.o
 $(call standing_on,talk) $(call standing_on,fake_txn): $(OUT)/tests/doubles/fake_txn.o
 $(call standing_on,node_world): $(OUT)/tests/doubles/node_world.o
+$(call standing_on,sync_world): $(OUT)/tests/doubles/sync_world.o
+$(call standing_on,sync_world) $(call standing_on,fake_copies): $(OUT)/tests/doubles/fake_copies.o
 
 unit/%: $(OUT)/unit/%
 	$<
