@@ -162,7 +162,7 @@ static void ask(struct sync *sync, struct sync_peer *peer)
         struct sync_shared *shared = &peer->shared[i];
         const struct sync_slot *state = &sync->slots[shared->slot];
         bool unequal = (state->equal >> shared->bit & 1) == 0 && is_due(sync, shared);
-        if (state->gaining || (!unequal && (i < first || i >= end)))
+        if (!unequal && (i < first || i >= end))
             continue;
         sync_add_digest(&body, shared->slot, store_slot_digest(sync->options.store, shared->slot));
         peer->asked[peer->asked_count++] = i;
@@ -223,10 +223,10 @@ static void found_unequal(struct sync *sync, struct sync_shared *shared)
     struct sync_slot *state = &sync->slots[shared->slot];
     uint16_t bit = (uint16_t)(1u << shared->bit);
     state->equal &= (uint16_t)~bit;
-    if (state->differs & bit)
-        want(sync, state, state->wanted | bit);
-    else
+    if ((state->differs & bit) == 0)
         sync->stats.slots_differed++;
+    else if (!state->gaining)
+        want(sync, state, state->wanted | bit);
     state->differs |= bit;
 }
 
@@ -246,6 +246,7 @@ void compare_heard(struct sync *sync, uint64_t from, const struct sync_message *
             found_unequal(sync, shared);
         else
             found_equal(sync, shared, peer->question);
+        moving_compared(sync, shared->slot, shared->bit, message->version);
     }
     peer->question = 0;
     sync->pulls_due = true;

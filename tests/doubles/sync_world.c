@@ -647,7 +647,8 @@ bool world_is_quiet(const struct world *world)
         return false;
     for (unsigned i = 0; i < world->count; i++) {
         const struct world_node *node = &world->nodes[i];
-        bool concerned = node->layout > 0;
+        bool concerned =
+            node->layout > 0 || layout_is_member(&world->layouts[world->layout], i + 1);
         if (concerned && (node->sync == NULL || node->layout != world->layout ||
                           !sync_is_quiet(node->sync) || !list_is_empty(&node->store.jobs)))
             return false;
