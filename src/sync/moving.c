@@ -46,8 +46,7 @@ static void gain(struct sync *sync, uint16_t slot)
     for (unsigned i = 0; i < old; i++) {
         if (placement.old[i] == sync->options.node || (state->gained_from >> i & 1) != 0)
             pulled++;
-        else if ((state->differs >> i & 1) != 0 &&
-                 pull_begin(sync, slot, placement.old[i], true))
+        else if ((state->differs >> i & 1) != 0 && pull_begin(sync, slot, placement.old[i], true))
             return;
         else
             missing += !sync_is_down(sync, placement.old[i]);

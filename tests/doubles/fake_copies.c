@@ -125,8 +125,8 @@ static void write_row(struct store *store, struct bytes name, struct bytes row)
     store->undo[store->undo_count++] = (struct fake_undo){++store->position, named, old};
 }
 
-/* Of a key's chunks those of this base stay, all others go. */
-static void clear_chunks(struct store *store, struct bytes head, uint64_t base)
+/* Chunks of older bases go; those of newer ones wait for their head. */
+static void clear_chunks(struct store *store, struct bytes head, uint64_t before)
 {
     struct row_key key, other;
     check(row_key_decode(head, &key));
@@ -134,7 +134,7 @@ static void clear_chunks(struct store *store, struct bytes head, uint64_t base)
         check(row_key_decode(store->rows[i].name, &other));
         if (other.slot != key.slot || other.db != key.db || !bytes_equal(other.key, key.key))
             break;
-        if (other.kind == ROW_CHUNK && other.base.time != base)
+        if (other.kind == ROW_CHUNK && other.base.time < before)
             write_row(store, store->rows[i].name, bytes_of("", 0));
         else
             i++;
@@ -309,8 +309,8 @@ static bool next_name(struct bytes *rest, struct bytes *out)
 }
 
 /* One key from a place on; false: it went over the bound. */
-static bool export_key(struct copy_job *job, struct bytes name, struct arena *arena, struct buffer *out,
-                       unsigned *rows)
+static bool export_key(struct copy_job *job, struct bytes name, struct arena *arena,
+                       struct buffer *out, unsigned *rows)
 {
     struct store *store = job->store;
     unsigned page = store->page ? store->page : UINT32_MAX;
@@ -455,7 +455,8 @@ struct export *export_digests(struct store *store, struct bytes heads, uint64_t 
                               export_digests_done *done, void *context)
 {
     (void)now_ms;
-    struct copy_job job = {.kind = JOB_DIGESTS, .input = heads, .digests = done, .context = context};
+    struct copy_job job = {
+        .kind = JOB_DIGESTS, .input = heads, .digests = done, .context = context};
     return (struct export *)(void *)begin_job(store, job);
 }
 
@@ -552,11 +553,12 @@ enum status store_give_away(struct store *store, struct bytes head, uint64_t dig
         return STATUS_COLD;
     struct bytes name = copy_of(head);
     struct row_key key;
+    uint64_t number = decode_head(row->row).number;
     check(row_key_decode(name, &key));
     if (store->gave != NULL)
-        store->gave(store->context, key.key, decode_head(row->row).number);
+        store->gave(store->context, key.key, number);
     write_row(store, name, bytes_of("", 0));
-    clear_chunks(store, name, 0);
+    clear_chunks(store, name, number + 1);
     drop(name);
     return STATUS_OK;
 }

@@ -49,11 +49,11 @@ struct store {
     uint64_t jobs_begun;
     uint64_t now_ms;
 
-    bool always;         /* passed means synced */
-    unsigned slow;       /* one of so many jobs waits; 0: none */
-    unsigned fails;      /* one of so many jobs fails; 0: none */
-    unsigned cold;       /* one of so many rows is cold when it is to be given away; 0: none */
-    unsigned page;       /* rows of an export, at most; 0: as many as fit */
+    bool always;    /* passed means synced */
+    unsigned slow;  /* one of so many jobs waits; 0: none */
+    unsigned fails; /* one of so many jobs fails; 0: none */
+    unsigned cold;  /* one of so many rows is cold when it is to be given away; 0: none */
+    unsigned page;  /* rows of an export, at most; 0: as many as fit */
     /* Told of each head that store_give_away removes. */
     void (*gave)(void *context, struct bytes key, uint64_t number);
     void *context;

@@ -22,7 +22,7 @@ struct world_letter {
     struct world_letter *next;
     uint64_t at_ms;
     unsigned type;
-    struct bytes payload;     /* owned */
+    struct bytes payload;    /* owned */
     struct arrival *arrival; /* REPLICATE */
 };
 
@@ -205,7 +205,6 @@ static bool work_ended(void *context, uint64_t mark)
     return true;
 }
 
-
 static void arrived(void *context, enum status status, uint64_t gate)
 {
     struct arrival *arrival = context;
@@ -218,8 +217,7 @@ static void take_replicate(struct world *world, unsigned to, const struct world_
     struct world_node *node = &world->nodes[to];
     const struct world_write *write = letter->arrival->write;
     uint16_t slot = world_slot(write->key);
-    if (node->layout == 0 ||
-        !layout_accepts(&world->layouts[node->layout], slot, write->version))
+    if (node->layout == 0 || !layout_accepts(&world->layouts[node->layout], slot, write->version))
         return;
     sync_disagree(node->sync, slot);
     import_rows(&node->store, letter->payload, world->now_ms, arrived, letter->arrival);
@@ -316,9 +314,8 @@ static bool has_quorum(struct world *world, struct world_write *write)
     for (unsigned i = 0; i < write->count; i++) {
         struct world_node *node = &world->nodes[index_of(write->targets[i])];
         struct arrival *arrival = &write->arrivals[i];
-        arrival->durable =
-            arrival->durable || (arrival->imported && node->sync != NULL &&
-                                 store_gate_passed(&node->store, arrival->gate));
+        arrival->durable = arrival->durable || (arrival->imported && node->sync != NULL &&
+                                                store_gate_passed(&node->store, arrival->gate));
         for (unsigned k = 0; arrival->durable && k < placement.old_count; k++)
             old += placement.old[k] == write->targets[i];
         for (unsigned k = 0; arrival->durable && k < placement.new_count; k++)
@@ -666,12 +663,11 @@ void world_converge(struct world *world, uint64_t most_ms)
             struct sync_stats stats = {0};
             if (world->nodes[i].sync != NULL)
                 sync_stats(world->nodes[i].sync, &stats);
-            fprintf(stderr,
-                    "node %u layout %llu: unequal %llu hints %llu foreign %llu to gain %llu\n",
-                    i + 1, (unsigned long long)world->nodes[i].layout,
-                    (unsigned long long)stats.slots_unequal,
-                    (unsigned long long)stats.hints_pending, (unsigned long long)stats.foreign,
-                    (unsigned long long)stats.slots_to_gain);
+            fprintf(
+                stderr, "node %u layout %llu: unequal %llu hints %llu foreign %llu to gain %llu\n",
+                i + 1, (unsigned long long)world->nodes[i].layout,
+                (unsigned long long)stats.slots_unequal, (unsigned long long)stats.hints_pending,
+                (unsigned long long)stats.foreign, (unsigned long long)stats.slots_to_gain);
         }
     check(world_is_quiet(world));
 }
