@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Slots that this node gains are pulled from their old owners: from all that are up, and from so
- * many (N-W+1) that together they hold every acknowledged write. Each must know this layout when
- * it is asked: from then on it refuses writes of the layout before (layout_accepts), so no such write
+ * many (N-W+1) that together they hold every acknowledged write. Each must know this layout when it
+ * is asked: from then on it refuses writes of the layout before (layout_accepts), so no such write
  * that it has not told of reaches its quorum by it. An old owner that is down is left out.
  *
  * Digests are compared first (compare.c): a slot that is equal need not be pulled.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Several nodes' sync in one process, each on a fake store, with a network that delays messages and
- * breaks links, and a simple coordinator of writes in the place of quorum/. Time is the world's; one
- * seed, one history. What was acknowledged is remembered here, never taken from the nodes.
+ * breaks links, and a simple coordinator of writes in the place of quorum/. Time is the world's;
+ * one seed, one history. What was acknowledged is remembered here, never taken from the nodes.
  */
 #ifndef DOUBLES_SYNC_WORLD_H
 #define DOUBLES_SYNC_WORLD_H

@@ -452,11 +452,6 @@ static void expired_rows_stay_a_minute(void **state)
 
 /* ---- any bytes ------------------------------------------------------------------------------- */
 
-struct tampered {
-    struct world *world;
-    struct random random;
-};
-
 static void whatever_a_peer_says_is_survived(void **state)
 {
     (void)state;
@@ -464,7 +459,6 @@ static void whatever_a_peer_says_is_survived(void **state)
     struct random random = {99};
     for (unsigned i = 0; i < 20000; i++) {
         unsigned type = MESSAGES_SYNC + (unsigned)random_below(&random, 16), to = i % 4;
-        struct world_link *link = &world->links[(to + 1) % 4][to];
         char bytes[64];
         size_t size = random_below(&random, sizeof(bytes));
         for (size_t k = 0; k < size; k++)
@@ -477,7 +471,6 @@ static void whatever_a_peer_says_is_survived(void **state)
         assert_true(status == STATUS_OK || status == STATUS_CORRUPT);
         if (i % 100 == 0)
             world_step(world);
-        (void)link;
     }
     world_run(world, 20000);
     world_converge(world, 60000);
