@@ -93,6 +93,8 @@ $(call standing_on,talk) $(call standing_on,fake_txn): $(OUT)/tests/doubles/fake
 $(call standing_on,node_world): $(OUT)/tests/doubles/node_world.o $(OUT)/tests/doubles/no_cluster.o
 $(call standing_on,quorum_world): $(OUT)/tests/doubles/quorum_world.o
 $(call standing_on,quorum_world) $(call standing_on,fake_rows): $(OUT)/tests/doubles/fake_rows.o
+$(call standing_on,sync_world): $(OUT)/tests/doubles/sync_world.o
+$(call standing_on,sync_world) $(call standing_on,fake_copies): $(OUT)/tests/doubles/fake_copies.o
 
 unit/%: $(OUT)/unit/%
 	$<
