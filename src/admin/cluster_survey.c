@@ -3,9 +3,9 @@
 
 #include "base/check.h"
 
-static struct cluster_node node_of(const struct gossip_self *said)
+static struct view_node node_of(const struct gossip_self *said)
 {
-    return (struct cluster_node){
+    return (struct view_node){
         .node = said->node,
         .host = said->host,
         .port = said->port,
@@ -15,7 +15,7 @@ static struct cluster_node node_of(const struct gossip_self *said)
 }
 
 /* A place for the node, in the order of numbers: those behind it move on. */
-static struct cluster_node *insert(struct cluster_view *view, struct cluster_node node)
+static struct view_node *insert(struct cluster_view *view, struct view_node node)
 {
     uint16_t at = view->count++;
     for (; at > 0 && view->nodes[at - 1].node > node.node; at--)
@@ -24,19 +24,19 @@ static struct cluster_node *insert(struct cluster_view *view, struct cluster_nod
     return &view->nodes[at];
 }
 
-static enum cluster_life life_of(const struct gossip_peer *peer)
+static enum view_life life_of(const struct gossip_peer *peer)
 {
-    return peer->life == GOSSIP_UP        ? CLUSTER_UP
-           : peer->life == GOSSIP_SUSPECT ? CLUSTER_SUSPECT
-                                          : CLUSTER_DOWN;
+    return peer->life == GOSSIP_UP        ? VIEW_UP
+           : peer->life == GOSSIP_SUSPECT ? VIEW_SUSPECT
+                                          : VIEW_DOWN;
 }
 
 static void add_known(struct cluster_view *view, const struct layout *layout, struct gossip *gossip)
 {
     const struct gossip_peer *peer;
-    struct cluster_node self = node_of(gossip_self(gossip));
+    struct view_node self = node_of(gossip_self(gossip));
     for (size_t i = 0; (peer = gossip_peer_at(gossip, i)) != NULL; i++) {
-        struct cluster_node node = node_of(&peer->said);
+        struct view_node node = node_of(&peer->said);
         node.life = life_of(peer);
         node.heard_ms = peer->heard_ms;
         node.reports = peer->reports;
@@ -55,8 +55,8 @@ static void add_unheard(struct cluster_view *view, const struct ring *ring)
         uint64_t node = ring->members[i].node;
         if (!cluster_view_node(view, node))
             insert(view,
-                   (struct cluster_node){
-                       .node = node, .host = "", .zone = "", .life = CLUSTER_DOWN, .member = true});
+                   (struct view_node){
+                       .node = node, .host = "", .zone = "", .life = VIEW_DOWN, .member = true});
     }
 }
 
@@ -68,7 +68,7 @@ static void take_owners(struct cluster_view *view, const struct layout *layout, 
         layout_placement(layout, (uint16_t)slot, &placement);
         const uint64_t *readers = placement_readers(&placement, &view->owner_count);
         for (unsigned i = 0; i < view->owner_count; i++) {
-            const struct cluster_node *node = cluster_view_node(view, readers[i]);
+            const struct view_node *node = cluster_view_node(view, readers[i]);
             check(node != NULL); /* an owner is a member */
             view->owners[slot][i] = (uint16_t)(node - view->nodes);
         }

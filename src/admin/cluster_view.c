@@ -10,10 +10,10 @@ void cluster_view_finish(struct cluster_view *view)
     view->slots_ok = view->slots_short = 0;
     for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
         unsigned up = 0;
-        view->master[slot] = CLUSTER_NOBODY;
+        view->master[slot] = VIEW_NOBODY;
         for (unsigned i = view->owners ? view->owner_count : 0; i-- > 0;) {
             uint16_t owner = view->owners[slot][i];
-            if (view->nodes[owner].life != CLUSTER_UP)
+            if (view->nodes[owner].life != VIEW_UP)
                 continue;
             view->master[slot] = owner;
             up++;
@@ -23,7 +23,7 @@ void cluster_view_finish(struct cluster_view *view)
     }
 }
 
-const struct cluster_node *cluster_view_node(const struct cluster_view *view, uint64_t node)
+const struct view_node *cluster_view_node(const struct cluster_view *view, uint64_t node)
 {
     uint16_t low = 0, high = view->count;
     while (low < high) {
@@ -93,10 +93,10 @@ void cluster_info(const struct cluster_view *view, struct cluster_traffic traffi
 
 /* ---- CLUSTER NODES --------------------------------------------------------------------------- */
 
-static void print_flags(const struct cluster_node *node, struct buffer *out)
+static void print_flags(const struct view_node *node, struct buffer *out)
 {
     static const char *const lives[] = {
-        [CLUSTER_UP] = "", [CLUSTER_SUSPECT] = ",fail?", [CLUSTER_DOWN] = ",fail"};
+        [VIEW_UP] = "", [VIEW_SUSPECT] = ",fail?", [VIEW_DOWN] = ",fail"};
     buffer_printf(out, "%smaster%s%s", node->self ? "myself," : "", lives[node->life],
                   node->host[0] == '\0' && !node->self ? ",noaddr" : "");
 }
@@ -105,12 +105,12 @@ void cluster_nodes(const struct cluster_view *view, struct buffer *out)
 {
     char name[NODE_NAME_SIZE];
     for (uint16_t i = 0; i < view->count; i++) {
-        const struct cluster_node *node = &view->nodes[i];
+        const struct view_node *node = &view->nodes[i];
         node_name(node->node, name);
         buffer_printf(out, "%s %s:%u@%u ", name, node->host, node->port, node->bus_port);
         print_flags(node, out);
         buffer_printf(out, " - 0 %" PRIu64 " %" PRIu64 " %s", node->heard_ms, view->version,
-                      node->life == CLUSTER_UP ? "connected" : "disconnected");
+                      node->life == VIEW_UP ? "connected" : "disconnected");
         for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
             if (view->master[slot] != i)
                 continue;
@@ -129,14 +129,14 @@ void cluster_slots(const struct cluster_view *view, struct reply *reply)
     char name[NODE_NAME_SIZE];
     size_t runs = 0;
     for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
-        runs += view->master[slot] != CLUSTER_NOBODY;
+        runs += view->master[slot] != VIEW_NOBODY;
         slot = cluster_view_run(view, (uint16_t)slot);
     }
     reply_array(reply, runs);
     for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
         uint16_t last = cluster_view_run(view, (uint16_t)slot);
-        if (view->master[slot] != CLUSTER_NOBODY) {
-            const struct cluster_node *node = &view->nodes[view->master[slot]];
+        if (view->master[slot] != VIEW_NOBODY) {
+            const struct view_node *node = &view->nodes[view->master[slot]];
             node_name(node->node, name);
             reply_array(reply, 3);
             reply_integer(reply, slot);
@@ -157,10 +157,10 @@ static void reply_text_pair(struct reply *reply, const char *name, const char *t
     reply_bulk_text(reply, text);
 }
 
-static void reply_shard_node(const struct cluster_node *node, struct reply *reply)
+static void reply_shard_node(const struct view_node *node, struct reply *reply)
 {
     static const char *const healths[] = {
-        [CLUSTER_UP] = "online", [CLUSTER_SUSPECT] = "online", [CLUSTER_DOWN] = "failed"};
+        [VIEW_UP] = "online", [VIEW_SUSPECT] = "online", [VIEW_DOWN] = "failed"};
     char name[NODE_NAME_SIZE];
     node_name(node->node, name);
     reply_map(reply, 7);

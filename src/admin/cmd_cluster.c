@@ -217,7 +217,7 @@ IN_CLUSTER(get_keys)
 /* ---- other nodes ----------------------------------------------------------------------------- */
 
 static enum status find_node(struct request *request, const struct cluster_view *view,
-                             const struct cluster_node **out)
+                             const struct view_node **out)
 {
     struct bytes name = request->argv[2];
     uint64_t node;
@@ -232,7 +232,7 @@ static enum status find_node(struct request *request, const struct cluster_view 
 static enum status replicas(struct request *request, const struct admin_cluster *cluster)
 {
     struct cluster_view view;
-    const struct cluster_node *node;
+    const struct view_node *node;
     survey(request, cluster, &view);
     enum status status = find_node(request, &view, &node);
     if (status == STATUS_OK)
@@ -244,7 +244,7 @@ IN_CLUSTER(replicas)
 static enum status failure_reports(struct request *request, const struct admin_cluster *cluster)
 {
     struct cluster_view view;
-    const struct cluster_node *node;
+    const struct view_node *node;
     survey(request, cluster, &view);
     enum status status = find_node(request, &view, &node);
     if (status == STATUS_OK)
@@ -302,7 +302,7 @@ IN_CLUSTER(meet)
 static enum status forget(struct request *request, const struct admin_cluster *cluster)
 {
     struct cluster_view view;
-    const struct cluster_node *node;
+    const struct view_node *node;
     survey(request, cluster, &view);
     enum status status = find_node(request, &view, &node);
     if (status != STATUS_OK)

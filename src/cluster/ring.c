@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/pack.h"
 
 /* In the middle of the slot's part of the ring. */
 static struct xxh128 place_of_slot(uint16_t slot)
