@@ -25,8 +25,7 @@ enum {
     GOSSIP_REPORTERS_MAX = 8,  /* for each suspect; more are not counted */
     GOSSIP_REPORT_MS = 10000,  /* how long a report counts */
     GOSSIP_REPEAT_MS = 2000,   /* a suspect for whom nobody vouches is reported again */
-    GOSSIP_FANOUT = 4,         /* peers that news are passed on to */
-    GOSSIP_FANOUT_ALL = 8,     /* so many peers: all of them */
+    GOSSIP_FANOUT = 8,         /* peers that news are passed on to: e^-8 are left out, on average */
     GOSSIP_NEWS_MS = 50,       /* news are gathered so long, when there are many */
     GOSSIP_PART_SIZE = 65536,  /* of a message of entries, about */
     GOSSIP_KEYS_MS = 10000,    /* between two messages of the number of keys alone... */

@@ -114,13 +114,12 @@ static bool suits_linked(const struct peer *peer, uint64_t except)
 
 void rumour_flush(struct gossip *gossip)
 {
-    struct peer *to[GOSSIP_FANOUT_ALL];
+    struct peer *to[GOSSIP_FANOUT];
     if (!gossip->has_news || gossip->time_ms < gossip->news_ms)
         return;
-    size_t limit = gossip->count <= GOSSIP_FANOUT_ALL ? GOSSIP_FANOUT_ALL : GOSSIP_FANOUT;
-    size_t count = gossip_draw(gossip, gossip_suits_up, gossip->self.node, limit, to);
+    size_t count = gossip_draw(gossip, gossip_suits_up, gossip->self.node, GOSSIP_FANOUT, to);
     if (count == 0) /* nobody answers us, but perhaps they hear us */
-        count = gossip_draw(gossip, suits_linked, gossip->self.node, limit, to);
+        count = gossip_draw(gossip, suits_linked, gossip->self.node, GOSSIP_FANOUT, to);
     gossip->has_news = false;
     gossip->news_ms = gossip->time_ms + GOSSIP_NEWS_MS;
     flush_news(gossip, to, count);

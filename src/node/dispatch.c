@@ -7,9 +7,9 @@
 #include "base/memory.h"
 #include "node/forward.h"
 #include "node/gather.h"
+#include "node/read_check.h"
 #include "node/reply_queue.h"
 #include "node/routing.h"
-#include "node/verification.h"
 #include "session/monitor.h"
 #include "session/pause.h"
 
@@ -448,8 +448,8 @@ static size_t run_stream(struct dispatch *dispatch, struct session *session, str
             break;
         again = false;
         done += used;
-        if (session->verification)
-            verification_consumed(session, used);
+        if (session->read_check)
+            read_check_consumed(session, used);
         arena_clear(&session->arena);
     }
     observer_end(dispatch->observer, dispatch->now_ms);
@@ -631,7 +631,7 @@ void dispatch_closed(struct dispatch *dispatch, struct session *session)
 {
     struct dispatch_cluster *cluster = &dispatch->cluster;
     queue_abandon(session);
-    verification_end(cluster->quorum, session);
+    read_check_end(cluster->quorum, session);
     gather_end(session);
     if (session->forwards)
         forwarder_client_gone(cluster->forwarder, session->id);

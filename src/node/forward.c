@@ -47,7 +47,8 @@ void forwarder_free(struct forwarder *forwarder)
 
 /* ---- its end --------------------------------------------------------------------------------- */
 
-static void set_state(struct forwarder *forwarder, struct forward *forward, enum forward_state state)
+static void set_state(struct forwarder *forwarder, struct forward *forward,
+                      enum forward_state state)
 {
     forwarder->unsettled += (state != FORWARD_SENT) - (forward->state != FORWARD_SENT);
     forward->state = state;
@@ -98,8 +99,8 @@ static uint8_t flags_of(const struct forward *forward, bool more)
                      (forward->slots ? FORWARD_SLOTS : 0));
 }
 
-static bool send_part(struct forwarder *forwarder, const struct forward *forward,
-                      struct bytes part, bool more)
+static bool send_part(struct forwarder *forwarder, const struct forward *forward, struct bytes part,
+                      bool more)
 {
     struct buffer *out = &forwarder->scratch;
     buffer_clear(out, FORWARD_PART_MAX);
@@ -291,8 +292,8 @@ static enum status receive_forwarded(struct forwarder *forwarder, uint64_t from,
     if (in->failed)
         return STATUS_CORRUPT;
     if (forward && forward->node == from)
-        forward_answer(forwarder, number, flags,
-                       bytes_of(in->next, (size_t)(in->end - in->next)), now_ms);
+        forward_answer(forwarder, number, flags, bytes_of(in->next, (size_t)(in->end - in->next)),
+                       now_ms);
     return STATUS_OK;
 }
 

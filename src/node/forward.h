@@ -28,7 +28,7 @@ struct forwarder;
 enum {
     FORWARD_PART_MAX = 1024 * 1024, /* bytes of a request or a reply in one message */
     FORWARD_SLOTS_SIZE = SLOT_COUNT / 8,
-    FORWARD_RETRY_MS = 20,  /* after a refusal, or while nobody is there to ask */
+    FORWARD_RETRY_MS = 20,    /* after a refusal, or while nobody is there to ask */
     FORWARD_SILENCE_MS = 100, /* how often it is looked who does not answer */
     FORWARD_REMOTES_MAX = 100 * 1000,
 };
@@ -48,7 +48,7 @@ void forwarder_free(struct forwarder *forwarder); /* nothing is under way */
 
 /* One request on its way. Embedded in the caller's; stays until `answered`, or forward_cancel. */
 struct forward {
-    uint64_t client; /* requests of one client reach a node in order */
+    uint64_t client;    /* requests of one client reach a node in order */
     struct bytes bytes; /* the request, as it came; copied */
     uint8_t db, resp;
     struct consistency consistency;

@@ -21,7 +21,7 @@ struct forwarder {
     struct list all;             /* the same, in order */
     size_t unsettled;            /* of them, that were sent to nobody now */
     uint64_t next_number;
-    uint64_t silence_ms; /* the next look at who does not answer */
+    uint64_t silence_ms;       /* the next look at who does not answer */
     struct number_map origins; /* nodes that have clients whose requests run here */
     struct list busy;          /* remotes with requests that have not run */
     size_t remote_count;

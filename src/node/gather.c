@@ -31,7 +31,7 @@ struct gather {
     enum gather_kind kind;
     struct part *parts;
     uint32_t count, pending;
-    uint32_t next;     /* of GATHER_RANDOM: the part that is asked next */
+    uint32_t next; /* of GATHER_RANDOM: the part that is asked next */
     uint32_t key_count;
     uint32_t scan_end; /* of GATHER_SCAN: the slot after those that were asked for */
     uint64_t deadline_ms;
@@ -44,10 +44,18 @@ enum gather_kind gather_kind_of(const struct command *command)
         const char *name;
         enum gather_kind kind;
     } kinds[] = {
-        {"del", GATHER_SUM},          {"unlink", GATHER_SUM},   {"exists", GATHER_SUM},
-        {"touch", GATHER_SUM},        {"mget", GATHER_VALUES},  {"mset", GATHER_OK},
-        {"dbsize", GATHER_DATABASE_SUM}, {"keys", GATHER_DATABASE_KEYS}, {"scan", GATHER_SCAN},
-        {"randomkey", GATHER_RANDOM}, {"flushdb", GATHER_FLUSH}, {"flushall", GATHER_FLUSH},
+        {"del", GATHER_SUM},
+        {"unlink", GATHER_SUM},
+        {"exists", GATHER_SUM},
+        {"touch", GATHER_SUM},
+        {"mget", GATHER_VALUES},
+        {"mset", GATHER_OK},
+        {"dbsize", GATHER_DATABASE_SUM},
+        {"keys", GATHER_DATABASE_KEYS},
+        {"scan", GATHER_SCAN},
+        {"randomkey", GATHER_RANDOM},
+        {"flushdb", GATHER_FLUSH},
+        {"flushall", GATHER_FLUSH},
     };
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(command->name, kinds[i].name) == 0)
@@ -203,7 +211,8 @@ static enum status combine(struct gather *gather, struct session *session)
     struct gather_parts parts = {.key_count = gather->key_count, .scan_end = gather->scan_end};
     struct arena *arena = &session->arena;
     parts.count = gather->kind == GATHER_RANDOM || gather->kind == GATHER_SCAN ? 1 : gather->count;
-    uint32_t first = gather->kind == GATHER_RANDOM && gather->next < gather->count ? gather->next : 0;
+    uint32_t first =
+        gather->kind == GATHER_RANDOM && gather->next < gather->count ? gather->next : 0;
     parts.replies = arena_alloc(arena, gather->count * sizeof(*parts.replies));
     parts.positions = arena_alloc(arena, gather->count * sizeof(*parts.positions));
     parts.counts = arena_alloc(arena, gather->count * sizeof(*parts.counts));
@@ -217,7 +226,8 @@ static enum status combine(struct gather *gather, struct session *session)
             buffer_append_bytes(out, parts.replies[i]);
             return STATUS_REPLIED;
         }
-    static bool (*const combiners[])(const struct gather_parts *, struct arena *, struct reply *) = {
+    static bool (*const combiners[])(const struct gather_parts *, struct arena *,
+                                     struct reply *) = {
         [GATHER_SUM] = gather_sum,           [GATHER_VALUES] = gather_values,
         [GATHER_OK] = gather_first,          [GATHER_DATABASE_SUM] = gather_sum,
         [GATHER_DATABASE_KEYS] = gather_all, [GATHER_SCAN] = gather_scan,
@@ -307,8 +317,8 @@ enum status gather_keys(struct forwarder *forwarder, struct session *session,
     for (size_t i = 0; i < count; i++) {
         struct part *part = part_of(gather, keys[i].node);
         if ((part->count & (part->count - 1)) == 0)
-            part->positions = memory_resize(
-                part->positions, (part->count ? 2 * part->count : 1) * sizeof(*part->positions));
+            part->positions = memory_resize(part->positions, (part->count ? 2 * part->count : 1) *
+                                                                 sizeof(*part->positions));
         part->positions[part->count++] = keys[i].position;
     }
     for (uint32_t i = 0; i < gather->count; i++)

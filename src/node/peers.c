@@ -45,12 +45,12 @@ struct peers {
     struct forwarder *forwarder;
     struct seed seeds[SEEDS_MAX];
     size_t seed_count;
-    bool founder;        /* the first seed is this node */
-    uint64_t opened_ms;  /* the wall clock */
-    uint64_t met_ms;     /* when the seeds were last dialed */
+    bool founder;       /* the first seed is this node */
+    uint64_t opened_ms; /* the wall clock */
+    uint64_t met_ms;    /* when the seeds were last dialed */
     uint64_t refusal_told_ms;
-    uint64_t tick_ms;    /* the next one */
-    uint64_t turned_ns;  /* the last turn, of the clock that never goes back */
+    uint64_t tick_ms;        /* the next one */
+    uint64_t turned_ns;      /* the last turn, of the clock that never goes back */
     uint64_t gossip_version; /* that was acted on */
     uint64_t layout_version;
     struct peer *known; /* by node */
@@ -106,9 +106,9 @@ static void adopt_layout(struct peers *peers, uint64_t now_ms)
     journal_write(peers->options.host->journal, JOURNAL_NOTICE,
                   "Cluster %012" PRIx64 ": layout %" PRIu64 " with %zu members%s", layout->cluster,
                   layout->version, member_count(layout),
-                  layout->phase == LAYOUT_WRITING_BOTH   ? ", slots are moving"
+                  layout->phase == LAYOUT_WRITING_BOTH  ? ", slots are moving"
                   : layout->phase == LAYOUT_READING_NEW ? ", slots have moved"
-                                                         : "");
+                                                        : "");
 }
 
 /* ---- callbacks of the parts ------------------------------------------------------------------ */
@@ -146,8 +146,7 @@ static void bus_down(void *context, uint64_t node, uint64_t now_ms)
     forwarder_node_lost(peers->forwarder, node, now_ms);
 }
 
-static void bus_met(void *context, uint64_t node, struct bytes host, uint16_t port,
-                    uint64_t now_ms)
+static void bus_met(void *context, uint64_t node, struct bytes host, uint16_t port, uint64_t now_ms)
 {
     struct peers *peers = context;
     char name[BUS_HOST_MAX];
@@ -167,10 +166,10 @@ static void bus_refused(void *context, const char *address, enum status why, uin
     if (now_ms < peers->refusal_told_ms + REFUSALS_TOLD_MS)
         return;
     peers->refusal_told_ms = now_ms;
-    journal_write(peers->options.host->journal, JOURNAL_WARNING, "A link with %s is refused: %s",
-                  address,
-                  why == STATUS_INVALID ? "it is not who it should be, or has another cluster-secret"
-                                        : status_text(why));
+    journal_write(
+        peers->options.host->journal, JOURNAL_WARNING, "A link with %s is refused: %s", address,
+        why == STATUS_INVALID ? "it is not who it should be, or has another cluster-secret"
+                              : status_text(why));
 }
 
 static void dial(void *context, struct bus_link *link, const char *host, uint16_t port)
@@ -220,8 +219,7 @@ static void other_coordinator(void *context, uint16_t slot)
 static void other_layout(void *context, uint64_t node, uint64_t cluster, uint64_t version)
 {
     struct peers *peers = context;
-    agree_heard_version(peers->agree, node, cluster, version,
-                        peers->options.dispatch->now_ms);
+    agree_heard_version(peers->agree, node, cluster, version, peers->options.dispatch->now_ms);
 }
 
 static uint64_t sent_count(void *context, uint64_t node)
@@ -267,8 +265,8 @@ static void describe_self(const struct peers *peers, uint64_t now_ms, struct gos
     *out = (struct gossip_self){.node = peers->node, .generation = now_ms};
     snprintf(out->host, sizeof(out->host), "%s", own_host(config, scratch, sizeof(scratch)));
     snprintf(out->zone, sizeof(out->zone), "%s", config->zone);
-    out->port = (uint16_t)(config->cluster_announce_port ? config->cluster_announce_port
-                                                         : config->port);
+    out->port =
+        (uint16_t)(config->cluster_announce_port ? config->cluster_announce_port : config->port);
     out->bus_port = (uint16_t)(config->cluster_announce_bus_port ? config->cluster_announce_bus_port
                                                                  : peers->options.host->bus_port);
     out->weight = (uint32_t)config->weight;
@@ -429,9 +427,9 @@ enum status peers_open(const struct peers_options *options, uint64_t now_ms, str
     }
     open_data(peers);
     open_forwarder(peers, now_ms);
-    peers->founder = peers->seed_count == 0 ||
-                     (peers->seeds[0].port == gossip.self.bus_port &&
-                      strcmp(peers->seeds[0].host, gossip.self.host) == 0);
+    peers->founder =
+        peers->seed_count == 0 || (peers->seeds[0].port == gossip.self.bus_port &&
+                                   strcmp(peers->seeds[0].host, gossip.self.host) == 0);
     adopt_layout(peers, now_ms);
     *out = peers;
     return STATUS_OK;
@@ -551,8 +549,7 @@ static struct peer *known_peer(struct peers *peers, uint64_t node)
     for (size_t i = 0; i < peers->known_count; i++)
         if (peers->known[i].node == node)
             return &peers->known[i];
-    peers->known =
-        memory_resize(peers->known, (peers->known_count + 1) * sizeof(*peers->known));
+    peers->known = memory_resize(peers->known, (peers->known_count + 1) * sizeof(*peers->known));
     struct peer *peer = &peers->known[peers->known_count++];
     *peer = (struct peer){.node = node};
     return peer;
@@ -673,8 +670,8 @@ enum status peers_failure(const struct peers *peers)
 void peers_configure(struct peers *peers)
 {
     const struct config *config = peers->options.config;
-    quorum_set_numbers(peers->quorum, (unsigned)config->read_quorum,
-                       (unsigned)config->write_quorum, config->sloppy_quorum);
+    quorum_set_numbers(peers->quorum, (unsigned)config->read_quorum, (unsigned)config->write_quorum,
+                       config->sloppy_quorum);
 }
 
 struct bus *peers_bus(struct peers *peers)

@@ -16,7 +16,7 @@ struct remote {
     struct origin *origin;
     uint64_t client;
     struct session *session;
-    struct list requests; /* that have not run */
+    struct list requests;            /* that have not run */
     struct remote_request *incoming; /* of which more is to come; NULL: none */
     uint64_t number;                 /* of the one that runs, or ran last */
     bool has_slots;

@@ -95,7 +95,8 @@ struct queued_reply *queue_take(struct session *session)
     if (list_is_empty(&session->queue))
         return NULL;
     struct queued_reply *first = list_entry(session->queue.next, struct queued_reply, link);
-    if (first->waiting || (first->gate && !store_gate_passed(session->sessions->store, first->gate)))
+    if (first->waiting ||
+        (first->gate && !store_gate_passed(session->sessions->store, first->gate)))
         return NULL;
     list_remove(&first->link);
     session->queue_count--;

@@ -16,9 +16,9 @@ struct queued_reply {
     struct buffer bytes;
     uint64_t gate;   /* of the log, as session.gate */
     uint64_t number; /* of the request, where another node has forwarded it */
-    bool refused;  /* instead of a reply: another node is to run it */
-    bool waiting;  /* it may not go yet */
-    bool shut;     /* nothing may be written behind it in `bytes` */
+    bool refused;    /* instead of a reply: another node is to run it */
+    bool waiting;    /* it may not go yet */
+    bool shut;       /* nothing may be written behind it in `bytes` */
     /* Frees it, and whatever it is a part of. It is in no queue. */
     void (*free)(struct queued_reply *reply);
     /* The client is gone; it frees itself when what it waits for is over. NULL: it is to be freed. */

@@ -7,8 +7,8 @@
 #include "base/memory.h"
 #include "command/command_keys.h"
 #include "node/gather.h"
+#include "node/read_check.h"
 #include "node/reply_queue.h"
-#include "node/verification.h"
 #include "row/slot.h"
 
 /* ---- its keys -------------------------------------------------------------------------------- */
@@ -79,7 +79,7 @@ static enum status verify(struct dispatch *dispatch, struct session *session,
     const struct request *request = &session->request;
     bool writes = request->command->flags & CMD_WRITE;
     struct consistency consistency = {session->consistency.read, session->consistency.write};
-    struct verification_key *keys = NULL;
+    struct read_check_key *keys = NULL;
     size_t count = 0;
     for (size_t i = 0; i < places->count; i++) {
         const struct place *place = &places->keys[i];
@@ -89,14 +89,14 @@ static enum status verify(struct dispatch *dispatch, struct session *session,
             continue;
         if (!keys)
             keys = arena_alloc(&session->arena, places->count * sizeof(*keys));
-        keys[count++] = (struct verification_key){
+        keys[count++] = (struct read_check_key){
             .head = row_key_head(&session->arena, request->db, key),
             .others = others,
         };
     }
     if (count == 0)
         return STATUS_OK;
-    return verification_ask(quorum, session, keys, count, dispatch->request.size, dispatch->ahead);
+    return read_check_ask(quorum, session, keys, count, dispatch->request.size, dispatch->ahead);
 }
 
 /* ---- elsewhere ------------------------------------------------------------------------------- */
@@ -187,8 +187,7 @@ static enum status split(struct dispatch *dispatch, struct session *session,
     struct gather_key *keys = arena_alloc(&session->arena, places->count * sizeof(*keys));
     for (size_t i = 0; i < places->count; i++)
         keys[i] = (struct gather_key){places->keys[i].position, places->keys[i].node};
-    return gather_keys(dispatch->cluster.forwarder, session, keys, places->count,
-                       dispatch->now_ms);
+    return gather_keys(dispatch->cluster.forwarder, session, keys, places->count, dispatch->now_ms);
 }
 
 static enum status refuse_nowhere(struct session *session)
@@ -308,7 +307,8 @@ void routing_replicate(struct dispatch *dispatch, struct session *session, struc
     queue_push(session, &replicated->reply, out, begin);
     replicated->size = buffer_size(&replicated->reply.bytes);
     struct quorum_write *write = &replicated->write;
-    write->consistency = (struct consistency){session->consistency.read, session->consistency.write};
+    write->consistency =
+        (struct consistency){session->consistency.read, session->consistency.write};
     write->done = write_over;
     write->context = replicated;
     if (session->remote) {

@@ -32,9 +32,9 @@ enum {
     QUORUM_REPLY_KEPT_MAX = 4096, /* bytes of a reply that is kept for a retry */
     QUORUM_KEPT_MS = 2000,        /* so long an owner may take to answer before it has missed it */
     QUORUM_RETRY_MS = 100,        /* before an owner that was lost is sent to again */
-    QUORUM_MESSAGE_BYTES = 1024 * 1024, /* a message is full with so many, and goes out alone */
-    QUORUM_MESSAGES_AHEAD = 32,         /* of one long write, not yet acknowledged by a node */
-    QUORUM_KEPT_BYTES = 256 * 1024 * 1024,      /* of writes that an owner has not answered */
+    QUORUM_MESSAGE_BYTES = 1024 * 1024,    /* a message is full with so many, and goes out alone */
+    QUORUM_MESSAGES_AHEAD = 32,            /* of one long write, not yet acknowledged by a node */
+    QUORUM_KEPT_BYTES = 256 * 1024 * 1024, /* of writes that an owner has not answered */
     QUORUM_IMPORTING_BYTES = 256 * 1024 * 1024, /* of rows that wait to be stored, of others */
     QUORUM_SERVING_MAX = 16384,                 /* questions of others that wait for the disk */
     QUORUM_OUTCOMES_BYTES = 64 * 1024 * 1024,   /* of requests that are remembered */

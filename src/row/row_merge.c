@@ -11,8 +11,8 @@ static bool seen(const struct vector *vector, const struct vector *stable, struc
     return vector_covers(vector, dot) || (stable && vector_covers(stable, dot));
 }
 
-/* Which of two increments of one actor counts. One time has one sum, unless something is broken: see
- * greater_sibling. */
+/* Which of two increments of one actor counts. One time has one sum, unless something is broken:
+ * see greater_sibling. */
 static int compare_increments(const struct increment *a, const struct increment *b)
 {
     if (a->time != b->time)

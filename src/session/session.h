@@ -79,12 +79,12 @@ struct session {
     /* Its request waits, and will run again: in the database that it came for, whatever SWAPDB has
      * made of its number since, and within the limits of that time. */
     bool held;
-    bool forwards; /* requests of it went to other nodes */
-    bool refused;  /* the request is not to be run here: see node/forward.h */
-    bool finished;                          /* sends nothing more: closed once all is answered */
-    bool killed;                            /* SESSION_CLOSING, without waiting for the output */
-    bool close_told;                        /* whoever has the connection was asked to close it */
-    bool paused;                            /* takes no requests until more output is sent */
+    bool forwards;   /* requests of it went to other nodes */
+    bool refused;    /* the request is not to be run here: see node/forward.h */
+    bool finished;   /* sends nothing more: closed once all is answered */
+    bool killed;     /* SESSION_CLOSING, without waiting for the output */
+    bool close_told; /* whoever has the connection was asked to close it */
+    bool paused;     /* takes no requests until more output is sent */
     char *name, *library, *library_version; /* owned, NULL for none */
     char address[SESSION_ADDRESS_MAX], local_address[SESSION_ADDRESS_MAX]; /* "127.0.0.1:54321" */
     uint64_t created_ms, active_ms;
@@ -112,7 +112,7 @@ struct session {
     uint64_t begun_ns;      /* when its request first ran, if it had to wait since; else 0 */
     uint64_t busy_ns;       /* that the earlier runs of its request took */
     unsigned queue_count;   /* replies in the queue */
-    struct verification *verification; /* node/verification.h; NULL: none was needed yet */
+    struct read_check *read_check; /* node/read_check.h; NULL: none was needed yet */
     struct gather *gather; /* its request's parts run on several nodes: node/gather.h; else NULL */
     uint64_t request_number; /* of a remote's request, where it came from */
     struct remote *remote; /* it runs what another node has forwarded: node/forward.h; else NULL */
@@ -127,7 +127,7 @@ struct sessions {
     struct list postponed; /* by a pause */
     struct list monitors;
     struct list answered; /* that have a reply in their queue that may go, perhaps */
-    enum pause pause; /* see session/pause.h */
+    enum pause pause;     /* see session/pause.h */
     uint64_t pause_until_ms;
     uint64_t blocked_count; /* whose request waits for others to act: today, for a pause's end */
     uint64_t soft_count;    /* with more output than the soft limit */

@@ -16,7 +16,7 @@ enum {
 
 void facts_init(struct facts *facts, unsigned databases)
 {
-    facts->databases = databases;
+    *facts = (struct facts){.databases = databases};
     facts->slots = memory_zeroed(databases * sizeof(*facts->slots));
     facts->keys = memory_zeroed(databases * sizeof(*facts->keys));
     facts->blocks = memory_zeroed(databases * (size_t)BLOCKS * sizeof(*facts->blocks));

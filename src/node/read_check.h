@@ -4,17 +4,17 @@
  * question is for all the keys of a pipeline that has arrived: it holds for the requests that had
  * come when it was asked.
  */
-#ifndef NODE_VERIFICATION_H
-#define NODE_VERIFICATION_H
+#ifndef NODE_READ_CHECK_H
+#define NODE_READ_CHECK_H
 
 #include "quorum/quorum.h"
 #include "session/session.h"
 
-struct verification;
+struct read_check;
 
-enum { VERIFICATION_AHEAD = 64 }; /* requests of a pipeline that are looked at */
+enum { READ_CHECK_AHEAD = 64 }; /* requests of a pipeline that are looked at */
 
-struct verification_key {
+struct read_check_key {
     struct bytes head; /* the name of its head row */
     unsigned others;   /* owners that must agree, besides this one; 0: none */
 };
@@ -24,13 +24,13 @@ struct verification_key {
  * resumed when there is an answer. STATUS_REPLIED: too few owners answered, as is replied. `ahead`
  * are the bytes of the client that come behind this request, which has `size`.
  */
-enum status verification_ask(struct quorum *quorum, struct session *session,
-                             const struct verification_key *keys, size_t count, size_t size,
-                             struct bytes ahead);
+enum status read_check_ask(struct quorum *quorum, struct session *session,
+                           const struct read_check_key *keys, size_t count, size_t size,
+                           struct bytes ahead);
 
 /* Bytes of the client are done with. */
-void verification_consumed(struct session *session, size_t size);
+void read_check_consumed(struct session *session, size_t size);
 
-void verification_end(struct quorum *quorum, struct session *session);
+void read_check_end(struct quorum *quorum, struct session *session);
 
 #endif
