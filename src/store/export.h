@@ -82,6 +82,8 @@ void export_cancel(struct export *export);
 
 /* The store ends: those that wait are gone, `done` is not called. For store.c. */
 void export_deinit(struct store *store);
+/* See store_copies_ended. */
+bool export_ended(const struct store *store, uint64_t mark);
 
 /* ---- giving away ----------------------------------------------------------------------------- */
 
