@@ -17,6 +17,7 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '../process'))
 import program  # noqa: E402
+from cluster import Cluster  # noqa: E402
 from shoal import ROOT, Server, Skip, check, free_port, hold, wait_for  # noqa: E402
 
 BUILD = os.path.join(ROOT, 'build/programs')
@@ -59,34 +60,46 @@ def speaks(words, folder):
         check('all is well' in run([*words, str(server.port)], folder), f'{words}')
 
 
+def speaks_to_a_cluster(words, folder, *more):
+    for count in 1, 3:
+        with Cluster(count) as cluster:
+            said = run([*words, str(cluster[count - 1].port), *more], folder)
+            check('all is well' in said, f'{words}, {count} nodes: {said}')
+
+
 def test_node_redis():
-    folder = folder_for('node-redis', 'node_redis.mjs')
+    folder = folder_for('node-redis', 'node_redis.mjs', 'node_redis_cluster.mjs')
     node_module(folder, 'redis', '5.10.0')
     speaks(['node', 'node_redis.mjs'], folder)
+    speaks_to_a_cluster(['node', 'node_redis_cluster.mjs'], folder)
 
 
 def test_ioredis():
-    folder = folder_for('ioredis', 'ioredis.mjs')
+    folder = folder_for('ioredis', 'ioredis.mjs', 'ioredis_cluster.mjs')
     node_module(folder, 'ioredis', '5.10.1')
     speaks(['node', 'ioredis.mjs'], folder)
+    speaks_to_a_cluster(['node', 'ioredis_cluster.mjs'], folder)
 
 
 def test_go_redis():
     need('go')
-    folder = folder_for('go-redis', 'go/main.go')
+    folder = folder_for('go-redis', 'go/main.go', 'go/cluster.go')
     if not os.path.exists(os.path.join(folder, 'go.mod')):
         run(['go', 'mod', 'init', 'client'], folder)
     run(['go', 'get', 'github.com/redis/go-redis/v9@v9.17.3'], folder, INSTALL_LIMIT_S)
     run(['go', 'build', '-o', 'client', '.'], folder, INSTALL_LIMIT_S)
     speaks(['./client'], folder)
+    speaks_to_a_cluster(['./client'], folder, 'cluster')
 
 
 def test_jedis():
     need('java', 'javac', 'mvn')
-    folder = folder_for('jedis', 'jedis/pom.xml', 'jedis/Main.java')
+    folder = folder_for('jedis', 'jedis/pom.xml', 'jedis/Main.java', 'jedis/InCluster.java')
     run(['mvn', '-q', '-B', 'compile', 'dependency:copy-dependencies',
          '-DoutputDirectory=target/libraries'], folder, INSTALL_LIMIT_S)
-    speaks(['java', '-cp', 'target/classes:target/libraries/*', 'Main'], folder)
+    java = ['java', '-cp', 'target/classes:target/libraries/*']
+    speaks([*java, 'Main'], folder)
+    speaks_to_a_cluster([*java, 'InCluster'], folder)
 
 
 class Commander(program.Background):
