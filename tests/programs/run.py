@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import urllib.parse
 import urllib.request
@@ -67,39 +68,61 @@ def speaks_to_a_cluster(words, folder, *more):
             check('all is well' in said, f'{words}, {count} nodes: {said}')
 
 
+def endures(words, folder, *more):
+    """It writes and reads while a node is killed and comes back: how many of its rounds failed."""
+    with Cluster(3) as cluster:
+        with subprocess.Popen([*words, str(cluster[0].port), *more], cwd=folder,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True) as process:
+            check(process.stdout.readline() == 'ready\n', f'{words} is ready')
+            cluster.kill(2)
+            cluster.wait_until_seen_down(2)
+            cluster.start(2)
+            cluster.wait_until_formed()
+            said = process.communicate(timeout=RUN_LIMIT_S)[0]
+        done = re.match(r'(\d+) done, (\d+) failed', said)
+        check(done and int(done[1]) >= 1000 and int(done[2]) == 0, f'{words}: {said}')
+
+
 def test_node_redis():
-    folder = folder_for('node-redis', 'node_redis.mjs', 'node_redis_cluster.mjs')
+    folder = folder_for('node-redis', 'node_redis.mjs', 'node_redis_cluster.mjs',
+                        'node_redis_endures.mjs')
     node_module(folder, 'redis', '5.10.0')
     speaks(['node', 'node_redis.mjs'], folder)
     speaks_to_a_cluster(['node', 'node_redis_cluster.mjs'], folder)
+    endures(['node', 'node_redis_endures.mjs'], folder)
 
 
 def test_ioredis():
-    folder = folder_for('ioredis', 'ioredis.mjs', 'ioredis_cluster.mjs')
+    folder = folder_for('ioredis', 'ioredis.mjs', 'ioredis_cluster.mjs', 'ioredis_endures.mjs')
     node_module(folder, 'ioredis', '5.10.1')
     speaks(['node', 'ioredis.mjs'], folder)
     speaks_to_a_cluster(['node', 'ioredis_cluster.mjs'], folder)
+    endures(['node', 'ioredis_endures.mjs'], folder)
 
 
 def test_go_redis():
     need('go')
-    folder = folder_for('go-redis', 'go/main.go', 'go/cluster.go')
+    folder = folder_for('go-redis', 'go/main.go', 'go/cluster.go', 'go/endures.go')
     if not os.path.exists(os.path.join(folder, 'go.mod')):
         run(['go', 'mod', 'init', 'client'], folder)
     run(['go', 'get', 'github.com/redis/go-redis/v9@v9.17.3'], folder, INSTALL_LIMIT_S)
     run(['go', 'build', '-o', 'client', '.'], folder, INSTALL_LIMIT_S)
     speaks(['./client'], folder)
     speaks_to_a_cluster(['./client'], folder, 'cluster')
+    endures(['./client'], folder, 'endure')
 
 
 def test_jedis():
     need('java', 'javac', 'mvn')
-    folder = folder_for('jedis', 'jedis/pom.xml', 'jedis/Main.java', 'jedis/InCluster.java')
+    folder = folder_for('jedis', 'jedis/pom.xml', 'jedis/Main.java', 'jedis/InCluster.java',
+                        'jedis/Endures.java')
     run(['mvn', '-q', '-B', 'compile', 'dependency:copy-dependencies',
          '-DoutputDirectory=target/libraries'], folder, INSTALL_LIMIT_S)
     java = ['java', '-cp', 'target/classes:target/libraries/*']
     speaks([*java, 'Main'], folder)
     speaks_to_a_cluster([*java, 'InCluster'], folder)
+    endures([*java, 'Endures'], folder)
 
 
 class Commander(program.Background):

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// go-redis: PORT, or PORT cluster. A round trip in RESP2 and RESP3.
+// go-redis: PORT, or PORT cluster, or PORT endure. A round trip in RESP2 and RESP3.
 package main
 
 import (
@@ -62,6 +62,10 @@ func keys(client *redis.Client) {
 }
 
 func main() {
+	if len(os.Args) > 2 && os.Args[2] == "endure" {
+		endure(os.Args[1])
+		return
+	}
 	if len(os.Args) > 2 {
 		cluster(os.Args[1])
 		fmt.Println("all is well")
