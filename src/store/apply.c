@@ -9,6 +9,7 @@
 #include "store/derive.h"
 #include "store/export.h"
 #include "store/meta.h"
+#include "store/orphans.h"
 
 enum { DETACHED_ROOM_MIN = 1024 };
 
@@ -153,9 +154,8 @@ static uint64_t due_place(struct bytes name)
     return (uint64_t)row_key_slot(name) << ROW_KEY_HASH_BITS | row_key_hash_of(name);
 }
 
-/* The chunks that nobody names any more: dropped from memory now, from the tier by the seal. */
-static void drop_chunks(struct store *store, struct slot *slot, struct bytes name,
-                        const struct chunked_base *dead)
+void apply_drop_chunks(struct store *store, struct slot *slot, struct bytes name,
+                       const struct chunked_base *dead)
 {
     struct arena *arena = &store->scratch;
     generation_note(&store->current.dead_prefixes, row_key_chunk_prefix(arena, name, dead->base));
@@ -208,7 +208,9 @@ static void derive_head(struct store *store, struct slot *slot, struct entry *en
     struct chunked_base *dead;
     unsigned count = before.chunked ? derive_dead_bases(old, row, arena, &dead) : 0;
     for (unsigned i = 0; i < count; i++)
-        drop_chunks(store, slot, name, &dead[i]);
+        apply_drop_chunks(store, slot, name, &dead[i]);
+    if (store->orphans.count > 0)
+        orphans_settle(store, slot, name, row);
 }
 
 /* ---- the ways in ----------------------------------------------------------------------------- */
@@ -223,32 +225,12 @@ static bool is_collectable(const struct store *store, const struct row_facts *fa
     return !facts->live && !store->identity.joined;
 }
 
-/* Chunks in memory that no head ever named: of a long string that has never come whole. */
-static void drop_waiting_chunks(struct store *store, struct slot *slot, struct bytes name)
-{
-    struct entry *next;
-    uint64_t hash = row_key_hash_of(name);
-    size_t to_kind = name.size - 1;
-    for (struct entry *chunk = *table_chain(slot, table_bucket(slot, hash)); chunk; chunk = next) {
-        struct bytes other = entry_name(chunk);
-        next = chunk->next;
-        if (chunk->is_head || other.size <= name.size ||
-            memcmp(other.data, name.data, to_kind) != 0 || other.data[to_kind] != ROW_CHUNK)
-            continue;
-        generation_note(&store->current.dead_prefixes,
-                        bytes_of(other.data, other.size - sizeof(uint32_t)));
-        apply_retire(store, slot, chunk);
-    }
-}
-
 void apply_collect(struct store *store, struct slot *slot, struct entry *entry)
 {
     struct bytes name = entry_name(entry);
     if (entry->is_head)
         derive_head(store, slot, entry, name, bytes_of("", 0),
                     (struct row_facts){.at_ms = EXPIRY_NEVER, .due_ms = EXPIRY_NEVER});
-    if (entry->is_head && store->identity.joined)
-        drop_waiting_chunks(store, slot, name);
     if (is_below(store, entry)) {
         entry = put_over(store, slot, entry, bytes_of("", 0));
         entry->collected = 1;

@@ -29,6 +29,12 @@ MUST_CHECK enum status apply_replayed(struct store *store, struct bytes name, st
  * away. */
 void apply_collect(struct store *store, struct slot *slot, struct entry *entry);
 
+/* The chunks of a head that nobody names any more: dropped from memory now, from the tier by the
+ * seal. */
+struct chunked_base;
+void apply_drop_chunks(struct store *store, struct slot *slot, struct bytes name,
+                       const struct chunked_base *dead);
+
 /* A copy of the tier's row, or of its absence (row.size 0), comes into memory as a clean entry. Not
  * in the table before. */
 struct entry *apply_load(struct store *store, struct slot *slot, struct bytes name,

@@ -41,7 +41,9 @@ struct export
         struct {
             export_digests_done *done;
             uint64_t *found;
+            bool *known; /* of these */
             size_t count;
+            bool progress; /* the last run has found some */
         } digests;
         struct {
             export_listed_done *done;
@@ -222,22 +224,24 @@ static enum status run_rows(struct export *export)
 
 /* ---- digests --------------------------------------------------------------------------------- */
 
+/* Those that an earlier run has found are not looked for again: memory may not hold all of them. */
 static enum status run_digests(struct export *export)
 {
     struct bytes rest = export->names, head, row;
     unsigned wanted = 0;
-    bool cold = false;
-    export->digests.count = 0;
-    while (wanted < WANTED_MAX && next_head(&rest, &head)) {
+    export->digests.progress = false;
+    for (size_t i = 0; wanted < WANTED_MAX && next_head(&rest, &head); i++) {
+        if (export->digests.known[i])
+            continue;
         enum status status = txn_get(&export->txn, head, &row);
         if (status != STATUS_OK && status != STATUS_ABSENT && status != STATUS_COLD)
             return status;
-        cold |= status == STATUS_COLD;
         wanted += status == STATUS_COLD;
-        export->digests.found[export->digests.count++] =
-            status == STATUS_OK ? export_digest(head, row) : 0;
+        export->digests.known[i] = status != STATUS_COLD;
+        export->digests.progress |= status != STATUS_COLD;
+        export->digests.found[i] = status == STATUS_OK ? export_digest(head, row) : 0;
     }
-    return cold ? STATUS_COLD : STATUS_OK;
+    return wanted > 0 ? STATUS_COLD : STATUS_OK;
 }
 
 /* ---- lists ----------------------------------------------------------------------------------- */
@@ -311,9 +315,11 @@ static void export_free(struct export *export)
         list_remove(&export->link);
     if (export->kind == ROWS)
         buffer_deinit(&export->rows.list);
-    else if (export->kind == DIGESTS)
+    if (export->kind == DIGESTS) {
         memory_free(export->digests.found);
-    else
+        memory_free(export->digests.known);
+    }
+    if (export->kind == LISTED)
         memory_free(export->listed.found);
     buffer_deinit(&export->copy);
     arena_deinit(&export->arena);
@@ -349,6 +355,8 @@ static enum status run(struct export *export)
 {
     const struct store *store = export->store;
     arena_clear(&export->arena);
+    if (export->kind == DIGESTS && export->digests.progress)
+        export->txn.cold = false; /* it is in no danger of never ending */
     txn_begin(&export->txn, store->now_ms > export->now_ms ? store->now_ms : export->now_ms);
     export->txn.no_touch = true;
     return export->kind == ROWS      ? run_rows(export)
@@ -398,11 +406,12 @@ struct export *export_digests(struct store *store, struct bytes heads, uint64_t 
                               export_digests_done *done, void *context)
 {
     struct export *export = new_export(store, DIGESTS, heads, now_ms, context);
-    size_t count;
     export->digests.done = done;
-    enum status status = count_heads(store, heads, &count);
-    if (status == STATUS_OK)
-        export->digests.found = memory_alloc(count * sizeof(*export->digests.found));
+    enum status status = count_heads(store, heads, &export->digests.count);
+    if (status == STATUS_OK) {
+        export->digests.found = memory_zeroed(export->digests.count * sizeof(uint64_t));
+        export->digests.known = memory_zeroed(export->digests.count * sizeof(bool));
+    }
     return goes_on(export, status == STATUS_OK ? run(export) : status);
 }
 

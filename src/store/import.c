@@ -6,9 +6,11 @@
 #include "row/chunked.h"
 #include "row/row_list.h"
 #include "store/export.h"
+#include "store/orphans.h"
 #include "store/state.h"
 
 enum {
+    CHUNKS_MAX = CHUNKED_LENGTH_MAX / CHUNK_SIZE + 1, /* of the longest string */
     KEEP_BYTES = 64 * 1024, /* of a finished import's copy, for the next */
 };
 
@@ -67,6 +69,8 @@ static enum status check_row(const struct import *import, struct bytes name, str
         bytes.size == 0 || name.size + bytes.size > ROW_SIZE_MAX ||
         row_decode(bytes, arena, &row) != STATUS_OK)
         return STATUS_CORRUPT;
+    if (key.kind == ROW_CHUNK && key.index >= CHUNKS_MAX)
+        return STATUS_CORRUPT;
     uint64_t time = row_newest_time(&row);
     if (key.db >= import->store->facts.databases)
         return STATUS_INVALID;
@@ -108,20 +112,23 @@ static enum status held_row(struct txn *txn, struct bytes name, struct bytes *ou
 
 /*
  * Whether the head of a chunk's key has left the chunk's base behind: it has seen the write that
- * made the string long, and names it no more. If it is named in this list, then the list has its
- * head after it: that one was merged, or will be, and names it or knows better.
+ * made the string long, and names it no more. If it has not seen that write yet, the chunk waits
+ * for a head that has: it may come after it in this list.
  */
 static enum status is_left_behind(struct txn *txn, const struct row_key *key, bool *out)
 {
-    struct bytes head;
+    struct bytes head, name = row_key_head(txn->arena, key->db, key->key);
     struct row row;
-    enum status status = held_row(txn, row_key_head(txn->arena, key->db, key->key), &head);
+    enum status status = held_row(txn, name, &head);
     *out = false;
-    if (status != STATUS_OK || head.size == 0)
+    if (status == STATUS_OK && head.size > 0)
+        status = row_decode(head, txn->arena, &row);
+    if (status != STATUS_OK)
         return status;
-    status = row_decode(head, txn->arena, &row);
-    if (status != STATUS_OK || !vector_covers(&row.vector, key->base))
-        return status;
+    if (head.size == 0 || !vector_covers(&row.vector, key->base)) {
+        orphans_note(txn->store, name, key->base, key->index);
+        return STATUS_OK;
+    }
     *out = true;
     for (uint32_t i = 0; i < row.sibling_count; i++) {
         struct chunked chunked;
@@ -217,6 +224,12 @@ static void import_free(struct import *import)
     memory_free(import);
 }
 
+/* Of memory, while it waits. */
+static size_t held_bytes(const struct import *import)
+{
+    return sizeof(*import) + import->rows.size;
+}
+
 /* It is over, however. */
 static void retire(struct import *import)
 {
@@ -224,7 +237,7 @@ static void retire(struct import *import)
     txn_end(&import->txn);
     if (import->waits) {
         list_remove(&import->link);
-        store->imports.bytes -= buffer_size(&import->copy);
+        store->imports.bytes -= held_bytes(import);
     }
     if (store->imports.spare) {
         import_free(import);
@@ -250,11 +263,11 @@ static bool begin_to_wait(struct import *import)
     struct store *store = import->store;
     if (import->waits)
         return true;
-    if (import->rows.size > IMPORT_BYTES_MAX - store->imports.bytes)
+    if (store->imports.bytes + held_bytes(import) > IMPORT_BYTES_MAX)
         return false;
     buffer_append_bytes(&import->copy, import->rows);
     import->rows = buffer_bytes(&import->copy);
-    store->imports.bytes += import->rows.size;
+    store->imports.bytes += held_bytes(import);
     list_append(&store->imports.waiting, &import->link);
     import->mark = ++store->copies_begun;
     import->waits = true;
@@ -272,6 +285,8 @@ static bool goes_on(struct import *import, enum status status)
         finish(import, to_wait ? STATUS_THROTTLED : status);
         return false;
     }
+    arena_deinit(&import->arena); /* the next run builds all anew */
+    arena_init(&import->arena);
     if (status == STATUS_COLD)
         txn_fetch(&import->txn, proceed, import);
     return true;

@@ -14,7 +14,17 @@
 #include "store/table.h"
 #include "store/txn.h"
 
-enum { EXPIRED_SEEN_MAX = 256 }; /* in one command; others are found as all are */
+enum {
+    EXPIRED_SEEN_MAX = 256, /* in one command; others are found as all are */
+    ORPHANS_MAX = 64,       /* long strings whose head has not come yet */
+};
+
+/* See store/orphans.h. */
+struct orphan {
+    struct buffer head;
+    struct dot base;
+    uint32_t chunks; /* those that have come have indexes below this */
+};
 
 enum seal_state {
     SEAL_IDLE,
@@ -90,6 +100,10 @@ struct store {
         struct import *spare; /* kept for the next one */
         uint64_t bytes;       /* that those that wait hold */
     } imports;
+    struct {
+        struct orphan items[ORPHANS_MAX]; /* the oldest first */
+        unsigned count;
+    } orphans;
     struct list exports;      /* that wait for rows from the tier */
     uint64_t copies_begun;    /* imports and exports that had to wait, so far */
     uint64_t expired_waiting; /* joined: what the last search of the index has found */

@@ -11,6 +11,7 @@
 #include "store/export.h"
 #include "store/import.h"
 #include "store/meta.h"
+#include "store/orphans.h"
 #include "store/purge.h"
 #include "store/seal.h"
 #include "store/verify.h"
@@ -147,6 +148,7 @@ static void store_free(struct store *store)
 {
     import_deinit(store);
     export_deinit(store);
+    orphans_deinit(store);
     seal_deinit(store);
     expiry_deinit(store);
     for (size_t i = 0; i < store->detached_count; i++)

@@ -339,14 +339,6 @@ static enum status refusal(const struct txn *txn)
     return store->seal.state == SEAL_FAILED ? store->seal.failure : STATUS_THROTTLED;
 }
 
-bool txn_changes(const struct txn *txn)
-{
-    for (uint32_t i = 0; i < txn->staged_count; i++)
-        if (txn->staged[i].row.size > 0)
-            return true;
-    return false;
-}
-
 static void set_access(struct store *store, const struct txn_accessed *accessed)
 {
     struct entry *entry = table_find(table_slot(&store->table, accessed->name), accessed->name);

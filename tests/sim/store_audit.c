@@ -122,8 +122,8 @@ static enum tier_next note_name(void *context, struct bytes name, struct bytes r
     return TIER_NEXT;
 }
 
-/* Each head of the tier that expires, and each tombstone, stands in the index; what else stands there is found when it
- * comes due. */
+/* Each head of the tier that expires, and each tombstone, stands in the index; what else stands
+ * there is found when it comes due. */
 static const char *audit_index(struct store *store, uint64_t due, uint64_t purged_ms)
 {
     struct tier *tier = store->options.tier;

@@ -132,6 +132,13 @@ static void rows_refused(void *context, enum status status, struct bytes rows,
     *(enum status *)context = status;
 }
 
+static void digests_refused(void *context, enum status status, const uint64_t *digests,
+                            size_t count)
+{
+    (void)digests, (void)count;
+    *(enum status *)context = status;
+}
+
 static void test_names_are_checked(void **state)
 {
     struct small_store *small = *state;
@@ -140,7 +147,7 @@ static void test_names_are_checked(void **state)
     add_head(small, &heads, "k");
     small->db = 0;
     const struct bytes bad[] = {
-        BYTES("\x01"), BYTES("\x05short"), BYTES("\x00"), BYTES("\x03\x00\x00\x00"),
+        BYTES("\x01"),        BYTES("\x05short"), BYTES("\x00"), BYTES("\x03\x00\x00\x00"),
         buffer_bytes(&heads),
     };
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -255,6 +262,83 @@ static void test_digests_say_whether_rows_differ(void **state)
     assert_true(small_digest(small, "k") == dead && slot_digest(small, "k") == dead);
 }
 
+struct many {
+    const uint64_t *expected;
+    size_t count;
+    bool done;
+};
+
+static void many_done(void *context, enum status status, const uint64_t *digests, size_t count)
+{
+    struct many *many = context;
+    assert_int_equal(status, STATUS_OK);
+    assert_int_equal(count, many->count);
+    for (size_t i = 0; i < count; i++)
+        assert_true(digests[i] == many->expected[i]);
+    many->done = true;
+}
+
+/* More than are read at once, and more than memory holds: none is waited for. */
+static void test_many_cold_digests(void **state)
+{
+    enum { MANY = 10000 };
+    struct small_store *small = *state;
+    struct buffer heads = {0};
+    struct many many = {.count = MANY};
+    struct store_stats stats;
+    uint64_t *expected = memory_zeroed(MANY * sizeof(*expected));
+    char key[16];
+    many.expected = expected;
+    small_set_many(small, "k", 0, MANY - 1); /* the last one does not exist */
+    for (unsigned i = 0; i < MANY; i++) {
+        snprintf(key, sizeof(key), "k%u", i);
+        arena_clear(&small->arena);
+        add_head(small, &heads, key);
+        struct entry *entry = small_entry(small, key);
+        if (entry)
+            expected[i] = export_digest(entry_name(entry), entry_row(entry));
+    }
+    small_seal(small);
+    small_forget(small);
+    sim_tier_set_cold(small->tier_disk, SIM_TIER_ALWAYS_COLD);
+    export_digests(small->store, buffer_bytes(&heads), small->now_ms, many_done, &many);
+    while (!many.done) {
+        small_run_jobs(small);
+        small_forget(small);
+    }
+    store_stats(small->store, &stats);
+    assert_int_equal(stats.blocking_reads, 0);
+    buffer_deinit(&heads);
+    memory_free(expected);
+}
+
+static void test_what_cannot_be_read_is_told(void **state)
+{
+    struct small_store *small = *state;
+    struct buffer heads = {0};
+    struct small_exported out = {0};
+    enum status status = STATUS_OK;
+    small_set(small, "k", "v");
+    small_set(small, "other", "v");
+    small_seal(small);
+    small_forget(small);
+    sim_tier_set_cold(small->tier_disk, SIM_TIER_ALWAYS_COLD);
+    add_head(small, &heads, "k");
+    add_head(small, &heads, "other");
+    sim_tier_fail_read(small->tier_disk, small_name(small, "k"), STATUS_IO);
+    export_rows(small->store, buffer_bytes(&heads), (struct export_place){0}, 100, small->now_ms,
+                rows_refused, &status);
+    small_run_jobs(small);
+    assert_int_equal(status, STATUS_IO);
+    status = STATUS_OK;
+    export_digests(small->store, buffer_bytes(&heads), small->now_ms, digests_refused, &status);
+    small_run_jobs(small);
+    assert_int_equal(status, STATUS_IO);
+    sim_tier_fail_read(small->tier_disk, small_name(small, "k"), STATUS_OK);
+    buffer_deinit(&heads);
+    small_exported_deinit(&out);
+}
+
 /* What changes a chunk changes the head. */
 static void test_a_changed_chunk_changes_the_digest(void **state)
 {
@@ -299,8 +383,8 @@ static void test_damage_of_a_digest_is_seen(void **state)
     facts_of(&small->store->facts, slot_of_key(BYTES("k")), 0)->digest--;
     small_stop(small);
     small->tier = sim_tier_open(small->tier_disk);
-    assert_int_equal(
-        store_check(sim_files_interface(small->disk), small->tier, &report), STATUS_CORRUPT);
+    assert_int_equal(store_check(sim_files_interface(small->disk), small->tier, &report),
+                     STATUS_CORRUPT);
     small->tier->ops->free(small->tier);
     sim_files_crash(small->disk);
     buffer_append_u8(&report, 0);
@@ -485,6 +569,8 @@ int main(void)
         JOINED_TEST(test_a_slot_is_listed),
         JOINED_TEST(test_an_empty_slot_has_an_empty_list),
         JOINED_TEST(test_digests_say_whether_rows_differ),
+        JOINED_TEST(test_many_cold_digests),
+        JOINED_TEST(test_what_cannot_be_read_is_told),
         JOINED_TEST(test_a_changed_chunk_changes_the_digest),
         JOINED_TEST(test_expiring_and_time_change_none),
         JOINED_TEST(test_damage_of_a_digest_is_seen),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rows that contradict each other: one dot with different values, one increment with different sums,
- * as damage or a forger makes them. The merge still is one: whatever the order, the same bytes.
+ * Rows that contradict each other: one dot with different values, one increment with different
+ * sums, as damage or a forger makes them. Whatever the order, the merge gives the same bytes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
