@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""cluster.py [--nodes 3] [--port 7001] [--replicas 3] [--zones 1] [--dir data/cluster] [-- OPTION...]:
-a cluster on this machine, until Ctrl-C.
+"""cluster.py [--nodes 3] [--port 7001] [--replicas 3] [--zones 1] [--dir data/cluster]
+[-- OPTION...]: a cluster on this machine, until Ctrl-C.
 
 Node n listens on port 7000 + n for clients, and 10000 above it for the others; its data and its log
 are in data/cluster/n, and stay. Options behind "--" are shoal-server's.
