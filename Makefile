@@ -36,7 +36,7 @@ TEST_OBJECTS := $(TEST_SOURCES:tests/%.c=$(OUT)/tests/%.o)
 DOUBLES := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(wildcard tests/doubles/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all help run test lint unit unit-build sim conversation upstream-suite fuzz fuzz-build \
+.PHONY: all help run cluster test lint unit unit-build sim conversation upstream-suite fuzz fuzz-build \
 	fuzz-commands fuzz-bytes process programs bench bench-gossip debug asan tsan kill powercut \
 	diskfull docs install clean
 all: build/shoal-server
@@ -63,6 +63,11 @@ run: # install what is missing, build, start a node on 127.0.0.1:6379 with its d
 	@$(MAKE) --no-print-directory all
 	@mkdir -p data
 	@exec build/shoal-server --bind 127.0.0.1 --port 6379 --dir data
+
+cluster: # three nodes on 127.0.0.1:7001..7003: make cluster ARGS='--nodes 5 --zones 3'
+	@deps/install.sh build
+	@$(MAKE) --no-print-directory all
+	@scripts/cluster.py $(ARGS)
 
 test: # everything that must hold; the last line counts
 	@.ci/run

@@ -24,7 +24,7 @@ static struct view_node *insert(struct cluster_view *view, struct view_node node
     return &view->nodes[at];
 }
 
-static enum cluster_life life_of(const struct gossip_peer *peer)
+static enum view_life life_of(const struct gossip_peer *peer)
 {
     return peer->life == GOSSIP_UP        ? VIEW_UP
            : peer->life == GOSSIP_SUSPECT ? VIEW_SUSPECT

@@ -10,7 +10,7 @@ void cluster_view_finish(struct cluster_view *view)
     view->slots_ok = view->slots_short = 0;
     for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
         unsigned up = 0;
-        view->master[slot] = CLUSTER_NOBODY;
+        view->master[slot] = VIEW_NOBODY;
         for (unsigned i = view->owners ? view->owner_count : 0; i-- > 0;) {
             uint16_t owner = view->owners[slot][i];
             if (view->nodes[owner].life != VIEW_UP)
@@ -129,13 +129,13 @@ void cluster_slots(const struct cluster_view *view, struct reply *reply)
     char name[NODE_NAME_SIZE];
     size_t runs = 0;
     for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
-        runs += view->master[slot] != CLUSTER_NOBODY;
+        runs += view->master[slot] != VIEW_NOBODY;
         slot = cluster_view_run(view, (uint16_t)slot);
     }
     reply_array(reply, runs);
     for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
         uint16_t last = cluster_view_run(view, (uint16_t)slot);
-        if (view->master[slot] != CLUSTER_NOBODY) {
+        if (view->master[slot] != VIEW_NOBODY) {
             const struct view_node *node = &view->nodes[view->master[slot]];
             node_name(node->node, name);
             reply_array(reply, 3);

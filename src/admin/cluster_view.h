@@ -16,16 +16,16 @@
 #include "cluster/ring.h"
 #include "resp/reply.h"
 
-enum cluster_life { VIEW_UP, VIEW_SUSPECT, VIEW_DOWN };
+enum view_life { VIEW_UP, VIEW_SUSPECT, VIEW_DOWN };
 
-#define CLUSTER_NOBODY UINT16_MAX
+#define VIEW_NOBODY UINT16_MAX
 
 struct view_node {
     uint64_t node;
     const char *host; /* empty: not known yet */
     uint16_t port, bus_port;
     const char *zone;
-    enum cluster_life life;
+    enum view_life life;
     bool self;
     bool member;       /* of the layout: owns slots, or will, or did until now */
     uint64_t heard_ms; /* when it last answered; 0: never */
@@ -33,15 +33,15 @@ struct view_node {
 };
 
 struct cluster_view {
-    uint64_t version;           /* of the layout; 0: this node has none yet */
-    const char *phase;          /* "stable" */
-    unsigned copies;            /* as asked for */
+    uint64_t version;        /* of the layout; 0: this node has none yet */
+    const char *phase;       /* "stable" */
+    unsigned copies;         /* as asked for */
     struct view_node *nodes; /* by number; this one among them */
     uint16_t count;
     unsigned owner_count;                /* of each slot */
     uint16_t (*owners)[RING_COPIES_MAX]; /* who is read from, in the order of preference: indexes
                                               of nodes; NULL: there is no layout */
-    uint16_t master[SLOT_COUNT];         /* the first of them that is up, or CLUSTER_NOBODY */
+    uint16_t master[SLOT_COUNT];         /* the first of them that is up, or VIEW_NOBODY */
     uint32_t slots_ok, slots_short;      /* all their owners are up; some are */
 };
 

@@ -512,8 +512,9 @@ static uint64_t measured_ns(void *context)
 struct world *world_new_with_password(const char *password)
 {
     static const struct command *const tables[] = {
-        connection_commands, monitor_commands, config_commands, info_commands,
-        slowlog_commands,    latency_commands, world_commands,  NULL,
+        connection_commands, consistency_commands, monitor_commands,
+        config_commands,     info_commands,        slowlog_commands,
+        latency_commands,    world_commands,       NULL,
     };
     struct store *store = memory_zeroed(sizeof(*store));
     struct world *world = &store->world;

@@ -21,6 +21,7 @@ SHOAL = os.environ.get('SHOAL_SERVER', os.path.join(ROOT, 'build/shoal-server'))
 START_LIMIT_S = 30
 STOP_LIMIT_S = 60
 REPLY_LIMIT_S = 60
+FORM_LIMIT_S = 60
 
 
 def redis_server():

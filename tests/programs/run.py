@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import urllib.parse
 import urllib.request
@@ -17,6 +18,7 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '../process'))
 import program  # noqa: E402
+from cluster import Cluster  # noqa: E402
 from shoal import ROOT, Server, Skip, check, free_port, hold, wait_for  # noqa: E402
 
 BUILD = os.path.join(ROOT, 'build/programs')
@@ -59,34 +61,68 @@ def speaks(words, folder):
         check('all is well' in run([*words, str(server.port)], folder), f'{words}')
 
 
+def speaks_to_a_cluster(words, folder, *more):
+    for count in 1, 3:
+        with Cluster(count) as cluster:
+            said = run([*words, str(cluster[count - 1].port), *more], folder)
+            check('all is well' in said, f'{words}, {count} nodes: {said}')
+
+
+def endures(words, folder, *more):
+    """It writes and reads while a node is killed and comes back: how many of its rounds failed."""
+    with Cluster(3) as cluster:
+        with subprocess.Popen([*words, str(cluster[0].port), *more], cwd=folder,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True) as process:
+            check(process.stdout.readline() == 'ready\n', f'{words} is ready')
+            cluster.kill(2)
+            cluster.wait_until_seen_down(2)
+            cluster.start(2)
+            cluster.wait_until_formed()
+            said = process.communicate(timeout=RUN_LIMIT_S)[0]
+        done = re.match(r'(\d+) done, (\d+) failed', said)
+        check(done and int(done[1]) >= 1000 and int(done[2]) == 0, f'{words}: {said}')
+
+
 def test_node_redis():
-    folder = folder_for('node-redis', 'node_redis.mjs')
+    folder = folder_for('node-redis', 'node_redis.mjs', 'node_redis_cluster.mjs',
+                        'node_redis_endures.mjs')
     node_module(folder, 'redis', '5.10.0')
     speaks(['node', 'node_redis.mjs'], folder)
+    speaks_to_a_cluster(['node', 'node_redis_cluster.mjs'], folder)
+    endures(['node', 'node_redis_endures.mjs'], folder)
 
 
 def test_ioredis():
-    folder = folder_for('ioredis', 'ioredis.mjs')
+    folder = folder_for('ioredis', 'ioredis.mjs', 'ioredis_cluster.mjs', 'ioredis_endures.mjs')
     node_module(folder, 'ioredis', '5.10.1')
     speaks(['node', 'ioredis.mjs'], folder)
+    speaks_to_a_cluster(['node', 'ioredis_cluster.mjs'], folder)
+    endures(['node', 'ioredis_endures.mjs'], folder)
 
 
 def test_go_redis():
     need('go')
-    folder = folder_for('go-redis', 'go/main.go')
+    folder = folder_for('go-redis', 'go/main.go', 'go/cluster.go', 'go/endures.go')
     if not os.path.exists(os.path.join(folder, 'go.mod')):
         run(['go', 'mod', 'init', 'client'], folder)
     run(['go', 'get', 'github.com/redis/go-redis/v9@v9.17.3'], folder, INSTALL_LIMIT_S)
     run(['go', 'build', '-o', 'client', '.'], folder, INSTALL_LIMIT_S)
     speaks(['./client'], folder)
+    speaks_to_a_cluster(['./client'], folder, 'cluster')
+    endures(['./client'], folder, 'endure')
 
 
 def test_jedis():
     need('java', 'javac', 'mvn')
-    folder = folder_for('jedis', 'jedis/pom.xml', 'jedis/Main.java')
+    folder = folder_for('jedis', 'jedis/pom.xml', 'jedis/Main.java', 'jedis/InCluster.java',
+                        'jedis/Endures.java')
     run(['mvn', '-q', '-B', 'compile', 'dependency:copy-dependencies',
          '-DoutputDirectory=target/libraries'], folder, INSTALL_LIMIT_S)
-    speaks(['java', '-cp', 'target/classes:target/libraries/*', 'Main'], folder)
+    java = ['java', '-cp', 'target/classes:target/libraries/*']
+    speaks([*java, 'Main'], folder)
+    speaks_to_a_cluster([*java, 'InCluster'], folder)
+    endures([*java, 'Endures'], folder)
 
 
 class Commander(program.Background):

@@ -405,6 +405,24 @@ static void every_syntax_parses(void **state)
 
 /* ---- INFO, SHUTDOWN, TIME -------------------------------------------------------------------- */
 
+static void describe_quorum(void *context, struct buffer *out)
+{
+    (void)context;
+    buffer_printf(out, "quorum_writes:7\r\n");
+}
+
+static void info_tells_of_a_cluster(void **state)
+{
+    struct fixture *f = *state;
+    struct admin_cluster cluster = {.describe = describe_quorum};
+    f->reply.resp = 3;
+    assert_string_equal(say(f, "info quorum"), "=4 txt:");
+    f->admin.cluster = &cluster;
+    assert_string_equal(say(f, "info cluster"), "=34 txt:# Cluster cluster_enabled:1 ");
+    assert_string_equal(say(f, "info quorum"), "=31 txt:# Quorum quorum_writes:7 ");
+    assert_non_null(strstr(say(f, "info server"), " redis_mode:cluster "));
+}
+
 static void info_gives_the_sections_asked_for(void **state)
 {
     struct fixture *f = *state;
@@ -553,6 +571,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(command_getkeys_finds_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(every_syntax_parses, setup, teardown),
         cmocka_unit_test_setup_teardown(info_gives_the_sections_asked_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(info_tells_of_a_cluster, setup, teardown),
         cmocka_unit_test_setup_teardown(shutdown_asks_the_node_and_does_not_reply, setup, teardown),
         cmocka_unit_test_setup_teardown(saving_seals, setup, teardown),
         cmocka_unit_test_setup_teardown(it_is_a_master_without_replicas, setup, teardown),

@@ -333,7 +333,8 @@ static void learn(struct world *world, struct replica *replica, const struct rep
     replica->ghost |= from->ghost;
 }
 
-/* VC.GET: what a client then has seen. What is stable need not be in it: no sibling stands for it. */
+/* VC.GET: what a client then has seen. What is stable need not be in it: no sibling stands for it.
+ */
 static void take_context(struct world *world, const struct replica *replica)
 {
     struct context *context = &world->contexts[1 + draw(world, CONTEXTS - 1)];

@@ -290,6 +290,39 @@ static void switches(void **state)
     world_free(world);
 }
 
+static void clients_choose_their_consistency(void **state)
+{
+    (void)state;
+    struct peer *peer;
+    struct world *world = begin(&peer);
+    peer_ask(peer, "CONSISTENCY\r\n",
+             "*4\r\n$4\r\nread\r\n$7\r\ndefault\r\n$5\r\nwrite\r\n$7\r\ndefault\r\n");
+    peer_ask(peer, "consistency r 2 W all\r\n", "+OK\r\n");
+    assert_int_equal(peer->session->consistency.read, 2);
+    assert_int_equal(peer->session->consistency.write, CONSISTENCY_ALL);
+    peer_ask(peer, "CONSISTENCY\r\n",
+             "*4\r\n$4\r\nread\r\n$1\r\n2\r\n$5\r\nwrite\r\n$3\r\nall\r\n");
+    peer_ask(peer, "CONSISTENCY W ONE\r\n", "+OK\r\n");
+    assert_int_equal(peer->session->consistency.read, 2);
+    assert_int_equal(peer->session->consistency.write, 1);
+    peer_ask(peer, "CONSISTENCY DEFAULT R QUORUM\r\n", "+OK\r\n");
+    assert_int_equal(peer->session->consistency.read, CONSISTENCY_QUORUM);
+    assert_int_equal(peer->session->consistency.write, 0);
+    peer_ask(peer, "CONSISTENCY R\r\nCONSISTENCY X 1\r\n",
+             "-ERR syntax error\r\n-ERR syntax error\r\n");
+#define NO_CONSISTENCY(word)                                                                       \
+    "-ERR '" word "' is no consistency: a number of copies from 1 to 7, ONE, QUORUM, ALL or "      \
+    "DEFAULT\r\n"
+    peer_ask(peer, "CONSISTENCY W 3 R 0\r\n", NO_CONSISTENCY("0"));
+    peer_ask(peer, "CONSISTENCY R 8\r\n", NO_CONSISTENCY("8"));
+    peer_ask(peer, "CONSISTENCY R some\r\n", NO_CONSISTENCY("some"));
+    assert_int_equal(peer->session->consistency.read, CONSISTENCY_QUORUM);
+    assert_int_equal(peer->session->consistency.write, 0); /* all of it, or nothing */
+    peer_ask(peer, "RESET\r\n", "+RESET\r\n");
+    assert_int_equal(peer->session->consistency.read, 0);
+    world_free(world);
+}
+
 static void expect_documented(const struct command *command, struct arena *arena)
 {
     struct syntax_argument *first;
@@ -330,6 +363,7 @@ int main(void)
         cmocka_unit_test(clients_kill_by_options),
         cmocka_unit_test(replies_may_be_turned_off),
         cmocka_unit_test(switches),
+        cmocka_unit_test(clients_choose_their_consistency),
         cmocka_unit_test(every_command_is_documented),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

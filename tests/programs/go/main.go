@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// go-redis: PORT as the only argument. A round trip in RESP2 and RESP3.
+// go-redis: PORT, or PORT cluster, or PORT endure. A round trip in RESP2 and RESP3.
 package main
 
 import (
@@ -62,6 +62,15 @@ func keys(client *redis.Client) {
 }
 
 func main() {
+	if len(os.Args) > 2 && os.Args[2] == "endure" {
+		endure(os.Args[1])
+		return
+	}
+	if len(os.Args) > 2 {
+		cluster(os.Args[1])
+		fmt.Println("all is well")
+		return
+	}
 	for _, protocol := range []int{2, 3} {
 		client := redis.NewClient(&redis.Options{
 			Addr: "127.0.0.1:" + os.Args[1], Protocol: protocol, ClientName: "go"})
