@@ -20,6 +20,9 @@
 #include "store/store.h"
 
 struct node;
+struct layout;
+struct sync;
+struct quorum;
 
 /* What a node needs from the world. All borrowed. */
 struct host {
@@ -107,6 +110,13 @@ struct store *node_store(const struct node *node);
 /* Its links to other nodes: whoever has the sockets brings what they bring, and after the end of a
  * turn takes what they are to send. NULL: no cluster is enabled. */
 struct bus *node_bus(struct node *node);
+
+/* What it knows of its cluster, for checks from outside: NULL without a cluster, or before it belongs
+ * to one. */
+const struct layout *node_layout(const struct node *node);
+const struct gossip *node_gossip(const struct node *node);
+const struct sync *node_sync(const struct node *node);
+const struct quorum *node_quorum(const struct node *node);
 
 /* The bounds of rows in memory, given what the process uses: each 100 ms, from node_tick. */
 uint64_t node_rows_budget(const struct node *node);

@@ -373,7 +373,7 @@ static void clean_up(struct cluster_node *node, bool power_lost)
 
 static void restart_later(struct cluster_node *node)
 {
-    if (node->may_restart)
+    if (node->may_restart && node->held_down == 0)
         sim_timer_set(node->clock, &node->restart,
                       node->clock->now_us + RESTART_MIN_US +
                           random_below(&node->random, RESTART_MORE_US));
@@ -381,7 +381,7 @@ static void restart_later(struct cluster_node *node)
 
 void cluster_node_start(struct cluster_node *node)
 {
-    if (node->state != CLUSTER_DOWN)
+    if (node->state != CLUSTER_DOWN || node->held_down > 0)
         return;
     sim_timer_cancel(node->clock, &node->restart);
     configure(node);
