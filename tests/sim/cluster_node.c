@@ -408,7 +408,7 @@ void cluster_node_start(struct cluster_node *node)
     bool died = is_disk_dead(node);
     if (status != STATUS_OK) {
         struct bytes reason = buffer_bytes(&error);
-        if (!died)
+        if (!died && status != STATUS_DISK_FULL)
             trace_fail(node->trace, "start", "n%u does not start: %s: %.*s", node->index + 1,
                        status_text(status), (int)reason.size, reason.data);
         trace_tell(node->trace, "n%u dies while it starts", node->index + 1);
@@ -442,7 +442,10 @@ static void end_process(struct cluster_node *node, bool power_lost)
             sim_socket_close(link->socket);
         link_free(link);
     }
-    sim_workers_crash(node->workers);
+    /* What is under way is let run out, so that its memory is freed: nothing of it has an effect. */
+    sim_files_halt_after(node->disk, 0);
+    sim_tier_crash(node->tier_disk);
+    sim_workers_interface(node->workers)->ops->drain(sim_workers_interface(node->workers));
     node_abandon(node->node);
     clean_up(node, power_lost);
     restart_later(node);

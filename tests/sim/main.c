@@ -100,8 +100,12 @@ static void run(const struct arguments *arguments, enum world world, unsigned lo
                 bool twice, struct tally *tally)
 {
     uint64_t hash, again;
-    snprintf(replay, sizeof(replay), "replay: %s --world %s %llu\n", arguments->program,
-             world_names[world], seed);
+    char nodes[24] = "";
+    if (arguments->nodes)
+        snprintf(nodes, sizeof(nodes), " --nodes %u", arguments->nodes);
+    snprintf(replay, sizeof(replay), "replay: %s --world %s%s%s%s %llu\n", arguments->program,
+             world_names[world], nodes, arguments->drop ? " --drop " : "",
+             arguments->drop ? arguments->drop : "", seed);
     bool passed = run_world(arguments, world, seed, false, &hash, tally);
     if (passed && twice &&
         (!run_world(arguments, world, seed, false, &again, tally) || again != hash)) {
