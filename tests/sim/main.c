@@ -7,6 +7,9 @@
  *   shoal-sim [--world W] [--drop TEXT] SEED                       one, with all that happens
  *   shoal-sim --shrink SEED                                        what of a failing world it needs
  *
+ *   --failures N   is enough of them; --nodes N in each cluster, 1: a node without one;
+ *   --mutant NAME  with that planted bug, in KIND=mutant builds (base/mutant.h)
+ *
  * Without --world seeds run in both. Now and then a world is run twice: it must go the same way.
  */
 #include <signal.h>
@@ -15,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mutant.h"
 #include "sim/cluster_world.h"
 #include "sim/store_world.h"
 
@@ -27,7 +31,8 @@ static const char *const world_names[WORLDS] = {"store", "cluster"};
 struct arguments {
     const char *program, *first, *drop;
     unsigned long long seeds, from, seed;
-    bool one, shrink, counts;
+    unsigned long long failures_max; /* after so many nothing more is run; 0: all is */
+    bool one, shrink;
     unsigned nodes; /* of a cluster; 0: as its seed says */
     enum world world;
 };
@@ -37,6 +42,10 @@ struct tally {
     struct check_counts counts;
     unsigned long long events, virtual_s;
 };
+
+#ifdef SHOAL_MUTANTS
+const char *mutant_chosen;
+#endif
 
 /* For the signal handler: the command that replays the world that is running. */
 static char replay[LINE_MAX_SIZE];
@@ -210,6 +219,12 @@ static bool take_argument(struct arguments *arguments, const char *name, const c
         arguments->first = value;
     else if (strcmp(name, "--drop") == 0)
         arguments->drop = value;
+    else if (strcmp(name, "--failures") == 0)
+        arguments->failures_max = strtoull(value, NULL, 10);
+#ifdef SHOAL_MUTANTS
+    else if (strcmp(name, "--mutant") == 0)
+        mutant_chosen = value;
+#endif
     else if (strcmp(name, "--nodes") == 0)
         arguments->nodes = (unsigned)strtoul(value, NULL, 10);
     else if (strcmp(name, "--world") == 0)
@@ -251,9 +266,12 @@ int main(int argc, char **argv)
     signal(SIGSEGV, on_abort);
     if (arguments.first && !run_file(&arguments, &tally))
         return 2;
-    for (unsigned long long i = 0; i < arguments.seeds; i++)
+    bool enough = false;
+    for (unsigned long long i = 0; i < arguments.seeds && !enough; i++) {
         run_seed(&arguments, arguments.world, arguments.from + i,
                  (arguments.from + i) % TWICE_EVERY == 0, &tally);
+        enough = arguments.failures_max && tally.failed >= arguments.failures_max;
+    }
     const struct check_counts *counts = &tally.counts;
     printf("clusters: %llu s, %llu events; writes: %llu acknowledged, %llu unknown, %llu refused; "
            "%llu reads, %llu of them old\n",
