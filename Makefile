@@ -39,8 +39,8 @@ DOUBLES := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(wildcard tests/doubles/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
 .PHONY: all help run test lint unit unit-build sim sim-mutants conversation upstream-suite fuzz \
-	fuzz-build fuzz-commands fuzz-bytes process programs bench debug asan tsan kill powercut diskfull docs \
-	install clean
+	fuzz-build fuzz-commands fuzz-bytes process programs bench debug asan tsan kill powercut \
+	diskfull docs install clean
 all: build/shoal-server
 
 build/shoal-server: $(OUT)/shoal-server
@@ -110,7 +110,7 @@ SEEDS ?= 300
 sim: $(OUT)/shoal-sim # stores and whole clusters in worlds of faults: make sim SEEDS=100000
 	$< --first tests/sim/seeds.txt --seeds $(SEEDS)
 
-sim-mutants: # how soon the simulator finds each planted bug: make sim-mutants ONLY=epoch SEEDS=20000
+sim-mutants: # does the simulator find planted bugs? make sim-mutants ONLY=epoch SEEDS=20000
 	@$(MAKE) --no-print-directory KIND=mutant build/mutant/shoal-sim
 	@scripts/mutants.py --seeds $(SEEDS) $(ONLY)
 

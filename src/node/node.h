@@ -111,8 +111,8 @@ struct store *node_store(const struct node *node);
  * turn takes what they are to send. NULL: no cluster is enabled. */
 struct bus *node_bus(struct node *node);
 
-/* What it knows of its cluster, for checks from outside: NULL without a cluster, or before it belongs
- * to one. */
+/* What it knows of its cluster, for checks from outside: NULL without a cluster; a layout also
+ * before the node belongs to one. */
 const struct layout *node_layout(const struct node *node);
 const struct gossip *node_gossip(const struct node *node);
 const struct sync *node_sync(const struct node *node);

@@ -442,7 +442,7 @@ static void end_process(struct cluster_node *node, bool power_lost)
             sim_socket_close(link->socket);
         link_free(link);
     }
-    /* What is under way is let run out, so that its memory is freed: nothing of it has an effect. */
+    /* What is under way runs out, so that its memory is freed: nothing of it has an effect. */
     sim_files_halt_after(node->disk, 0);
     sim_tier_crash(node->tier_disk);
     sim_workers_interface(node->workers)->ops->drain(sim_workers_interface(node->workers));

@@ -5,8 +5,8 @@
  * come to rest: all owners equal, nothing left to do, every key readable at every node. What the
  * clients saw is checked by check_history.h.
  *
- *   A4   owners are equal within a bound after all was healed, hold no hints, and stay equal through
- *        two more rounds of anti-entropy without a repair
+ *   A4   owners are equal within a bound after all was healed, hold no hints, and stay equal
+ *        through two more rounds of anti-entropy without a repair
  *   A12  every key can be read at every node within a bound
  */
 #ifndef SIM_CLUSTER_WORLD_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The simulator. Two kinds of worlds: `store`, one node's store on disks that crash (store_world.h),
- * and `cluster`, whole nodes on simulated machines (cluster_world.h).
+ * The simulator. Two kinds of worlds: `store`, one node's store on a disk that crashes
+ * (store_world.h), and `cluster`, whole nodes on simulated machines (cluster_world.h).
  *
  *   shoal-sim [--first FILE] --seeds N [--from SEED] [--world W]   the seeds in a file, then N more
  *   shoal-sim [--world W] [--drop TEXT] SEED                       one, with all that happens
