@@ -20,9 +20,7 @@
 #include "store/store.h"
 
 struct node;
-struct layout;
-struct sync;
-struct quorum;
+struct peers;
 
 /* What a node needs from the world. All borrowed. */
 struct host {
@@ -31,11 +29,13 @@ struct host {
     struct workers *workers;
     struct journal *journal;
     uint64_t random[2]; /* chance, once */
+    char secret[32];    /* of the data directory: what clients can't know */
     int64_t process_id;
     const char *executable;
     uint64_t memory_total; /* of the machine or the control group; 0 unknown */
     const char *system;    /* what it runs on, and how it waits for sockets: for INFO */
     const char *event_method;
+    uint16_t port, bus_port; /* that it listens on: the configuration may say 0 */
     /* For INFO and DEBUG SLEEP, see admin.h; each may be NULL. */
     void (*cpu_time)(void *context, uint64_t *out_system_us, uint64_t *out_user_us);
     void (*thread_cpu_time)(void *context, uint64_t *out_system_us, uint64_t *out_user_us);
@@ -111,12 +111,8 @@ struct store *node_store(const struct node *node);
  * turn takes what they are to send. NULL: no cluster is enabled. */
 struct bus *node_bus(struct node *node);
 
-/* What it knows of its cluster, for checks from outside: NULL without a cluster; a layout also
- * before the node belongs to one. */
-const struct layout *node_layout(const struct node *node);
-const struct gossip *node_gossip(const struct node *node);
-const struct sync *node_sync(const struct node *node);
-const struct quorum *node_quorum(const struct node *node);
+/* What it knows of the others (node/peers.h), for checks from outside; NULL: no cluster is enabled. */
+struct peers *node_peers(const struct node *node);
 
 /* The bounds of rows in memory, given what the process uses: each 100 ms, from node_tick. */
 uint64_t node_rows_budget(const struct node *node);

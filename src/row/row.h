@@ -112,9 +112,10 @@ struct bytes row_encode_common(struct arena *arena, struct dot dot, enum value_f
 /* ---- merging -------------------------------------------------------------------------------- */
 
 /*
- * The merge: commutative, associative, idempotent. `stable` may be NULL; otherwise it covers
- * whatever was left out of either row because it was stable. The output is canonical and borrows
- * from both.
+ * The merge: commutative, associative, idempotent. Also where rows contradict each other, and give
+ * one dot different values: the greater one stays, in an order that says nothing. `stable` may be
+ * NULL; otherwise it covers whatever was left out of either row because it was stable. The output
+ * is canonical and borrows from both.
  */
 void row_merge(const struct row *a, const struct row *b, const struct vector *stable,
                struct arena *arena, struct row *out);
@@ -135,7 +136,8 @@ MUST_CHECK enum status row_merge_bytes(struct bytes old, struct bytes incoming,
                                        struct bytes *out);
 
 /*
- * Per actor the entry with the newer time. The output may be one of the inputs, and may share their
+ * Per actor the entry with the newer time (of one time the greater sum: there is but one, unless
+ * something is broken). The output may be one of the inputs, and may share their
  * items.
  */
 void row_join_increments(const struct increments *a, const struct increments *b,
@@ -163,14 +165,19 @@ void row_write(struct row *row, struct dot dot, enum value_form form, struct byt
 
 /*
  * VC.SET: supersedes only what `context` covers, also what has not arrived here yet, remembering
- * `remembered`. Both were taken from a row that the client read: its vector joined with `stable`
- * (what canonical rows leave out), and its `added`.
+ * `remembered`. Both were taken from a row that the client read: its vector, and its `added`. What
+ * `stable` covers may be in the vector or not: no owner has a sibling that it would supersede.
  */
 void row_write_context(struct row *row, struct dot dot, enum value_form form, struct bytes value,
                        uint64_t at_ms, const struct vector *context,
                        const struct increments *remembered, struct arena *arena);
 
 void row_delete(struct row *row, struct dot dot, struct arena *arena);
+
+/* VC.DEL: deletes only what the context has seen, as above. */
+void row_delete_context(struct row *row, struct dot dot, const struct vector *context,
+                        const struct increments *remembered, struct arena *arena);
+
 void row_increment(struct row *row, struct dot dot, __int128 by, struct arena *arena);
 
 /* By a finite one. A sum beyond all numbers is the last one. */
@@ -191,6 +198,9 @@ struct row_view {
 
 /* Chooses. Expiry is reported, not judged: the caller compares at_ms with its clock. */
 void row_read(const struct row *row, struct row_view *out);
+
+/* The same as if this sibling were the newest. */
+void row_read_sibling(const struct row *row, uint32_t index, struct row_view *out);
 
 /*
  * Whether a reader would see anything at that time: it exists and now_ms <= at_ms (as in Redis,

@@ -15,6 +15,45 @@ static bool seen(const struct vector *vector, const struct vector *stable, struc
     return vector_covers(vector, dot) || (stable && vector_covers(stable, dot));
 }
 
+/* Which of two increments of one actor counts. One time has one sum, unless something is broken:
+ * see greater_sibling. */
+static int compare_increments(const struct increment *a, const struct increment *b)
+{
+    if (a->time != b->time)
+        return a->time < b->time ? -1 : 1;
+    if (a->sum != b->sum)
+        return a->sum < b->sum ? -1 : 1;
+    return (a->real > b->real) - (a->real < b->real);
+}
+
+static int compare_remembered(const struct increments *a, const struct increments *b)
+{
+    if (a->count != b->count)
+        return a->count < b->count ? -1 : 1;
+    for (uint32_t i = 0; i < a->count; i++) {
+        const struct increment *x = &a->items[i], *y = &b->items[i];
+        int order =
+            x->actor != y->actor ? (x->actor < y->actor ? -1 : 1) : compare_increments(x, y);
+        if (order != 0)
+            return order;
+    }
+    return 0;
+}
+
+/*
+ * Of two siblings with one dot. They are the same, unless a copy is damaged, or an actor has
+ * contradicted itself: then any answer will do that is the same everywhere, in whatever order rows
+ * meet. So it is the greater one, in an order of all siblings.
+ */
+static const struct sibling *greater_sibling(const struct sibling *a, const struct sibling *b)
+{
+    int order =
+        a->form != b->form ? (a->form < b->form ? -1 : 1) : bytes_compare(a->value, b->value);
+    if (order == 0)
+        order = compare_remembered(&a->remembered, &b->remembered);
+    return order >= 0 ? a : b;
+}
+
 static void merge_siblings(const struct row *a, const struct row *b, const struct vector *stable,
                            struct arena *arena, struct row *out)
 {
@@ -24,7 +63,10 @@ static void merge_siblings(const struct row *a, const struct row *b, const struc
         int order = i == a->sibling_count   ? 1
                     : j == b->sibling_count ? -1
                                             : dot_compare(a->siblings[i].dot, b->siblings[j].dot);
-        const struct sibling *next = order <= 0 ? &a->siblings[i] : &b->siblings[j];
+        const struct sibling *next = order < 0 ? &a->siblings[i]
+                                     : order > 0
+                                         ? &b->siblings[j]
+                                         : greater_sibling(&a->siblings[i], &b->siblings[j]);
         if (order == 0 || !seen(order < 0 ? &b->vector : &a->vector, stable, next->dot))
             out->siblings[count++] = *next;
         i += order <= 0;
@@ -45,6 +87,8 @@ static void merge_expiries(const struct row *a, const struct row *b, const struc
         const struct expiry *next = order <= 0 ? &a->expiries[i] : &b->expiries[j];
         if (order == 0 || !seen(order < 0 ? &b->vector : &a->vector, stable, next->dot))
             out->expiries[count++] = *next;
+        if (order == 0 && b->expiries[j].at_ms > next->at_ms) /* of one dot: as greater_sibling */
+            out->expiries[count - 1] = b->expiries[j];
         i += order <= 0;
         j += order >= 0;
     }
@@ -67,9 +111,9 @@ void row_join_increments(const struct increments *a, const struct increments *b,
         i += x->actor <= y->actor;
         j += y->actor <= x->actor;
         if (x->actor == y->actor && MUTANT(increment_lost_in_merge))
-            join.items[join.count++] = x->time >= y->time ? *y : *x;
+            join.items[join.count++] = compare_increments(x, y) >= 0 ? *y : *x;
         else if (x->actor == y->actor)
-            join.items[join.count++] = x->time >= y->time ? *x : *y;
+            join.items[join.count++] = compare_increments(x, y) >= 0 ? *x : *y;
         else
             join.items[join.count++] = x->actor < y->actor ? *x : *y;
     }

@@ -7,7 +7,9 @@
 #include "store/access.h"
 #include "store/cache.h"
 #include "store/derive.h"
+#include "store/export.h"
 #include "store/meta.h"
+#include "store/orphans.h"
 
 enum { DETACHED_ROOM_MIN = 1024 };
 
@@ -152,9 +154,8 @@ static uint64_t due_place(struct bytes name)
     return (uint64_t)row_key_slot(name) << ROW_KEY_HASH_BITS | row_key_hash_of(name);
 }
 
-/* The chunks that nobody names any more: dropped from memory now, from the tier by the seal. */
-static void drop_chunks(struct store *store, struct slot *slot, struct bytes name,
-                        const struct chunked_base *dead)
+void apply_drop_chunks(struct store *store, struct slot *slot, struct bytes name,
+                       const struct chunked_base *dead)
 {
     struct arena *arena = &store->scratch;
     generation_note(&store->current.dead_prefixes, row_key_chunk_prefix(arena, name, dead->base));
@@ -166,6 +167,17 @@ static void drop_chunks(struct store *store, struct slot *slot, struct bytes nam
         if (chunk)
             apply_retire(store, slot, chunk);
     }
+}
+
+/* Tombstones, and the slot's digest: only where there are other copies. */
+static void derive_copies(struct store *store, struct bytes name, struct bytes old,
+                          struct bytes row, int tombstones)
+{
+    struct slot_facts *of = facts_of(&store->facts, row_key_slot(name), row_key_db(name));
+    if (tombstones != 0)
+        facts_count_tombstones(&store->facts, row_key_slot(name), row_key_db(name), tombstones);
+    of->digest += (row.size > 0 ? export_digest(name, row) : 0) -
+                  (old.size > 0 ? export_digest(name, old) : 0);
 }
 
 /* `after` is what derive_facts says of the row. */
@@ -181,19 +193,24 @@ static void derive_head(struct store *store, struct slot *slot, struct entry *en
     if (before.live != after.live || expired_before != expires_after)
         facts_count(&store->facts, row_key_slot(name), row_key_db(name), after.live - before.live,
                     expires_after - expired_before);
+    if (store->identity.joined)
+        derive_copies(store, name, old, row,
+                      (row.size > 0 && !after.live) - (old.size > 0 && !before.live));
     bool dirty = entry && store_is_dirty(store, entry);
-    if (expires_after && !(dirty && before.at_ms == after.at_ms))
+    if (expires_after && !store->identity.joined && !(dirty && before.at_ms == after.at_ms))
         due_push(&store->current.due, (struct due){after.at_ms, due_place(name)});
-    if (entry && !dirty && expired_before && before.at_ms != after.at_ms) {
+    if (entry && !dirty && before.due_ms != EXPIRY_NEVER && before.due_ms != after.due_ms) {
         struct buffer index_name = {0};
-        meta_expiry_name(&index_name, before.at_ms, name);
+        meta_expiry_name(&index_name, before.due_ms, name);
         generation_note(&store->current.index_deletes, buffer_bytes(&index_name));
         buffer_deinit(&index_name);
     }
     struct chunked_base *dead;
     unsigned count = before.chunked ? derive_dead_bases(old, row, arena, &dead) : 0;
     for (unsigned i = 0; i < count; i++)
-        drop_chunks(store, slot, name, &dead[i]);
+        apply_drop_chunks(store, slot, name, &dead[i]);
+    if (store->orphans.count > 0)
+        orphans_settle(store, slot, name, row);
 }
 
 /* ---- the ways in ----------------------------------------------------------------------------- */
@@ -201,10 +218,11 @@ static void derive_head(struct store *store, struct slot *slot, struct entry *en
 /*
  * Every owner has the tombstone when the only one has it (rule 4), so it needs to stay nowhere:
  * what says that the name is gone is the log until the seal, and then its absence in the tier.
+ * Where there are other copies it stays until all owners have said so.
  */
-static bool is_collectable(const struct row_facts *facts)
+static bool is_collectable(const struct store *store, const struct row_facts *facts)
 {
-    return !facts->live;
+    return !facts->live && !store->identity.joined;
 }
 
 void apply_collect(struct store *store, struct slot *slot, struct entry *entry)
@@ -212,7 +230,7 @@ void apply_collect(struct store *store, struct slot *slot, struct entry *entry)
     struct bytes name = entry_name(entry);
     if (entry->is_head)
         derive_head(store, slot, entry, name, bytes_of("", 0),
-                    (struct row_facts){.at_ms = EXPIRY_NEVER});
+                    (struct row_facts){.at_ms = EXPIRY_NEVER, .due_ms = EXPIRY_NEVER});
     if (is_below(store, entry)) {
         entry = put_over(store, slot, entry, bytes_of("", 0));
         entry->collected = 1;
@@ -235,7 +253,7 @@ void apply_row(struct store *store, struct slot *slot, struct entry *entry, stru
     slot->written = log_position(store->log); /* what a reader of this change waits for */
     if (row_key_is_head(name)) {
         struct row_facts facts = derive_facts(row, &store->scratch);
-        if (is_collectable(&facts)) {
+        if (is_collectable(store, &facts)) {
             if (entry && entry_has_row(entry))
                 apply_collect(store, slot, entry);
             arena_clear(&store->scratch);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one place where a row becomes what the store holds: a commit's, a replayed one's, later a
- * peer's. From (old, new) it derives the rest: counts, the expiry index, dead chunks, the
+ * The one place where a row becomes what the store holds: a commit's, a replayed one's, a
+ * peer's. From (old, new) it derives the rest: counts, digests, the expiry index, dead chunks, the
  * generation's lists.
  */
 #ifndef STORE_APPLY_H
@@ -24,9 +24,16 @@ void apply_cleared(struct store *store, uint16_t slot, uint8_t db);
  */
 MUST_CHECK enum status apply_replayed(struct store *store, struct bytes name, struct bytes row);
 
-/* The row is collected: nothing of it is to stay, here or in the tier. For tombstones and expired
- * heads of a sole owner. */
+/* The row is collected: nothing of it is to stay, here or in the tier, nor of its chunks. For
+ * tombstones and expired heads, of a sole owner or where all owners agree; and for what is given
+ * away. */
 void apply_collect(struct store *store, struct slot *slot, struct entry *entry);
+
+/* The chunks of a head that nobody names any more: dropped from memory now, from the tier by the
+ * seal. */
+struct chunked_base;
+void apply_drop_chunks(struct store *store, struct slot *slot, struct bytes name,
+                       const struct chunked_base *dead);
 
 /* A copy of the tier's row, or of its absence (row.size 0), comes into memory as a clean entry. Not
  * in the table before. */

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "row/chunked.h"
+#include "row/clock.h"
 
 static struct row decode(struct bytes bytes, struct arena *arena)
 {
@@ -22,12 +23,13 @@ static bool names_any(const struct row *row)
 struct row_facts derive_facts(struct bytes bytes, struct arena *arena)
 {
     struct sibling sibling;
-    struct row_facts facts = {.at_ms = EXPIRY_NEVER};
+    struct row_facts facts = {.at_ms = EXPIRY_NEVER, .due_ms = EXPIRY_NEVER};
     if (bytes.size == 0)
         return facts;
     if (row_peek(bytes, &sibling, &facts.at_ms)) {
         facts.live = true;
         facts.chunked = sibling.form == VALUE_CHUNKED;
+        facts.due_ms = facts.at_ms;
         return facts;
     }
     struct row row = decode(bytes, arena);
@@ -36,6 +38,7 @@ struct row_facts derive_facts(struct bytes bytes, struct arena *arena)
     facts.live = view.exists;
     facts.chunked = names_any(&row);
     facts.at_ms = view.exists ? view.at_ms : EXPIRY_NEVER;
+    facts.due_ms = view.exists ? view.at_ms : clock_ms(row_newest_time(&row));
     return facts;
 }
 

@@ -9,9 +9,11 @@
 #include "row/row.h"
 
 struct row_facts {
-    bool live;      /* not a tombstone; an expired row is live */
-    bool chunked;   /* it names a long string */
-    uint64_t at_ms; /* EXPIRY_NEVER where it does not expire */
+    bool live;       /* not a tombstone; an expired row is live */
+    bool chunked;    /* it names a long string */
+    uint64_t at_ms;  /* EXPIRY_NEVER where it does not expire */
+    uint64_t due_ms; /* when it is to be looked at, to be collected: at_ms or, of a tombstone, when
+                        it was made. What the expiry index says */
 };
 
 /* Rows in the store are well-formed: they were checked when they came in. An empty one is not live.

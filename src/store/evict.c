@@ -132,7 +132,7 @@ static enum status delete_key(struct store *store, struct entry *entry, uint64_t
 void evict_tick(struct store *store, uint64_t now_ms, uint64_t most)
 {
     store->evict_nothing_left = false;
-    if (store->options.eviction == EVICT_NOTHING)
+    if (store->options.eviction == EVICT_NOTHING || store->identity.joined)
         return;
     if (purge_tick(store, PURGE)) /* what is dead anyway goes first */
         return;

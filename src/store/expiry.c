@@ -12,6 +12,9 @@ enum {
     FOUND_MAX = 1000,
     SEARCH_INTERVAL_MS = 100,
     SEARCH_RETRY_MS = 1000, /* after an error of reading */
+    /* Where there are other copies a search only shows what waits for them: */
+    COPIES_INTERVAL_MS = 1000,       /* what has come due since, */
+    COPIES_AGAIN_MS = 5 * 60 * 1000, /* and all: memory may have dropped some of it */
     NOTES_KEEP = 64 * 1024,
     SAMPLE_SLOT = 32, /* entries looked at to guess how long keys live: of a slot, */
     SAMPLE_MAX = 512, /* in all */
@@ -32,6 +35,8 @@ struct expiry_job {
     struct buffer found;  /* notes: each of these, then its head row, empty if there is none */
     unsigned count;
     enum status status;
+    uint64_t again_ms; /* joined: when it is to begin at the first again */
+    uint64_t expired;  /* joined: keys found since it did */
 };
 
 void expiry_init(struct store *store)
@@ -101,7 +106,7 @@ static enum status collect_at(struct store *store, uint64_t place, uint64_t now_
 
 void expiry_saw(struct store *store, struct bytes name)
 {
-    if (store->seen.count == EXPIRED_SEEN_MAX || store->paused)
+    if (store->seen.count == EXPIRED_SEEN_MAX || store->paused || store->identity.joined)
         return;
     store->seen.places[store->seen.count++] =
         (uint64_t)row_key_slot(name) << ROW_KEY_HASH_BITS | row_key_hash_of(name);
@@ -204,12 +209,31 @@ static enum status take_found(struct store *store, struct bytes index_name, stru
         !apply_is_tier_flushed(slot, key.db))
         entry = apply_load(store, slot, name, row);
     bool is_of_tier = entry && entry_has_row(entry) && !store_is_dirty(store, entry);
-    bool stale = !is_of_tier || derive_facts(entry_row(entry), &store->scratch).at_ms != at_ms;
+    struct row_facts facts = {0};
+    if (is_of_tier)
+        facts = derive_facts(entry_row(entry), &store->scratch);
+    bool stale = !is_of_tier || facts.due_ms != at_ms;
     if (stale)
         generation_note(&store->current.index_deletes, index_name);
     arena_clear(&store->scratch);
+    if (store->identity.joined) { /* it is in memory now, where it can be asked for */
+        store->expiry->expired += !stale && facts.live;
+        return STATUS_OK;
+    }
     enum status status = entry ? collect_if_expired(store, slot, entry, now_ms) : STATUS_OK;
     return status == STATUS_ABSENT ? STATUS_OK : status;
+}
+
+/* Joined: there is no more that is due. */
+static void all_found(struct store *store)
+{
+    struct expiry_job *search = store->expiry;
+    store->expired_waiting = search->expired;
+    search->next_ms = search->searched_ms + COPIES_INTERVAL_MS;
+    if (search->searched_ms < search->again_ms)
+        return;
+    buffer_clear(&search->from, SIZE_MAX);
+    search->again_ms = search->searched_ms + COPIES_AGAIN_MS;
 }
 
 static void search_done(struct job *job)
@@ -229,6 +253,8 @@ static void search_done(struct job *job)
         }
         if (search->count == FOUND_MAX)
             search->next_ms = 0;
+        else if (store->identity.joined)
+            all_found(store);
     } else {
         buffer_clear(&search->from, SIZE_MAX); /* what was found may change: from the start */
     }
@@ -246,6 +272,8 @@ static void search_begin(struct store *store, uint64_t now_ms)
         return;
     if (search->anew) /* what it skipped is to be seen */
         buffer_clear(&search->from, SIZE_MAX);
+    if (buffer_size(&search->from) == 0)
+        search->expired = 0;
     search->anew = false;
     search->running = true;
     search->searched_ms = now_ms;
@@ -279,7 +307,7 @@ bool expiry_tick(struct store *store, uint64_t now_ms)
         return false;
     if (store->seal.state != SEAL_IDLE)
         more = tick_heap(store, &store->sealing.due, now_ms, &most);
-    if (!more)
+    if (!more) /* both are empty where there are other copies */
         more = tick_heap(store, &store->current.due, now_ms, &most);
     search_begin(store, now_ms);
     return more;

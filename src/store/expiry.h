@@ -3,6 +3,9 @@
  * Removes what has expired, at a bounded rate: reading hides it anyway. Keys that changed lately
  * are found by the due heaps of their generations, all others by the index that seals write into
  * the tier, searched on a storage thread.
+ *
+ * Where there are other copies (store_join) nothing is removed here: the search only brings what is
+ * due, tombstones too, into memory, where store_find_collectable finds it.
  */
 #ifndef STORE_EXPIRY_H
 #define STORE_EXPIRY_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Rows for other nodes: what a key consists of, and what a slot consists of. Tombstones and expired
- * rows too: to copies they are rows like others. What is cold is read on a storage thread; what was
- * not in memory stays out of it, where many are read.
+ * rows too: to copies they are rows like others. What is cold is read on a storage thread. What
+ * comes into memory so counts as not asked for, and is the first to leave it; lists leave nothing.
  */
 #ifndef STORE_EXPORT_H
 #define STORE_EXPORT_H
@@ -14,10 +14,15 @@ struct export;
 
 /* ---- keys, by the names of their heads ------------------------------------------------------- */
 
+enum {
+    EXPORT_HEADS_MAX = 64 * 1024, /* in one list of names */
+    EXPORT_LOOKS_MAX = 4096,      /* rows not found, for one page: chunks may be absent */
+};
+
 /* Within a long string an export may be cut; 0, 0, 0: at the beginning. */
 struct export_place {
     uint32_t key;   /* the number of the head in the list */
-    uint32_t base;  /* the number of the long string that it names */
+    uint32_t base;  /* which of the long strings that it names: as export_rows has given it */
     uint32_t chunk; /* the number of the next chunk */
 };
 
@@ -25,13 +30,17 @@ struct export_place {
  * STATUS_OK: `rows` is a row list of what was asked for, from `place` on: of each key its chunks
  * and then its head; nothing of a key that does not exist. `next.key` is the number of heads when
  * all is there. STATUS_IO, STATUS_CORRUPT. The bytes are gone after the call.
+ *
+ * A head comes only after all chunks of what it names then: should it name other long strings when
+ * an export goes on within one of them, the key begins anew.
  */
 typedef void export_rows_done(void *context, enum status status, struct bytes rows,
                               struct export_place next);
 
 /* `heads`: names one after the other, each | size(varint) | name |, copied; STATUS_CORRUPT if they
- * are not. At least one row, then as many as fit into `most` bytes. `done` is called once, perhaps
- * before this returns: then NULL is returned. */
+ * are not, or too many. At least one row, then as many as fit into `most` bytes; none, perhaps,
+ * where there was little to be found (EXPORT_LOOKS_MAX): `next` says where to go on. `done` is
+ * called once, perhaps before this returns: then NULL is returned. */
 struct export *export_rows(struct store *store, struct bytes heads, struct export_place place,
                            size_t most, uint64_t now_ms, export_rows_done *done, void *context);
 
@@ -71,6 +80,11 @@ struct export *export_list(struct store *store, uint16_t slot, struct bytes afte
 /* It is not to call `done` any more. NULL: nothing. */
 void export_cancel(struct export *export);
 
+/* The store ends: those that wait are gone, `done` is not called. For store.c. */
+void export_deinit(struct store *store);
+/* See store_copies_ended. */
+bool export_ended(const struct store *store, uint64_t mark);
+
 /* ---- giving away ----------------------------------------------------------------------------- */
 
 /* How many heads the slot has, tombstones included. */
@@ -87,21 +101,42 @@ MUST_CHECK enum status store_give_away(struct store *store, struct bytes head, u
 
 /*
  * From now on, and for good, this directory is one copy among several: tombstones and expired rows
- * stay until all owners have confirmed them (sync/), and nothing counts as stable any more.
- * Recorded durably before it returns. Until then it is the only owner, as in store/apply.h.
+ * stay until all owners have confirmed them (sync/), and nothing counts as stable any more. Nothing
+ * is evicted, and nothing flushed (txn_flush). Recorded durably before it returns. Until then it is
+ * the only owner, as in store/apply.h.
+ *
+ * Seals, then reads all that there is, to sum digests: at once in a new directory, long in a large
+ * one. An error: it has not joined; but after STATUS_IO the process must end (store_failure).
  */
 MUST_CHECK enum status store_join(struct store *store);
 bool store_is_joined(const struct store *store);
 
+/* What has been written so far, as a gate (store_gate_passed). */
+uint64_t store_gate_now(const struct store *store);
+
+/* Whether the log is synced up to the gate, whatever appendfsync says; if not, a sync begins, or is
+ * under way. */
+bool store_gate_synced(struct store *store, uint64_t gate);
+
+/*
+ * For barriers: a mark of all imports and exports begun so far, and whether all those that had
+ * begun at a mark have ended (called `done`, or were cancelled): no bytes of them are left.
+ */
+uint64_t store_copies_mark(const struct store *store);
+bool store_copies_ended(const struct store *store, uint64_t mark);
+
 /*
  * Heads that are to be collected: tombstones, and rows expired before `before_ms`, of the slot, in
- * any order; those known without reading the disk, at most `most`. Each is told with its digest.
+ * any order; those in memory, at most `most`. Each is told with its digest. What only the tier has
+ * of them a search of its index brings into memory by and by (store/expiry.h). Of a slot with very
+ * many keys one call sees a part, the next one another. `found` changes nothing in the store.
  */
 typedef void store_collectable(void *context, struct bytes name, uint64_t digest);
 void store_find_collectable(struct store *store, uint16_t slot, uint64_t before_ms, size_t most,
                             store_collectable *found, void *context);
 
-/* How many rows wait for collection: tombstones, and what has expired. */
+/* How many rows wait for collection: tombstones and, as the last search of the index has found,
+ * what has expired. */
 uint64_t store_collectable_count(const struct store *store);
 
 #endif

@@ -9,12 +9,14 @@
 
 enum {
     FORMAT = 1,
+    FORMAT_DIGESTS = 2,
+    DIGEST_SIZE = 8,
     BLOCKS = SLOT_COUNT / FACTS_BLOCK, /* in a database */
 };
 
 void facts_init(struct facts *facts, unsigned databases)
 {
-    facts->databases = databases;
+    *facts = (struct facts){.databases = databases};
     facts->slots = memory_zeroed(databases * sizeof(*facts->slots));
     facts->keys = memory_zeroed(databases * sizeof(*facts->keys));
     facts->blocks = memory_zeroed(databases * (size_t)BLOCKS * sizeof(*facts->blocks));
@@ -63,12 +65,21 @@ void facts_count(struct facts *facts, uint16_t slot, uint8_t db, int keys, int e
     check((int32_t)of->keys >= 0 && (int32_t)of->expiring >= 0);
 }
 
+void facts_count_tombstones(struct facts *facts, uint16_t slot, uint8_t db, int tombstones)
+{
+    struct slot_facts *of = facts_of(facts, slot, db);
+    of->tombstones += (uint32_t)tombstones;
+    facts->tombstones += (uint64_t)tombstones;
+    check((int32_t)of->tombstones >= 0);
+}
+
 void facts_clear(struct facts *facts, uint16_t slot, uint8_t db)
 {
     struct slot_facts *of = facts_of(facts, slot, db);
     facts->keys[db] -= of->keys;
     *block_of(facts, slot, db) -= of->keys;
     facts->expiring[db] -= of->expiring;
+    facts->tombstones -= of->tombstones;
     *of = (struct slot_facts){0};
 }
 
@@ -87,18 +98,20 @@ uint16_t facts_slot_at(const struct facts *facts, uint8_t db, uint64_t rank)
 void facts_encode(const struct facts *facts, uint8_t db, struct buffer *out)
 {
     unsigned former = 0;
-    buffer_append_u8(out, FORMAT);
+    buffer_append_u8(out, facts->digests ? FORMAT_DIGESTS : FORMAT);
     if (!facts->slots[db])
         return;
     for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
         const struct slot_facts *of = &facts->slots[db][slot];
-        if (of->keys == 0)
+        if (of->keys == 0 && of->tombstones == 0)
             continue;
-        char *room = buffer_reserve(out, 4 * VARINT_MAX);
+        char *room = buffer_reserve(out, 4 * VARINT_MAX + DIGEST_SIZE);
         char *end = pack_varint(room, slot - former);
         end = pack_varint(end, of->keys);
         end = pack_varint(end, of->expiring);
-        end = pack_varint(end, of->keys); /* a sole owner's seal leaves no tombstone in the tier */
+        end = pack_varint(end, (uint64_t)of->keys + of->tombstones); /* when it has ended */
+        if (facts->digests)
+            end = pack_u64(end, of->digest);
         buffer_commit(out, (size_t)(end - room));
         former = slot;
     }
@@ -108,8 +121,11 @@ static enum status decode(struct facts *facts, uint8_t db, struct bytes row)
 {
     struct unpack in = unpack_begin(row);
     uint64_t slot = 0;
-    if (unpack_next_u8(&in) != FORMAT)
+    unsigned format = unpack_next_u8(&in);
+    if (format != FORMAT && format != FORMAT_DIGESTS)
         return STATUS_VERSION;
+    if (in.next < in.end && format == FORMAT)
+        facts->digests = false;
     if (in.next < in.end && db >= facts->databases)
         return STATUS_INVALID;
     while (in.next < in.end) {
@@ -117,11 +133,14 @@ static enum status decode(struct facts *facts, uint8_t db, struct bytes row)
         uint64_t keys = unpack_next_varint(&in);
         uint64_t expiring = unpack_next_varint(&in);
         uint64_t stored = unpack_next_varint(&in);
+        uint64_t digest = format == FORMAT_DIGESTS ? unpack_next_u64(&in) : 0;
         if (in.failed || slot >= SLOT_COUNT || stored > INT32_MAX || keys > stored ||
             expiring > keys)
             return STATUS_CORRUPT;
         facts_count(facts, (uint16_t)slot, db, (int)keys, (int)expiring);
+        facts_count_tombstones(facts, (uint16_t)slot, db, (int)(stored - keys));
         facts_of(facts, (uint16_t)slot, db)->stored = (uint32_t)stored;
+        facts_of(facts, (uint16_t)slot, db)->digest = digest;
     }
     return STATUS_OK;
 }
@@ -129,6 +148,7 @@ static enum status decode(struct facts *facts, uint8_t db, struct bytes row)
 enum status facts_read(struct facts *facts, struct tier *tier)
 {
     enum status status = STATUS_OK;
+    facts->digests = true; /* until one is met that has none */
     for (unsigned db = 0; db < DATABASES_MAX && status == STATUS_OK; db++) {
         char name[META_FACTS_NAME_SIZE];
         struct buffer row = {0};

@@ -13,7 +13,8 @@
 #define NODE_MASK     ((UINT64_C(1) << 48) - 1)
 
 enum {
-    IDENTITY_FORMAT = 2,
+    IDENTITY_FORMAT = 3,
+    FORMAT_BEFORE_JOINED = 2,
     IDENTITY_SIZE_MAX = 64 * 1024,
     FORMER_MAX = 1024 * 1024,        /* actors */
     CHECKSUM_LINE_SIZE = 9 + 16 + 1, /* "checksum ", digits, newline */
@@ -83,11 +84,13 @@ static void append_checksum(struct buffer *text)
 }
 
 /* Of the earlier epochs of a node only the last is written: it implies the others. */
-static void encode(const struct identity *identity, struct buffer *out)
+static void encode(const struct identity *identity, unsigned format, struct buffer *out)
 {
-    buffer_printf(out, "format %d\nnode %012" PRIx64 "\nepoch %u\nmark %" PRIu64 "\n",
-                  IDENTITY_FORMAT, identity->node, identity->epoch, identity->mark);
+    buffer_printf(out, "format %u\nnode %012" PRIx64 "\nepoch %u\nmark %" PRIu64 "\n", format,
+                  identity->node, identity->epoch, identity->mark);
     buffer_printf(out, "clean %d\ntime %" PRIu64 "\n", identity->clean, identity->time);
+    if (format > FORMAT_BEFORE_JOINED)
+        buffer_printf(out, "joined %d\n", identity->joined);
     const struct vector *former = &identity->former;
     for (uint32_t i = 0; i < former->count; i++) {
         uint64_t node = node_of(former->dots[i].actor);
@@ -154,15 +157,18 @@ static bool decode_databases(struct bytes *text, struct identity *out)
 
 static bool decode_fields(struct bytes text, struct identity *out)
 {
-    uint64_t format, epoch, clean, actor;
+    uint64_t format, epoch, clean, joined = 0, actor;
     if (!take_line(&text, "format", 10, &format) || !take_line(&text, "node", 16, &out->node) ||
         !take_line(&text, "epoch", 10, &epoch) || !take_line(&text, "mark", 10, &out->mark) ||
         !take_line(&text, "clean", 10, &clean) || !take_line(&text, "time", 10, &out->time))
+        return false;
+    if (format > FORMAT_BEFORE_JOINED && !take_line(&text, "joined", 10, &joined))
         return false;
     if (out->node > NODE_MASK || epoch == 0 || epoch > ACTOR_EPOCH_MAX)
         return false;
     out->epoch = (uint16_t)epoch;
     out->clean = clean == 1;
+    out->joined = joined == 1;
     former_add(out, out->node, 1, out->epoch - 1u);
     while (take_line(&text, "former", 16, &actor)) {
         if (out->former.count > FORMER_MAX)
@@ -188,10 +194,11 @@ static enum status decode(struct bytes text, struct identity *out)
     uint64_t format;
     struct bytes first_line = text;
     enum status status = STATUS_CORRUPT;
-    if (whole && take_line(&first_line, "format", 10, &format) && format != IDENTITY_FORMAT) {
+    bool told = whole && take_line(&first_line, "format", 10, &format);
+    if (told && format != IDENTITY_FORMAT && format != FORMAT_BEFORE_JOINED) {
         status = STATUS_VERSION;
-    } else if (whole && decode_fields(text, out)) {
-        encode(out, &again);
+    } else if (told && decode_fields(text, out)) {
+        encode(out, (unsigned)format, &again);
         if (bytes_equal(buffer_bytes(&again), text))
             status = STATUS_OK;
     }
@@ -202,7 +209,7 @@ static enum status decode(struct bytes text, struct identity *out)
 static enum status write_identity(struct files *files, const struct identity *identity)
 {
     struct buffer text = {0};
-    encode(identity, &text);
+    encode(identity, IDENTITY_FORMAT, &text);
     enum status status = STATUS_TOO_BIG; /* never write what could not be read */
     if (buffer_size(&text) <= IDENTITY_SIZE_MAX && identity->former.count <= FORMER_MAX)
         status = files_replace(files, IDENTITY_NAME, buffer_bytes(&text));
@@ -288,6 +295,16 @@ enum status identity_swap_databases(struct files *files, struct identity *identi
     enum status status = write_identity(files, identity);
     if (status != STATUS_OK)
         swap_databases(identity, a, b);
+    return status;
+}
+
+enum status identity_join(struct files *files, struct identity *identity)
+{
+    bool was_joined = identity->joined;
+    identity->joined = true;
+    enum status status = write_identity(files, identity);
+    if (status != STATUS_OK)
+        identity->joined = was_joined;
     return status;
 }
 

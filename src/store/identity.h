@@ -6,8 +6,10 @@
  * number; recorded durably before they are used.
  *
  * The file is text, one "name value" a line, the last line its checksum:
- *   format 2 | node <12 hex digits> | epoch <n> | mark <n> | clean <0|1> | time <n>
+ *   format 3 | node <12 hex digits> | epoch <n> | mark <n> | clean <0|1> | time <n> | joined <0|1>
  *   | former <actor in 16 hex digits>... | database <4 hex digits>...
+ *
+ * Format 2 is read as well: it has no line `joined`, and means 0.
  *
  * A former line stands for that epoch and all earlier ones of its node; those of the present node
  * go without saying. A database line says what SWAPDB has done: under the number that clients give
@@ -30,6 +32,7 @@ struct identity {
     uint64_t mark; /* see files_ops.lock: another number means that the directory is a copy */
     bool clean;    /* the last stop was clean: the same epoch may go on from `time` */
     uint64_t time; /* the newest hybrid time given, at the last clean stop */
+    bool joined;   /* the directory is one copy among several: see store_join */
     struct vector former; /* actors that this directory was before, each with time UINT64_MAX: the
                              stable vector of a sole owner. Owned (memory_alloc). */
     uint8_t moved[IDENTITY_DATABASES]; /* see identity_database: 0 where SWAPDB never was */
@@ -72,6 +75,9 @@ MUST_CHECK enum status identity_next_epoch(struct files *files, struct identity 
  */
 MUST_CHECK enum status identity_swap_databases(struct files *files, struct identity *identity,
                                                uint8_t a, uint8_t b);
+
+/* From now on, and for good, one copy among several; durably. Errors as above. */
+MUST_CHECK enum status identity_join(struct files *files, struct identity *identity);
 
 /* Whether the file is there and whole: STATUS_OK, STATUS_ABSENT, STATUS_CORRUPT, STATUS_VERSION,
  * STATUS_IO. Changes nothing. */

@@ -12,16 +12,22 @@
 struct import;
 
 /*
- * What an import came to: STATUS_OK, and the log position after which it is as durable as
- * appendfsync says (store_gate_passed). STATUS_CORRUPT: the bytes are no list of rows; then, as on
- * any other error, nothing was stored.
+ * What an import came to: STATUS_OK, and the log position after which all of it is as durable as
+ * appendfsync says (store_gate_passed), also what the store has held before. Any other: nothing was
+ * stored. STATUS_CORRUPT: the bytes are no list of rows, or a row held is damaged; STATUS_INVALID,
+ * see below; STATUS_THROTTLED: too much waits already; STATUS_TOO_BIG: with what is held, a row
+ * would be more than a row may be; else as of txn_get and txn_commit.
  */
 typedef void import_done(void *context, enum status status, uint64_t gate);
 
 /*
  * Imports a row list (row/row_list.h), which is copied if it has to wait. `done` is called once,
- * perhaps before this returns: then NULL is returned. Each name and row is checked strictly, a
- * database beyond the store's is STATUS_INVALID. Chunk rows stand before the head that names them.
+ * perhaps before this returns: then NULL is returned. Each name and row is checked strictly: what
+ * is no head and no chunk is STATUS_CORRUPT; a database beyond the store's, or a time more than
+ * IMPORT_AHEAD_MS ahead of the clock, STATUS_INVALID (rule 12). A name may come more than once.
+ *
+ * Chunk rows may come before the head that names them; then they wait for it in the store. Those
+ * of a long string that the head held here has already left behind are passed over.
  *
  * A row that shows an event of this node's own actor that the store does not hold: the actor has
  * forgotten something, and the store takes a new epoch before anything else is written (rule 1).
@@ -32,7 +38,16 @@ struct import *import_rows(struct store *store, struct bytes rows, uint64_t now_
 /* It is not to be done, nor to call `done`. NULL: nothing. */
 void import_cancel(struct import *import);
 
+enum {
+    IMPORT_BYTES_MAX =
+        64 * 1024 * 1024,        /* of lists that wait, together: more is STATUS_THROTTLED */
+    IMPORT_AHEAD_MS = 60 * 1000, /* of the clock: see import_rows */
+};
+
 /* What waits for room tries again: each tick, or when store_has_room has become true. */
 void import_retry(struct store *store, uint64_t now_ms);
+
+/* The store ends: those that wait are gone, `done` is not called. For store.c. */
+void import_deinit(struct store *store);
 
 #endif

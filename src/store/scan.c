@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* txn_scan: a page of heads in the order of hash, from memory and the tier together. */
+/* txn_scan, txn_scan_all: a page of heads in the order of hash, of memory and the tier together. */
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -78,18 +78,19 @@ static void read_page(struct txn *txn, const struct fetched_page *page, struct s
     }
 }
 
-static void emit(struct txn *txn, const struct found *found, struct scan_page *page)
+/* `all`: tombstones and expired ones too. */
+static void emit(struct txn *txn, const struct found *found, bool all, struct scan_page *page)
 {
     struct row_key key;
     struct row_facts facts = derive_facts(found->row, txn->arena);
-    if (!facts.live || facts.at_ms < txn->now_ms)
+    if (all ? found->row.size == 0 : !facts.live || facts.at_ms < txn->now_ms)
         return;
     check(row_key_decode(found->name, &key));
-    page->rows[page->count++] = (struct scan_row){key.key, found->row};
+    page->rows[page->count++] = (struct scan_row){key.key, found->row, found->name};
 }
 
 static void merge(struct txn *txn, const struct side *table, const struct side *tier, uint64_t end,
-                  struct scan_page *out)
+                  bool all, struct scan_page *out)
 {
     size_t a = 0, b = 0;
     out->rows = arena_alloc(txn->arena, (table->count + tier->count) * sizeof(*out->rows));
@@ -102,12 +103,12 @@ static void merge(struct txn *txn, const struct side *table, const struct side *
         b += order >= 0;
         if (row_key_hash_of(found->name) >= end)
             break;
-        emit(txn, found, out);
+        emit(txn, found, all, out);
     }
 }
 
-enum status txn_scan(struct txn *txn, uint16_t slot_number, uint8_t db, uint64_t hash, size_t limit,
-                     struct scan_page *out)
+static enum status scan(struct txn *txn, uint16_t slot_number, uint8_t db, uint64_t hash,
+                        size_t limit, bool all, struct scan_page *out)
 {
     struct store *store = txn->store;
     struct slot *slot = &store->table.slots[slot_number];
@@ -136,8 +137,20 @@ enum status txn_scan(struct txn *txn, uint16_t slot_number, uint8_t db, uint64_t
     }
     read_table(txn, slot, db, hash, limit, &table);
     uint64_t end = table.end < tier.end ? table.end : tier.end;
-    merge(txn, &table, &tier, end, out);
+    merge(txn, &table, &tier, end, all, out);
     out->done = end == UINT64_MAX;
     out->next_hash = end;
     return STATUS_OK;
+}
+
+enum status txn_scan(struct txn *txn, uint16_t slot, uint8_t db, uint64_t hash, size_t limit,
+                     struct scan_page *out)
+{
+    return scan(txn, slot, db, hash, limit, false, out);
+}
+
+enum status txn_scan_all(struct txn *txn, uint16_t slot, uint8_t db, uint64_t hash, size_t limit,
+                         struct scan_page *out)
+{
+    return scan(txn, slot, db, hash, limit, true, out);
 }

@@ -172,10 +172,10 @@ static enum status write_row(struct seal_job *job, struct tier_table *table, str
     job->bytes += name.size + row.size;
     if (row_key_is_head(name)) {
         struct row_facts facts = derive_facts(row, arena);
-        if (facts.at_ms < job->expires_ms)
-            job->expires_ms = facts.at_ms;
-        if (facts.at_ms != EXPIRY_NEVER) {
-            meta_expiry_name(&changes->names, facts.at_ms, name);
+        if (facts.due_ms < job->expires_ms)
+            job->expires_ms = facts.due_ms;
+        if (facts.due_ms != EXPIRY_NEVER) {
+            meta_expiry_name(&changes->names, facts.due_ms, name);
             index_add(changes, META_EXPIRY_PREFIX_SIZE + name.size, true);
         }
     }

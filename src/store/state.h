@@ -14,7 +14,17 @@
 #include "store/table.h"
 #include "store/txn.h"
 
-enum { EXPIRED_SEEN_MAX = 256 }; /* in one command; others are found as all are */
+enum {
+    EXPIRED_SEEN_MAX = 256, /* in one command; others are found as all are */
+    ORPHANS_MAX = 64,       /* long strings whose head has not come yet */
+};
+
+/* See store/orphans.h. */
+struct orphan {
+    struct buffer head;
+    struct dot base;
+    uint32_t chunks; /* those that have come have indexes below this */
+};
 
 enum seal_state {
     SEAL_IDLE,
@@ -84,11 +94,25 @@ struct store {
     bool evict_nothing_left; /* the policy found no key to evict: writes are refused */
 
     struct store_stats stats; /* the counters of it */
+
+    struct {
+        struct list waiting;  /* for room, or for rows from the tier */
+        struct import *spare; /* kept for the next one */
+        uint64_t bytes;       /* that those that wait hold */
+    } imports;
+    struct {
+        struct orphan items[ORPHANS_MAX]; /* the oldest first */
+        unsigned count;
+    } orphans;
+    struct list exports;      /* that wait for rows from the tier */
+    uint64_t copies_begun;    /* imports and exports that had to wait, so far */
+    uint64_t expired_waiting; /* joined: what the last search of the index has found */
 };
 
+/* NULL: nothing counts as stable, there are other copies. */
 static inline const struct vector *store_stable(const struct store *store)
 {
-    return &store->identity.former;
+    return store->identity.joined ? NULL : &store->identity.former;
 }
 
 /* Whether an eviction policy has work; what only waits for its seal to go does not count. */

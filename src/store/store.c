@@ -9,7 +9,10 @@
 #include "store/cache.h"
 #include "store/evict.h"
 #include "store/expiry.h"
+#include "store/export.h"
+#include "store/import.h"
 #include "store/meta.h"
+#include "store/orphans.h"
 #include "store/purge.h"
 #include "store/seal.h"
 #include "store/verify.h"
@@ -89,20 +92,39 @@ static void replay_batch(void *context)
         workers->ops->drain(workers);
 }
 
+/* By going through all of the tier. */
+static enum status recount(struct store *store)
+{
+    struct buffer report = {0};
+    facts_deinit(&store->facts);
+    facts_init(&store->facts, store->options.databases);
+    store->facts.digests = store->identity.joined;
+    enum status status = verify_count(store->options.tier, &store->facts, &report);
+    buffer_deinit(&report);
+    return status;
+}
+
+static enum status read_facts(struct store *store)
+{
+    if (store->options.recount) {
+        enum status status = recount(store);
+        return status == STATUS_CORRUPT ? STATUS_OK : status;
+    }
+    enum status status = facts_read(&store->facts, store->options.tier);
+    if (status == STATUS_OK && store->identity.joined && !store->facts.digests)
+        return recount(store); /* it has not sealed since it joined */
+    store->facts.digests = store->identity.joined;
+    return status;
+}
+
 static enum status recover(struct store *store, struct store_recovery *recovery,
                            struct buffer *out_error)
 {
     struct tier *tier = store->options.tier;
     uint64_t sealed;
     enum status status = meta_seal_read(tier, &sealed);
-    if (status == STATUS_OK && store->options.recount) {
-        struct buffer report = {0};
-        status = verify_count(tier, &store->facts, &report);
-        buffer_deinit(&report);
-        status = status == STATUS_CORRUPT ? STATUS_OK : status;
-    } else if (status == STATUS_OK) {
-        status = facts_read(&store->facts, tier);
-    }
+    if (status == STATUS_OK)
+        status = read_facts(store);
     if (status != STATUS_OK) {
         buffer_printf(out_error, "the ordered tier's record of its state: %s",
                       status == STATUS_INVALID
@@ -125,6 +147,9 @@ static enum status recover(struct store *store, struct store_recovery *recovery,
 
 static void store_free(struct store *store)
 {
+    import_deinit(store);
+    export_deinit(store);
+    orphans_deinit(store);
     seal_deinit(store);
     expiry_deinit(store);
     for (size_t i = 0; i < store->detached_count; i++)
@@ -238,6 +263,8 @@ enum status store_open(const struct store_options *options, struct store **out,
     cache_init(store);
     expiry_init(store);
     list_init(&store->current.rows);
+    list_init(&store->imports.waiting);
+    list_init(&store->exports);
     status = recover(store, &recovery, out_error);
     if (status != STATUS_OK) {
         options->workers->ops->drain(options->workers); /* a seal may be under way */
@@ -363,7 +390,7 @@ enum status store_turn_end(struct store *store, uint64_t now_ms)
 {
     expiry_clock(store, now_ms);
     if (store->table.bytes > store->options.rows_bytes) {
-        if (store->options.eviction == EVICT_NOTHING || store->paused)
+        if (store->options.eviction == EVICT_NOTHING || store->paused || store->identity.joined)
             cache_trim(store, TURN_TRIM);
         else
             evict(store, now_ms, TURN_EVICT + 2 * store->turn_rows);
@@ -414,6 +441,19 @@ bool store_gate_passed(const struct store *store, uint64_t gate)
                           ? log_synced(store->log)
                           : log_written(store->log);
     return gate <= passed;
+}
+
+uint64_t store_gate_now(const struct store *store)
+{
+    return log_position(store->log);
+}
+
+bool store_gate_synced(struct store *store, uint64_t gate)
+{
+    bool synced = gate <= log_synced(store->log);
+    if (!synced)
+        log_want_sync(store->log);
+    return synced;
 }
 
 bool store_has_room(const struct store *store)

@@ -168,6 +168,7 @@ struct store_stats {
     uint64_t cache_evictions; /* clean rows dropped from memory */
     uint64_t evicted_keys;    /* for good, by maxmemory-policy */
     uint64_t expired_keys;
+    uint64_t epochs_taken; /* since peers have shown what this node has forgotten (rule 1) */
     uint64_t seals, seal_failures;
     uint64_t sealed_rows, sealed_bytes;
     uint64_t sealing;      /* 1 while a seal is under way, or asked for */

@@ -144,6 +144,11 @@ const struct vector *txn_stable(const struct txn *txn)
     return store_stable(txn->store);
 }
 
+bool txn_is_joined(const struct txn *txn)
+{
+    return txn->store->identity.joined;
+}
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
 /* Not in memory: asks the tier, without touching the disk unless the transaction has run too often.
@@ -351,6 +356,8 @@ enum status txn_commit(struct txn *txn)
     enum status status = refusal(txn);
     if (status != STATUS_OK)
         return status;
+    if (txn->flush && store->identity.joined)
+        return STATUS_INVALID; /* it leaves no tombstones: other copies would bring all back */
     if (txn->flush) {
         status = commit_flush(txn);
         if (status != STATUS_OK)

@@ -70,6 +70,15 @@ void txn_end(struct txn *txn);
  */
 MUST_CHECK enum status txn_commit(struct txn *txn);
 
+/* Whether it has staged rows, or has just committed some. */
+static inline bool txn_changes(const struct txn *txn)
+{
+    for (uint32_t i = 0; i < txn->staged_count; i++)
+        if (txn->staged[i].row.size > 0)
+            return true;
+    return false;
+}
+
 /* ---- what handlers and types call ------------------------------------------------------------ */
 
 /*
@@ -92,8 +101,11 @@ void txn_stage(struct txn *txn, struct bytes name, struct bytes row);
  */
 struct dot txn_dot(struct txn *txn, uint64_t newest);
 
-/* What every vector covers anyway: for row_canonical and row_merge. */
+/* What every vector covers anyway: for row_canonical and row_merge. NULL: nothing. */
 const struct vector *txn_stable(const struct txn *txn);
+
+/* Whether other nodes have copies of these rows (store_join). */
+bool txn_is_joined(const struct txn *txn);
 
 /* The head of that name, which txn_get has just found, has expired at txn.now_ms: it may be removed
  * when this command has ended well. */
@@ -113,10 +125,11 @@ struct txn_access txn_access(const struct txn *txn, struct bytes name);
  * eviction policy asks for; a negative one is not known. One row in a transaction. */
 void txn_set_access(struct txn *txn, struct bytes name, int64_t idle_s, int frequency);
 
-/* One live head in a scan; borrowed, valid until the transaction ends. */
+/* One head in a scan; borrowed, valid until the transaction ends. */
 struct scan_row {
     struct bytes key;
     struct bytes row;
+    struct bytes name;
 };
 
 struct scan_page {
@@ -135,6 +148,10 @@ struct scan_page {
 MUST_CHECK enum status txn_scan(struct txn *txn, uint16_t slot, uint8_t db, uint64_t hash,
                                 size_t limit, struct scan_page *out);
 
+/* The same with tombstones and what has expired: for other copies. */
+MUST_CHECK enum status txn_scan_all(struct txn *txn, uint16_t slot, uint8_t db, uint64_t hash,
+                                    size_t limit, struct scan_page *out);
+
 /* Keys of a (slot, db), as store_slot_keys says; the reply waits for what made them so many: also
  * where there are none to be scanned. */
 uint64_t txn_slot_keys(struct txn *txn, uint16_t slot, uint8_t db);
@@ -143,7 +160,7 @@ uint64_t txn_slot_keys(struct txn *txn, uint16_t slot, uint8_t db);
 uint64_t txn_keys(struct txn *txn, uint8_t db);
 
 /* Flushes a database, or all of them with db < 0: everything in it is dead when this commits. In
- * constant time. */
+ * constant time. Not where there are other copies: txn_commit refuses it (STATUS_INVALID). */
 void txn_flush(struct txn *txn, int db);
 
 #endif

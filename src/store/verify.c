@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "store/derive.h"
+#include "store/export.h"
 #include "store/identity.h"
 #include "store/log.h"
 #include "store/meta.h"
@@ -43,7 +44,10 @@ static enum tier_next count_row(void *context, struct bytes name, struct bytes r
     } else if (key.kind == ROW_HEAD) {
         struct row_facts facts = derive_facts(row, &counting->arena);
         facts_count(counting->facts, key.slot, key.db, facts.live, facts.at_ms != EXPIRY_NEVER);
+        facts_count_tombstones(counting->facts, key.slot, key.db, !facts.live);
         facts_of(counting->facts, key.slot, key.db)->stored++;
+        if (counting->facts->digests)
+            facts_of(counting->facts, key.slot, key.db)->digest += export_digest(name, row);
     }
     arena_clear(&counting->arena);
     return TIER_NEXT;
@@ -73,14 +77,16 @@ static uint64_t compare_facts(const struct facts *counted, const struct facts *s
         for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
             const struct slot_facts *a = facts_look(counted, (uint16_t)slot, (uint8_t)db);
             const struct slot_facts *b = facts_look(stored, (uint16_t)slot, (uint8_t)db);
-            if (a->keys == b->keys && a->expiring == b->expiring)
+            bool same = !stored->digests || a->digest == b->digest;
+            if (a->keys == b->keys && a->expiring == b->expiring && a->stored == b->stored && same)
                 continue;
             if (wrong++ < REPORT_LINES_MAX)
                 buffer_printf(
                     report,
-                    "tier: slot %u of database %u holds %u keys (%u expiring), its record says "
-                    "%u (%u)\n",
-                    slot, db, a->keys, a->expiring, b->keys, b->expiring);
+                    "tier: slot %u of database %u holds %u keys (%u expiring, %u rows), its record "
+                    "says %u (%u, %u)%s\n",
+                    slot, db, a->keys, a->expiring, a->stored, b->keys, b->expiring, b->stored,
+                    same ? "" : "; their digests differ");
         }
     }
     return wrong;
@@ -97,6 +103,7 @@ static enum status check_facts(struct tier *tier, struct buffer *report)
     struct facts counted, stored;
     facts_init(&counted, DATABASES_MAX);
     facts_init(&stored, DATABASES_MAX);
+    counted.digests = true;
     enum status status = verify_count(tier, &counted, report);
     enum status reading = facts_read(&stored, tier);
     if (reading != STATUS_OK)

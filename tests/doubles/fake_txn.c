@@ -221,6 +221,12 @@ const struct vector *txn_stable(const struct txn *txn)
     return &txn->store->stable;
 }
 
+bool txn_is_joined(const struct txn *txn)
+{
+    (void)txn;
+    return false;
+}
+
 enum status txn_scan(struct txn *txn, uint16_t slot, uint8_t db, uint64_t hash, size_t limit,
                      struct scan_page *out)
 {

@@ -399,6 +399,7 @@ void cluster_node_start(struct cluster_node *node)
         .monotonic_ns = monotonic_ns,
         .memory_use = memory_use_of,
         .close = close_session,
+        .bus_port = CLUSTER_BUS_PORT,
         .dial = dial,
         .hang_up = hang_up,
         .context = node,
@@ -434,8 +435,12 @@ static void on_restart(void *context)
 static void end_process(struct cluster_node *node, bool power_lost)
 {
     sim_net_silence(node->net, node->index);
+    sim_files_halt_after(node->disk, 0);
+    sim_tier_crash(node->tier_disk);
     while (!list_is_empty(&node->links)) {
         struct node_link *link = list_entry(node->links.next, struct node_link, link);
+        if (link->bus)
+            bus_closed(node_bus(node->node), link->bus, cluster_node_wall_ms(node));
         if (link->socket && power_lost)
             sim_socket_drop(link->socket);
         else if (link->socket)
@@ -443,8 +448,6 @@ static void end_process(struct cluster_node *node, bool power_lost)
         link_free(link);
     }
     /* What is under way runs out, so that its memory is freed: nothing of it has an effect. */
-    sim_files_halt_after(node->disk, 0);
-    sim_tier_crash(node->tier_disk);
     sim_workers_interface(node->workers)->ops->drain(sim_workers_interface(node->workers));
     node_abandon(node->node);
     clean_up(node, power_lost);

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/xxh.h"
 #include "cluster/layout.h"
+#include "node/peers.h"
 #include "quorum/quorum.h"
 #include "row/slot.h"
 #include "sim/cluster_faults.h"
@@ -74,7 +75,7 @@ static bool is_formed(struct cluster_world *world)
             return false;
         if (count == 1)
             continue;
-        const struct layout *layout = node_layout(node->node);
+        const struct layout *layout = peers_layout(node_peers(node->node));
         first = first ? first : layout;
         if (!layout || layout->phase != LAYOUT_STABLE || layout->ring.member_count != count ||
             layout->version != first->version || layout->cluster != first->cluster)
@@ -102,7 +103,7 @@ static struct cluster_node *node_of(struct cluster_world *world, uint64_t number
 static bool slot_is_equal(struct cluster_world *world, uint16_t slot)
 {
     struct placement placement;
-    layout_placement(node_layout(world->nodes[0].node), slot, &placement);
+    layout_placement(peers_layout(node_peers(world->nodes[0].node)), slot, &placement);
     uint64_t digest = 0;
     for (unsigned i = 0; i < placement.old_count; i++) {
         struct cluster_node *owner = node_of(world, placement.old[i]);
@@ -132,14 +133,14 @@ static bool nothing_is_left(struct cluster_world *world)
     for (unsigned i = 0; i < world->plan->settings.nodes; i++) {
         struct sync_stats sync;
         struct quorum_stats quorum;
-        sync_stats(node_sync(world->nodes[i].node), &sync);
-        quorum_stats(node_quorum(world->nodes[i].node), &quorum);
+        sync_stats(peers_sync(node_peers(world->nodes[i].node)), &sync);
+        quorum_stats(peers_quorum(node_peers(world->nodes[i].node)), &quorum);
         snprintf(world->why, sizeof(world->why),
                  "n%u has %" PRIu64 " hints, %" PRIu64 " foreign rows, %" PRIu64
                  " unequal slots, %" PRIu64 " pending requests",
                  i + 1, sync.hints_pending, sync.foreign, sync.slots_unequal, quorum.pending);
-        if (!sync_is_quiet(node_sync(world->nodes[i].node)) || quorum.pending || sync.foreign ||
-            sync.hints_pending)
+        if (!sync_is_quiet(peers_sync(node_peers(world->nodes[i].node))) || quorum.pending ||
+            sync.foreign || sync.hints_pending)
             return false;
     }
     return true;
@@ -161,7 +162,7 @@ static void count_rounds(struct cluster_world *world, uint64_t *out_least, uint6
     *out_repairs = 0;
     for (unsigned i = 0; i < world->plan->settings.nodes; i++) {
         struct sync_stats sync;
-        sync_stats(node_sync(world->nodes[i].node), &sync);
+        sync_stats(peers_sync(node_peers(world->nodes[i].node)), &sync);
         *out_least = sync.rounds < *out_least ? sync.rounds : *out_least;
         *out_repairs += sync.keys_pulled + sync.keys_sent;
     }

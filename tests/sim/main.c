@@ -252,17 +252,9 @@ static bool take_arguments(struct arguments *arguments, int argc, char **argv)
     return arguments->one || arguments->shrink || arguments->seeds > 0;
 }
 
-/* Until the cluster's own sources are there worlds have one node. */
-#if __has_include("node/peers.h")
-enum { NODES_DEFAULT = 0 };
-#else
-enum { NODES_DEFAULT = 1 };
-#endif
-
 int main(int argc, char **argv)
 {
-    struct arguments arguments = {
-        .program = argv[0], .from = 1, .world = WORLD_ANY, .nodes = NODES_DEFAULT};
+    struct arguments arguments = {.program = argv[0], .from = 1, .world = WORLD_ANY};
     struct tally tally = {0};
     if (!take_arguments(&arguments, argc, argv) || arguments.nodes > CLUSTER_NODES_MAX)
         return usage();

@@ -53,7 +53,8 @@ static const char *audit_facts(struct store *store, const struct facts *counted)
             expiring += is->expiring;
             if (is->resident != real->resident)
                 return "the heads in memory are miscounted";
-            if (is->resident > is->stored || is->expiring > is->keys || is->keys > is->stored)
+            if (is->resident > is->stored || is->expiring > is->keys ||
+                is->keys + is->tombstones > is->stored)
                 return "the facts of a slot contradict each other";
         }
         if (keys != store->facts.keys[db] || expiring != store->facts.expiring[db])
@@ -121,9 +122,9 @@ static enum tier_next note_name(void *context, struct bytes name, struct bytes r
     return TIER_NEXT;
 }
 
-/* Each head of the tier that expires stands in the index; what else stands there is found when it
- * comes due. */
-static const char *audit_index(struct store *store, uint64_t expiring, uint64_t purged_ms)
+/* Each head of the tier that expires, and each tombstone, stands in the index; what else stands
+ * there is found when it comes due. */
+static const char *audit_index(struct store *store, uint64_t due, uint64_t purged_ms)
 {
     struct tier *tier = store->options.tier;
     struct buffer names = {0};
@@ -138,14 +139,14 @@ static const char *audit_index(struct store *store, uint64_t expiring, uint64_t 
         if (!meta_expiry_decode(index_name, &at_ms, &name))
             wrong = "a damaged name in the tier's index";
         else if (tier->ops->get(tier, name, &row) == STATUS_OK)
-            expiring -= derive_facts(buffer_bytes(&row), &store->scratch).at_ms == at_ms;
+            due -= derive_facts(buffer_bytes(&row), &store->scratch).due_ms == at_ms;
         buffer_deinit(&row);
         if (!wrong && at_ms < purged_ms && buffer_size(&store->current.index_deletes) == 0)
             wrong = "the tier's index still names what expired long ago";
     }
     buffer_deinit(&names);
     arena_clear(&store->scratch);
-    return wrong || expiring == 0 ? wrong : "a head that expires is not in the tier's index";
+    return wrong || due == 0 ? wrong : "a head that is to come due is not in the tier's index";
 }
 
 /* When all is sealed, the tier alone says what there is. */
@@ -158,6 +159,7 @@ static const char *audit_tier(struct store *store, uint64_t purged_ms)
         store->seal.state != SEAL_IDLE || store->garbage_count > 0)
         return NULL;
     facts_init(&counted, store->facts.databases);
+    counted.digests = store->facts.digests;
     if (verify_count(store->options.tier, &counted, &report) != STATUS_OK)
         wrong = "the tier holds damaged rows";
     for (unsigned db = 0; db < counted.databases && !wrong; db++) {
@@ -165,18 +167,19 @@ static const char *audit_tier(struct store *store, uint64_t purged_ms)
             const struct slot_facts *is = facts_look(&store->facts, (uint16_t)slot, (uint8_t)db);
             const struct slot_facts *real = facts_look(&counted, (uint16_t)slot, (uint8_t)db);
             if (is->keys != real->keys || is->expiring != real->expiring ||
-                is->stored != real->stored)
+                is->stored != real->stored || is->tombstones != real->tombstones ||
+                is->digest != real->digest)
                 wrong = "the tier holds other heads than the facts say";
         }
     }
-    uint64_t expiring = 0;
+    uint64_t due = counted.tombstones;
     for (unsigned db = 0; db < counted.databases; db++)
-        expiring += counted.expiring[db];
+        due += counted.expiring[db];
     buffer_deinit(&report);
     facts_deinit(&counted);
     if (!wrong)
         wrong = audit_chunks(store->options.tier);
-    return wrong ? wrong : audit_index(store, expiring, purged_ms);
+    return wrong ? wrong : audit_index(store, due, purged_ms);
 }
 
 const char *store_audit(struct store *store, uint64_t purged_ms)

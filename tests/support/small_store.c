@@ -61,31 +61,40 @@ void small_crash(struct small_store *small)
     process_gone(small);
 }
 
-int small_store_open(void **state)
+struct small_store *small_new(uint64_t node)
 {
     struct small_store *small = memory_zeroed(sizeof(*small));
     small->disk = sim_files_new(1, SIM_FILES_UNLIMITED);
     small->tier_disk = sim_tier_new(1);
     small->now_ms = START_MS;
-    small->options = (struct store_options){.random48 = 0x123456789abc,
+    small->options = (struct store_options){.random48 = node,
                                             .random_seed = 1,
                                             .databases = 4,
                                             .sync = LOG_SYNC_NO,
                                             .seal_bytes = BUDGET,
                                             .rows_bytes = BUDGET};
     small_start(small);
-    *state = small;
+    return small;
+}
+
+int small_store_open(void **state)
+{
+    *state = small_new(0x123456789abc);
     return 0;
 }
 
 int small_store_close(void **state)
 {
-    struct small_store *small = *state;
+    small_free(*state);
+    return 0;
+}
+
+void small_free(struct small_store *small)
+{
     small_stop(small);
     sim_tier_delete(small->tier_disk);
     sim_files_free(small->disk);
     memory_free(small);
-    return 0;
 }
 
 /* ---- commands -------------------------------------------------------------------------------- */

@@ -28,6 +28,10 @@ struct small_store {
     uint8_t db;
 };
 
+/* Of a node of that number. */
+struct small_store *small_new(uint64_t node);
+void small_free(struct small_store *small);
+
 /* Setup and teardown of cmocka: *state is the store. */
 int small_store_open(void **state);
 int small_store_close(void **state);

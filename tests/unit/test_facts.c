@@ -97,7 +97,7 @@ static void test_damage_is_told(void **state)
         struct bytes row;
         enum status status;
     } cases[] = {
-        {{"\x02\x00\x01\x00\x01", 5}, STATUS_VERSION},
+        {{"\x03\x00\x01\x00\x01", 5}, STATUS_VERSION},
         {{"\x01\x00\x01", 3}, STATUS_CORRUPT},
         {{"\x01\x00\x01\x02\x01", 5}, STATUS_CORRUPT},         /* more expire than there are */
         {{"\x01\x00\x02\x00\x01", 5}, STATUS_CORRUPT},         /* more keys than rows */

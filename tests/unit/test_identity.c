@@ -231,17 +231,64 @@ static void test_the_file_is_read_strictly(void **state)
         "format 2\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\ndatabase 0000\n",
         "format 2\nepoch 1\nnode 000000000005\nmark 78\nclean 0\ntime 0\n",
         "format 2\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime \n",
+        "format 2\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\njoined 0\n",
+        "format 3\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\n",
+        "format 3\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\njoined 2\n",
+        "format 3\nnode 000000000005\nepoch 1\nmark 78\nclean 0\njoined 1\ntime 0\n",
     };
     struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         replace_with(disk, bad[i]);
         expect_refused(disk, STATUS_CORRUPT);
     }
-    replace_with(disk, "format 3\nwhatever comes\n");
+    replace_with(disk, "format 4\nwhatever comes\n");
     expect_refused(disk, STATUS_VERSION);
     replace_with(disk, "format 2\nnode 000000000005\nepoch 1\nmark 78\nclean 1\ntime 0\n");
     struct identity identity;
     must_take(disk, MARK + 1, 7, &identity, true);
+    assert_false(identity.joined); /* that format knew of no others */
+    identity_deinit(&identity);
+    sim_files_free(disk);
+}
+
+/* By clean stops, crashes, and in a copy of the directory: it is for good. */
+static void test_what_has_joined_stays_so(void **state)
+{
+    (void)state;
+    struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
+    struct files *files = sim_files_interface(disk);
+    struct identity identity;
+    must_take(disk, MARK, 5, &identity, false);
+    assert_false(identity.joined);
+    assert_int_equal(identity_join(files, &identity), STATUS_OK);
+    identity_deinit(&identity);
+    must_take(disk, MARK, 5, &identity, false);
+    assert_true(identity.joined);
+    assert_int_equal(identity_next_epoch(files, &identity), STATUS_OK);
+    assert_int_equal(identity_release(files, &identity, 9), STATUS_OK);
+    identity_deinit(&identity);
+    must_take(disk, MARK, 5, &identity, true);
+    assert_true(identity.joined);
+    identity_deinit(&identity);
+    must_take(disk, MARK + 1, 6, &identity, false);
+    assert_true(identity.joined);
+    identity_deinit(&identity);
+    sim_files_free(disk);
+}
+
+static void test_a_join_that_fails_has_not_happened(void **state)
+{
+    (void)state;
+    struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
+    struct identity identity;
+    must_take(disk, MARK, 5, &identity, false);
+    sim_files_halt_after(disk, 0);
+    assert_int_not_equal(identity_join(sim_files_interface(disk), &identity), STATUS_OK);
+    assert_false(identity.joined);
+    identity_deinit(&identity);
+    sim_files_crash(disk);
+    must_take(disk, MARK, 5, &identity, false);
+    assert_false(identity.joined);
     identity_deinit(&identity);
     sim_files_free(disk);
 }
@@ -285,7 +332,7 @@ static void test_swapped_databases_stay_so(void **state)
 static void test_a_swap_that_fails_has_not_happened(void **state)
 {
     (void)state;
-    struct sim_files *disk = sim_files_new(1, 400);
+    struct sim_files *disk = sim_files_new(1, 430);
     struct files *files = sim_files_interface(disk);
     struct identity identity;
     unsigned done = 0;
@@ -379,6 +426,8 @@ int main(void)
         cmocka_unit_test(test_a_copied_directory_is_a_new_node),
         cmocka_unit_test(test_every_flipped_bit_is_seen),
         cmocka_unit_test(test_the_file_is_read_strictly),
+        cmocka_unit_test(test_what_has_joined_stays_so),
+        cmocka_unit_test(test_a_join_that_fails_has_not_happened),
         cmocka_unit_test(test_swapped_databases_stay_so),
         cmocka_unit_test(test_a_swap_that_fails_has_not_happened),
         cmocka_unit_test(test_a_full_disk_is_told),
