@@ -29,6 +29,7 @@ struct node_link {
     struct session *session;
     struct bus_link *bus;
     bool dialed, told; /* that it is connected */
+    bool full;         /* the socket did not take all: it will tell when there is room */
     bool abrupt;       /* to be closed without waiting for its output */
 };
 
@@ -163,16 +164,19 @@ static void close_session(void *context, struct session *session, bool now)
 static void link_send(struct node_link *link)
 {
     struct cluster_node *node = link->node;
-    if (link->abrupt || !link->socket)
+    if (link->abrupt || !link->socket || link->full)
         return;
     if (link->session) {
         struct bytes output =
             bytes_of(buffer_bytes(&link->session->output).data, link->session->output_free);
         size_t sent = sim_socket_send(link->socket, output);
+        link->full = sent < output.size;
         if (sent > 0)
             node_sent(node->node, link->session, sent);
     } else if (link->bus) {
-        size_t sent = sim_socket_send(link->socket, bus_output(link->bus));
+        struct bytes output = bus_output(link->bus);
+        size_t sent = sim_socket_send(link->socket, output);
+        link->full = sent < output.size;
         if (sent > 0)
             bus_sent(node_bus(node->node), link->bus, sent);
     }
@@ -242,8 +246,10 @@ static void link_turn(struct node_link *link, uint64_t now_ms)
     sim_socket_consume(link->socket, bytes.size);
     if (sim_socket_has_ended(link->socket))
         link_end(link, true);
-    else
-        link_send(link); /* there may be room */
+    else if (link->full) { /* there may be room */
+        link->full = false;
+        link_send(link);
+    }
 }
 
 /* ---- the process ----------------------------------------------------------------------------- */

@@ -64,21 +64,35 @@ static bool run_until(struct cluster_world *world, bool (*condition)(struct clus
 
 /* ---- what the cluster is like ---------------------------------------------------------------- */
 
+static bool is_member_of_all(struct cluster_world *world, const struct cluster_node *node,
+                             const struct layout *first)
+{
+    static const char *const phases[] = {"stable", "writing both", "reading new"};
+    const struct layout *layout = peers_layout(node_peers(node->node));
+    if (!layout) {
+        snprintf(world->why, sizeof(world->why), "n%u has no layout", node->index + 1);
+        return false;
+    }
+    snprintf(world->why, sizeof(world->why),
+             "n%u has layout %" PRIu64 " of cluster %" PRIx64 ", %s, with %u members",
+             node->index + 1, layout->version, layout->cluster, phases[layout->phase],
+             layout->ring.member_count);
+    return layout->phase == LAYOUT_STABLE && first && layout->version == first->version &&
+           layout->cluster == first->cluster &&
+           layout->ring.member_count == world->plan->settings.nodes;
+}
+
 static bool is_formed(struct cluster_world *world)
 {
     unsigned count = world->plan->settings.nodes;
-    const struct layout *first = NULL;
     for (unsigned i = 0; i < count; i++) {
-        const struct cluster_node *node = &world->nodes[i];
-        snprintf(world->why, sizeof(world->why), "n%u is not in the cluster", i + 1);
-        if (node->state != CLUSTER_UP)
+        snprintf(world->why, sizeof(world->why), "n%u is down", i + 1);
+        if (world->nodes[i].state != CLUSTER_UP)
             return false;
-        if (count == 1)
-            continue;
-        const struct layout *layout = peers_layout(node_peers(node->node));
-        first = first ? first : layout;
-        if (!layout || layout->phase != LAYOUT_STABLE || layout->ring.member_count != count ||
-            layout->version != first->version || layout->cluster != first->cluster)
+    }
+    for (unsigned i = 0; i < count && count > 1; i++) {
+        const struct layout *first = peers_layout(node_peers(world->nodes[0].node));
+        if (!is_member_of_all(world, &world->nodes[i], first))
             return false;
     }
     return true;
@@ -137,8 +151,9 @@ static bool nothing_is_left(struct cluster_world *world)
         quorum_stats(peers_quorum(node_peers(world->nodes[i].node)), &quorum);
         snprintf(world->why, sizeof(world->why),
                  "n%u has %" PRIu64 " hints, %" PRIu64 " foreign rows, %" PRIu64
-                 " unequal slots, %" PRIu64 " pending requests",
-                 i + 1, sync.hints_pending, sync.foreign, sync.slots_unequal, quorum.pending);
+                 " unequal slots, %" PRIu64 " slots to gain, %" PRIu64 " pending requests",
+                 i + 1, sync.hints_pending, sync.foreign, sync.slots_unequal, sync.slots_to_gain,
+                 quorum.pending);
         if (!sync_is_quiet(peers_sync(node_peers(world->nodes[i].node))) || quorum.pending ||
             sync.foreign || sync.hints_pending)
             return false;
@@ -166,6 +181,51 @@ static void count_rounds(struct cluster_world *world, uint64_t *out_least, uint6
         *out_least = sync.rounds < *out_least ? sync.rounds : *out_least;
         *out_repairs += sync.keys_pulled + sync.keys_sent;
     }
+}
+
+static const char *name_of(struct cluster_world *world, uint64_t number)
+{
+    static const char *const names[] = {"n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9"};
+    const struct cluster_node *node = node_of(world, number);
+    return node ? names[node->index] : "nobody";
+}
+
+/* What each node knows, for whoever reads the trace. */
+static void tell_node(struct cluster_world *world, const struct cluster_node *node)
+{
+    static const char *const lives[] = {"up", "suspect", "down"};
+    struct peers *peers = node_peers(node->node);
+    struct gossip *gossip = peers_gossip(peers);
+    struct sync_stats sync;
+    const struct gossip_self *self = gossip_self(gossip);
+    (void)is_member_of_all(world, node, NULL);
+    sync_stats(peers_sync(peers), &sync);
+    trace_tell(&world->trace,
+               "%s; says layout %" PRIu64 ", synced %" PRIu64 "; %" PRIu64
+               " slots to gain, %" PRIu64 " foreign rows, %" PRIu64 " hints, %s",
+               world->why, self->layout_version, self->synced_version, sync.slots_to_gain,
+               sync.foreign, sync.hints_pending,
+               sync_is_quiet(peers_sync(peers)) ? "quiet" : "busy");
+    const struct gossip_peer *peer;
+    for (size_t i = 0; (peer = gossip_peer_at(gossip, i)); i++)
+        trace_tell(&world->trace,
+                   "    it holds %s for %s; heard layout %" PRIu64 ", synced %" PRIu64,
+                   peer->said.host, lives[peer->life], peer->said.layout_version,
+                   peer->said.synced_version);
+    struct bus_link_view link;
+    for (size_t i = 0; bus_link_at(peers_bus(peers), i, &link); i++)
+        trace_tell(&world->trace,
+                   "    link %s %s: %" PRIu64 " bytes wait, %" PRIu64 " in, %" PRIu64
+                   " out; messages %" PRIu64 " in, %" PRIu64 " out",
+                   link.dialed ? "to" : "from", name_of(world, link.node), link.output_bytes,
+                   link.bytes_in, link.bytes_out, link.messages_in, link.messages_out);
+}
+
+static void tell_all(struct cluster_world *world)
+{
+    for (unsigned i = 0; i < world->plan->settings.nodes; i++)
+        if (world->nodes[i].node && node_peers(world->nodes[i].node))
+            tell_node(world, &world->nodes[i]);
 }
 
 /* ---- the parts of a world's life ------------------------------------------------------------- */
@@ -204,7 +264,8 @@ static void rest(struct cluster_world *world)
     if (!run_until(world, is_at_rest, REST_US) && !world->trace.failed)
         trace_fail(&world->trace, "A4", "the cluster does not come to rest in %u s: %s",
                    REST_US / SIM_SECOND, world->why);
-    trace_tell(&world->trace, "the cluster is at rest");
+    else
+        trace_tell(&world->trace, "the cluster is at rest");
 }
 
 static bool has_audited(struct cluster_world *world)
@@ -295,6 +356,8 @@ void cluster_world_run(const struct cluster_plan *plan, bool told, struct cluste
     world_init(world, plan, told);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !world->trace.failed; i++)
         parts[i](world);
+    if (told && world->trace.failed)
+        tell_all(world);
     check_history(&world->history, &checks, &world->trace, &out->counts);
     out->passed = !world->trace.failed;
     trace_mix(&world->trace, sim_net_hash(world->net));
