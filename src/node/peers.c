@@ -163,16 +163,14 @@ static void bus_met(void *context, uint64_t node, struct bytes host, uint16_t po
 }
 
 /* Anybody can make it be called: the log says so now and then. */
-static void bus_refused(void *context, const char *address, enum status why, uint64_t now_ms)
+static void bus_refused(void *context, const char *address, const char *why, uint64_t now_ms)
 {
     struct peers *peers = context;
     if (now_ms < peers->refusal_told_ms + REFUSALS_TOLD_MS)
         return;
     peers->refusal_told_ms = now_ms;
-    journal_write(
-        peers->options.host->journal, JOURNAL_WARNING, "A link with %s is refused: %s", address,
-        why == STATUS_INVALID ? "it is not who it should be, or has another cluster-secret"
-                              : status_text(why));
+    journal_write(peers->options.host->journal, JOURNAL_WARNING, "A link with %s is refused: %s",
+                  address, why);
 }
 
 static void dial(void *context, struct bus_link *link, const char *host, uint16_t port)
