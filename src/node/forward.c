@@ -153,6 +153,7 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
         forward->node = forwarder->options.node;
     if (route != QUORUM_NOWHERE && send_to(forwarder, forward, now_ms)) {
         set_state(forwarder, forward, FORWARD_SENT);
+        forward->was_sent = true;
         forward->due_ms = now_ms + SENT_TIMEOUTS * forwarder->options.timeout_ms;
         return;
     }
@@ -163,6 +164,7 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
 void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
     forward->number = forwarder->next_number++;
+    forward->was_sent = forward->was_lost = false;
     forward->state = FORWARD_SENT;
     forward->deadline_ms = now_ms + forwarder->options.timeout_ms;
     forward->request = forward->reply = (struct buffer){0};
@@ -200,6 +202,7 @@ void forward_answer(struct forwarder *forwarder, uint64_t number, uint8_t flags,
         lose(forwarder, forward);
     } else {
         set_state(forwarder, forward, FORWARD_WAITING);
+        forward->was_sent = forward->was_lost; /* who refuses has not run it */
         forward->due_ms = now_ms + FORWARD_RETRY_MS;
     }
 }
@@ -234,6 +237,7 @@ static void find_outcome(struct forwarder *forwarder, struct forward *forward, u
 static void recover(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
     forward->deadline_ms = now_ms + forwarder->options.timeout_ms;
+    forward->was_lost = true;
     if (forward->fixed) {
         lose(forwarder, forward);
     } else if (forward->writes) {
@@ -362,7 +366,8 @@ void forwarder_turn(struct forwarder *forwarder, uint64_t now_ms)
         if (now_ms >= forward->deadline_ms && forward->fixed)
             lose(forwarder, forward);
         else if (now_ms >= forward->deadline_ms)
-            answer(forwarder, forward, bytes_text(down_text));
+            answer(forwarder, forward,
+                   bytes_text(forward->was_sent && forward->writes ? unknown_text : down_text));
         else
             try(forwarder, forward, now_ms);
     }

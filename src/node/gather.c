@@ -244,7 +244,11 @@ enum status gather_finish(struct session *session)
     if (gather->lost && session->request.now_ms < gather->deadline_ms)
         return STATUS_AWAITING;
     enum status status = STATUS_REPLIED;
-    if (gather->lost)
+    if (gather->lost && (session->request.command->flags & CMD_WRITE))
+        reply_error(&session->reply,
+                    BYTES("UNKNOWN Nodes that ran a part of the command have gone: "
+                          "it may have been run or not"));
+    else if (gather->lost)
         reply_error(&session->reply, BYTES("CLUSTERDOWN Nodes are lost while they are asked"));
     else
         status = combine(gather, session);
