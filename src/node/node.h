@@ -111,7 +111,7 @@ struct store *node_store(const struct node *node);
  * turn takes what they are to send. NULL: no cluster is enabled. */
 struct bus *node_bus(struct node *node);
 
-/* What it knows of the others (node/peers.h), for checks from outside; NULL: no cluster is enabled. */
+/* What it knows of the others (node/peers.h), for checks from outside; NULL without a cluster. */
 struct peers *node_peers(const struct node *node);
 
 /* The bounds of rows in memory, given what the process uses: each 100 ms, from node_tick. */

@@ -385,9 +385,10 @@ static bool still_fails(const struct cluster_plan *plan, struct shrinking *shrin
         return false;
     shrinking->tries--;
     cluster_world_run(plan, false, &result);
-    bool tells_key = strchr(result.failure, ':') != NULL; /* which differs from run to run */
+    /* The others begin with the name of a key, which differs from run to run. */
+    bool same_words = strcmp(result.checker, "A4") == 0 || strcmp(result.checker, "A12") == 0;
     return !result.passed && strcmp(result.checker, shrinking->first.checker) == 0 &&
-           (tells_key || strncmp(result.failure, shrinking->first.failure, SHRINK_SAME) == 0);
+           (!same_words || strncmp(result.failure, shrinking->first.failure, SHRINK_SAME) == 0);
 }
 
 /* All that can be dropped, in halves first: most of it is needless. */

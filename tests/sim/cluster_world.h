@@ -28,7 +28,8 @@ struct cluster_result {
 void cluster_world_run(const struct cluster_plan *plan, bool told, struct cluster_result *out);
 
 /* The plan of a world that fails, as small as it fails still: faults and clients that it does not
- * need are dropped. Only the same kind of failure counts. `tries`: at most so many worlds are run. */
+ * need are dropped. Only the same kind of failure counts. `tries`: at most so many worlds are run.
+ */
 void cluster_world_shrink(struct cluster_plan *plan, unsigned tries);
 
 #endif
