@@ -37,8 +37,8 @@ DOUBLES := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(wildcard tests/doubles/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
 .PHONY: all help run test lint unit unit-build sim conversation upstream-suite fuzz fuzz-build \
-	fuzz-commands fuzz-bytes process programs bench debug asan tsan kill powercut diskfull docs \
-	install clean
+	fuzz-commands fuzz-bytes process programs bench bench-gossip debug asan tsan kill powercut \
+	diskfull docs install clean
 all: build/shoal-server
 
 build/shoal-server: $(OUT)/shoal-server
@@ -90,7 +90,7 @@ $(OUT)/unit/%: tests/unit/%.c $(OUT)/tests.a $(OUT)/shoal.a
 standing_on = $(patsubst tests/%.c,$(OUT)/%,$(shell grep -ls '"doubles/$(1).h"' tests/unit/*.c))
 $(call standing_on,talk): $(OUT)/tests/doubles/talk.o
 $(call standing_on,talk) $(call standing_on,fake_txn): $(OUT)/tests/doubles/fake_txn.o
-$(call standing_on,node_world): $(OUT)/tests/doubles/node_world.o
+$(call standing_on,node_world): $(OUT)/tests/doubles/node_world.o $(OUT)/tests/doubles/no_cluster.o
 
 unit/%: $(OUT)/unit/%
 	$<
@@ -153,6 +153,13 @@ bench: # Shoal beside redis-server: make bench ARGS='--quick --only set'
 	@deps/install.sh build bench
 	@$(MAKE) --no-print-directory all
 	@scripts/bench.py $(ARGS)
+
+$(OUT)/bench_%: $(OUT)/tests/bench/bench_%.o $(OUT)/tests.a $(OUT)/shoal.a
+	$(CC) -o $@ $^ $(LDFLAGS) -lcmocka $(LDLIBS)
+
+NODES ?= 1000
+bench-gossip: $(OUT)/bench_gossip # how fast, how dear, how wrong: make bench-gossip NODES=100
+	$< $(NODES)
 
 docs: all $(OUT)/unit/test_config $(OUT)/unit/test_commands # conf/shoal.conf, docs/commands.md
 	$(OUT)/unit/test_config --print >$(OUT)/shoal.conf && cp $(OUT)/shoal.conf conf/

@@ -14,6 +14,8 @@
 #include "net/loop.h"
 #include "node/budget.h"
 #include "node/node.h"
+#include "runtime_bus.h"
+#include "store/secret.h"
 
 enum {
     INPUT_PAUSE = 1024 * 1024,  /* requests that have to wait, before their client is not read */
@@ -29,7 +31,8 @@ struct runtime {
     struct journal *journal;
     struct files *files;
     struct listener *listener;
-    char *addresses; /* where it listens; owned */
+    char *addresses;         /* where it listens; owned */
+    struct runtime_bus *bus; /* NULL: no cluster */
     struct tier *tier;
     struct workers *workers;
     struct node *node;
@@ -66,6 +69,11 @@ static uint64_t turn_now(struct runtime *runtime)
         runtime->now_known = true;
     }
     return runtime->now_ms;
+}
+
+static uint64_t now_of_turn(void *context)
+{
+    return turn_now(context);
 }
 
 /* ---- clients ----------------------------------------------------------------------------------
@@ -292,16 +300,21 @@ static void close_ended(struct runtime *runtime)
 static void turn(struct runtime *runtime)
 {
     runtime->now_known = false;
-    loop_run_once(runtime->loop, runtime->now_ms, node_deadline_ms(runtime->node));
+    bool busy = runtime->bus && runtime_bus_is_busy(runtime->bus);
+    loop_run_once(runtime->loop, runtime->now_ms, busy ? 0 : node_deadline_ms(runtime->node));
     uint64_t now_ms = turn_now(runtime);
     runtime->workers->ops->poll(runtime->workers);
     if (now_ms >= node_deadline_ms(runtime->node))
         node_tick(runtime->node, now_ms);
+    if (runtime->bus)
+        runtime_bus_close_ended(runtime->bus);
     enum status status = node_turn_end(runtime->node, now_ms);
     /* The node has said why. What was promised can't be kept: no reply goes out, no stop is marked
      * as clean. */
     if (status != STATUS_OK)
         _exit(1);
+    if (runtime->bus)
+        runtime_bus_send(runtime->bus);
     close_ended(runtime); /* before whoever killed them hears of it and asks them something */
     send_outputs(runtime);
     if (now_ms >= runtime->idle_due_ms) {
@@ -424,6 +437,34 @@ static enum status open_port(struct runtime *runtime, struct buffer *out_error)
     return STATUS_OK;
 }
 
+static enum status open_bus_port(struct runtime *runtime, struct buffer *out_error)
+{
+    if (!config_is_clustered(runtime->config))
+        return STATUS_OK;
+    struct runtime_bus_options options = {
+        .config = runtime->config,
+        .journal = runtime->journal,
+        .loop = runtime->loop,
+        .now_ms = now_of_turn,
+        .context = runtime,
+    };
+    return runtime_bus_open(&options, listener_port(runtime->listener), &runtime->bus, out_error);
+}
+
+/* host.dial */
+static void dial_node(void *context, struct bus_link *link, const char *host, uint16_t port)
+{
+    struct runtime *runtime = context;
+    runtime_bus_dial(runtime->bus, link, host, port);
+}
+
+/* host.hang_up */
+static void hang_up_node(void *context, struct bus_link *link)
+{
+    struct runtime *runtime = context;
+    runtime_bus_hang_up(runtime->bus, link);
+}
+
 /* Before anything is changed. */
 static enum status check_fit(struct runtime *runtime, const char *path, struct buffer *out_error)
 {
@@ -483,9 +524,20 @@ static enum status open_node(struct runtime *runtime, struct buffer *out_error)
         .sleep = machine_sleep,
         .listen = listen_anew,
         .close = close_session,
+        .dial = dial_node,
+        .hang_up = hang_up_node,
+        .port = listener_port(runtime->listener),
+        .bus_port = runtime->bus ? runtime_bus_port(runtime->bus) : 0,
         .context = runtime,
     };
+    char drawn[SECRET_SIZE];
     machine_random(host.random, sizeof(host.random));
+    machine_random(drawn, sizeof(drawn));
+    enum status status = secret_take(runtime->files, drawn, host.secret);
+    if (status != STATUS_OK) {
+        buffer_printf(out_error, "the file 'secret': %s", status_text(status));
+        return status;
+    }
     return node_open(&host, runtime->config, runtime->options->commands, machine_clock_ms(),
                      &runtime->node, out_error);
 }
@@ -493,7 +545,7 @@ static enum status open_node(struct runtime *runtime, struct buffer *out_error)
 static enum status open_all(struct runtime *runtime, struct buffer *out_error)
 {
     enum status (*const steps[])(struct runtime *, struct buffer *) = {
-        open_journal, open_directory, open_port, open_tier, open_node,
+        open_journal, open_directory, open_port, open_bus_port, open_tier, open_node,
     };
     enum status status = STATUS_OK;
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && status == STATUS_OK; i++)
@@ -517,6 +569,7 @@ static void close_all(struct runtime *runtime)
     if (runtime->tier)
         runtime->tier->ops->free(runtime->tier);
     listener_free(runtime->listener);
+    runtime_bus_free(runtime->bus);
     memory_free(runtime->addresses);
     if (runtime->files)
         runtime->files->ops->free(runtime->files);
@@ -548,6 +601,8 @@ static void serve(struct runtime *runtime)
     runtime->interrupt = loop_watch_signal(runtime->loop, SIGINT, on_interrupt, runtime);
     start_listening(runtime);
     say_hello(runtime);
+    if (runtime->bus && node_bus(runtime->node))
+        runtime_bus_start(runtime->bus, node_bus(runtime->node));
     if (runtime->options->started)
         runtime->options->started(runtime->options->context);
     while (!node_stopping(runtime->node))
@@ -560,6 +615,8 @@ static enum status stop(struct runtime *runtime)
     runtime->listener = NULL;
     while (!list_is_empty(&runtime->clients))
         client_free(list_entry(runtime->clients.next, struct client, link));
+    if (runtime->bus)
+        runtime_bus_stop(runtime->bus);
     enum status status = node_close(runtime->node);
     if (status == STATUS_OK)
         journal_write(runtime->journal, JOURNAL_NOTICE, "Stopped, bye");

@@ -6,6 +6,7 @@
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
+#include "admin/cluster_view.h"
 #include "command/request.h"
 #include "config/config.h"
 #include "observe/journal.h"
@@ -18,6 +19,31 @@ struct sessions;
 
 enum { ADMIN_ID_SIZE = 41 };
 
+/* A connection to another node, for CLUSTER LINKS. */
+struct admin_link {
+    uint64_t node;
+    bool dialed; /* by this node, which sends on it; on the others it hears */
+    uint64_t since_ms;
+    uint64_t output_bytes; /* not yet sent */
+    uint64_t messages_in, messages_out;
+};
+
+/* What the commands of a cluster work on. */
+struct admin_cluster {
+    uint64_t node;
+    /* See cluster_survey.h. */
+    void (*survey)(void *context, struct arena *arena, struct cluster_view *out);
+    /* By index 0.. until false. */
+    bool (*link_at)(void *context, size_t index, struct admin_link *out);
+    /* Begins to find out who is at that address, and to join. */
+    void (*meet)(void *context, const char *host, uint16_t port, uint16_t bus_port);
+    /* Removes another node for good. STATUS_ABSENT: nobody knows it; STATUS_INVALID: not now. */
+    enum status (*forget)(void *context, uint64_t node);
+    /* Appends lines "name:value" for INFO: what quorums and copies are doing. */
+    void (*describe)(void *context, struct buffer *out);
+    void *context;
+};
+
 struct admin {
     struct config *config;
     struct store *store;
@@ -25,6 +51,7 @@ struct admin {
     struct sessions *sessions;
     struct journal *journal;
     const struct command_set *commands;
+    const struct admin_cluster *cluster; /* NULL: none is enabled */
     struct slowlog *slowlog;
     struct latency *latency;
     int64_t process_id;

@@ -19,7 +19,8 @@ struct section {
     const char *name;  /* as it is asked for */
     const char *title; /* as it is shown */
     void (*print)(const struct request *request, struct buffer *out);
-    bool extra; /* not in INFO without a name, nor in "default" */
+    bool extra;      /* not in INFO without a name, nor in "default" */
+    bool of_cluster; /* only where one is enabled */
 };
 
 /* "512B", "1.50K", "64.00M", as redis-server writes sizes for people. */
@@ -110,7 +111,7 @@ static void print_server(const struct request *request, struct buffer *out)
     buffer_printf(out, "shoal_version:" SHOAL_VERSION "\r\n");
     buffer_printf(out, "redis_build_id:%016" PRIx64 "\r\n",
                   xxh64(BYTES(SHOAL_VERSION " " SHOAL_REDIS_VERSION " " __VERSION__)));
-    buffer_printf(out, "redis_mode:standalone\r\n");
+    print_text("redis_mode", admin->cluster ? "cluster" : "standalone", out);
     print_text("os", admin->system, out);
     print_number("arch_bits", 8 * sizeof(void *), out);
     print_text("multiplexing_api", admin->event_method, out);
@@ -384,8 +385,14 @@ static void print_errors(const struct request *request, struct buffer *out)
 
 static void print_cluster(const struct request *request, struct buffer *out)
 {
-    (void)request;
-    buffer_printf(out, "cluster_enabled:0\r\n");
+    print_number("cluster_enabled", request->admin->cluster != NULL, out);
+}
+
+/* Of a cluster: nothing where none is enabled. */
+static void print_quorum(const struct request *request, struct buffer *out)
+{
+    const struct admin_cluster *cluster = request->admin->cluster;
+    cluster->describe(cluster->context, out);
 }
 
 static void print_keyspace(const struct request *request, struct buffer *out)
@@ -450,12 +457,15 @@ static const struct section sections[] = {
     {"errorstats", "Errorstats", print_errors},
     {"latencystats", "Latencystats", info_latencystats, true},
     {"cluster", "Cluster", print_cluster},
+    {"quorum", "Quorum", print_quorum, .of_cluster = true},
     {"keyspace", "Keyspace", print_keyspace},
     {"shoal", "Shoal", print_shoal},
 };
 
 static bool is_wanted(const struct request *request, const struct section *section)
 {
+    if (section->of_cluster && !request->admin->cluster)
+        return false;
     if (request->argc == 1)
         return !section->extra;
     for (uint32_t i = 1; i < request->argc; i++) {

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/pack.h"
 
 enum { CAPACITY_MIN = 64 };
 
@@ -66,4 +67,10 @@ void buffer_clear(struct buffer *buffer, size_t keep)
     if (buffer->capacity > keep)
         buffer_deinit(buffer);
     buffer->start = buffer->end = 0;
+}
+
+void buffer_append_varint(struct buffer *buffer, uint64_t value)
+{
+    char *begin = buffer_reserve(buffer, VARINT_MAX);
+    buffer->end += (size_t)(pack_varint(begin, value) - begin);
 }

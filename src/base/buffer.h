@@ -62,6 +62,8 @@ static inline void buffer_append_u8(struct buffer *buffer, uint8_t byte)
     buffer->end++;
 }
 
+void buffer_append_varint(struct buffer *buffer, uint64_t value);
+
 void buffer_printf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -27,11 +27,17 @@ enum {
     BUS_STRANGERS_MAX = 256,            /* links that have not proven themselves yet */
     BUS_GREETING_MS = 5000,             /* they have so long */
     BUS_HOST_MAX = 256,                 /* of a host name, with its NUL */
+    BUS_MEETS_MAX = 256,                /* addresses of strangers that are dialed at a time */
+    BUS_RETRY_MIN_MS = 100,             /* between one try to dial and the next, before jitter */
+    BUS_RETRY_MAX_MS = 640,
+    BUS_SILENCE_MS = 10000, /* no acknowledgement of what was sent for so long: dialed anew */
+    BUS_ACK_MS = 20,        /* messages are acknowledged together: after so long, */
+    BUS_ACK_MESSAGES = 64,  /* or when they are so many */
 };
 
 struct bus_options {
     uint64_t node;       /* its own number, 48 bits */
-    struct bytes secret; /* borrowed; may be empty */
+    struct bytes secret; /* not needed after bus_new; may be empty */
     uint64_t random[2];  /* chance for nonces */
 
     /* What the bus tells; none of them is called from a send, and none may free a link. */
@@ -49,6 +55,11 @@ struct bus_options {
     /* A node that nobody had asked for by number: the one behind an address that was dialed by
      * bus_meet, or one that has dialed this node. `host` is where a meet found it, or empty. */
     void (*met)(void *context, uint64_t node, struct bytes host, uint16_t port, uint64_t now_ms);
+    /* A connection is given up for what the other side said, for the log: STATUS_INVALID (it is not
+     * who it should be, or does not know the secret), STATUS_VERSION, STATUS_TOO_BIG,
+     * STATUS_CORRUPT, or what `message` returned. `address`: where it came from or what was dialed;
+     * anybody can make it be called. May be NULL. */
+    void (*refused)(void *context, const char *address, enum status why, uint64_t now_ms);
 
     /* What the bus asks of the world. The answers are bus_connected or bus_closed, never before the
      * call returns. The host is a name or an address, looked up anew for each try. */
@@ -67,13 +78,16 @@ struct outbox bus_outbox(struct bus *bus);
 /* ---- whom to talk to ------------------------------------------------------------------------- */
 
 /* Keeps a link to that node, at that address, dialing again and again (100 ms to 1 s apart, with
- * jitter). A new address counts from the next try on. */
+ * jitter). A new address counts from the next try on. Nothing for this node itself, for an address
+ * that is too long, or beyond BUS_PEERS_MAX. */
 void bus_want(struct bus *bus, uint64_t node, const char *host, uint16_t port);
 void bus_unwant(struct bus *bus, uint64_t node);
 
 /* Finds out who is at that address (CLUSTER MEET, cluster-seeds): dials until it has met somebody,
  * for `ms`; the answer is `met`, or nothing. It may be this node itself: then `met` is told with
- * its own number. */
+ * its own number. The connection is only for that: no link is disturbed, none comes of it. An
+ * address that is being dialed for this already is dialed on, until the later end. Nothing beyond
+ * BUS_MEETS_MAX. */
 void bus_meet(struct bus *bus, const char *host, uint16_t port, uint64_t now_ms, uint64_t ms);
 
 bool bus_is_up(const struct bus *bus, uint64_t node);

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "cluster/ring.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/memory.h"
 #include "base/pack.h"
 
+/* In the middle of the slot's part of the ring. */
 static struct xxh128 place_of_slot(uint16_t slot)
 {
-    char bytes[2];
-    pack_be(bytes, slot, sizeof(bytes));
-    return xxh128(bytes_of(bytes, sizeof(bytes)));
+    _Static_assert(SLOT_COUNT == 1 << 14, "all slots make one turn");
+    return (struct xxh128){.high = (uint64_t)slot << 50 | (uint64_t)1 << 49};
 }
 
 static bool is_before(struct xxh128 a, struct xxh128 b)
@@ -32,6 +34,92 @@ uint32_t ring_point_of_slot(const struct ring_point *points, uint32_t count, uin
     return low < count ? low : 0;
 }
 
+/* ---- making one ------------------------------------------------------------------------------ */
+
+static int by_place(const void *a, const void *b)
+{
+    const struct ring_point *x = a, *y = b;
+    if (x->at.high != y->at.high)
+        return x->at.high < y->at.high ? -1 : 1;
+    if (x->at.low != y->at.low)
+        return x->at.low < y->at.low ? -1 : 1;
+    return x->member < y->member ? -1 : x->member > y->member;
+}
+
+static uint32_t point_count_of(const struct ring_member *member)
+{
+    uint32_t count = member->weight * RING_VIRTUAL_NODES / RING_WEIGHT;
+    return count > 0 || member->weight == 0 ? count : 1;
+}
+
+bool ring_members_fit(const struct ring_member *members, uint32_t count)
+{
+    uint64_t points = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (members[i].weight > RING_WEIGHT_MAX)
+            return false;
+        points += point_count_of(&members[i]);
+    }
+    return count <= RING_MEMBERS_MAX && points <= RING_POINTS_MAX;
+}
+
+static void place_points(struct ring *ring)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < ring->member_count; i++)
+        count += point_count_of(&ring->members[i]);
+    ring->points = memory_alloc(count * sizeof(*ring->points));
+    for (uint32_t i = 0; i < ring->member_count; i++) {
+        for (uint32_t j = 0; j < point_count_of(&ring->members[i]); j++) {
+            char bytes[12];
+            pack_u32(pack_u64(bytes, ring->members[i].node), j);
+            ring->points[ring->point_count++] =
+                (struct ring_point){xxh128(bytes_of(bytes, sizeof(bytes))), i};
+        }
+    }
+    qsort(ring->points, count, sizeof(*ring->points), by_place);
+}
+
+static int by_node(const void *a, const void *b)
+{
+    const struct ring_member *x = a, *y = b;
+    return x->node < y->node ? -1 : x->node > y->node;
+}
+
+void ring_begin(const struct ring_member *members, uint32_t count, unsigned copies,
+                struct ring *out)
+{
+    check(copies > 0 && copies <= RING_COPIES_MAX);
+    check(ring_members_fit(members, count));
+    *out = (struct ring){.copies = copies, .member_count = count};
+    out->members = memory_alloc(count * sizeof(*members));
+    if (count > 0)
+        memcpy(out->members, members, count * sizeof(*members));
+    qsort(out->members, count, sizeof(*members), by_node);
+    for (uint32_t i = 1; i < count; i++)
+        check(out->members[i - 1].node < out->members[i].node);
+    place_points(out);
+    out->owners = memory_zeroed(SLOT_COUNT * sizeof(*out->owners));
+}
+
+static void *copy_of(const void *block, size_t size)
+{
+    void *copy = memory_alloc(size);
+    if (size > 0)
+        memcpy(copy, block, size);
+    return copy;
+}
+
+void ring_copy(const struct ring *ring, struct ring *out)
+{
+    *out = *ring;
+    if (ring->owners == NULL)
+        return;
+    out->members = copy_of(ring->members, ring->member_count * sizeof(*ring->members));
+    out->points = copy_of(ring->points, ring->point_count * sizeof(*ring->points));
+    out->owners = copy_of(ring->owners, SLOT_COUNT * sizeof(*ring->owners));
+}
+
 void ring_deinit(struct ring *ring)
 {
     memory_free(ring->members);
@@ -39,6 +127,8 @@ void ring_deinit(struct ring *ring)
     memory_free(ring->owners);
     *ring = (struct ring){0};
 }
+
+/* ---- asking it ------------------------------------------------------------------------------- */
 
 const struct ring_member *ring_member(const struct ring *ring, uint64_t node)
 {

@@ -3,9 +3,10 @@
  * Who owns what: the 16384 slots on nodes, each slot on N of them.
  *
  * The ring is the space of XXH3-128. Each member puts virtual nodes on it, 128 times its weight,
- * and a slot stands at the hash of its number. Clockwise from there stand the members in the order
- * in which the slot prefers them (Karger et al. 1997; Dynamo's fixed partitions, DeCandia et al.
- * 2007).
+ * and the slots stand on it in the order of their numbers, evenly. Clockwise from there stand the
+ * members in the order in which the slot prefers them (Karger et al. 1997; Dynamo's fixed
+ * partitions, DeCandia et al. 2007). Neighbours mostly prefer the same ones: so the table of slots
+ * that each client of a Redis Cluster loads has few ranges.
  *
  * Taking the first N as owners would be balanced badly: with 1,000 members the fullest owns 1.5
  * times its share. A bound on the load (Mirrokni et al. 2018) mends that, but then who joins moves
@@ -34,6 +35,7 @@ enum {
     RING_VIRTUAL_NODES = 128, /* of a member of weight RING_WEIGHT */
     RING_WEIGHT = 100,
     RING_WEIGHT_MAX = 100 * RING_WEIGHT,
+    RING_POINTS_MAX = 1 << 22, /* virtual nodes of all members: 8 times those of the most members */
 };
 
 struct ring_member {
@@ -65,6 +67,16 @@ struct ring {
 void ring_plan(const struct ring *old, const struct ring_member *members, uint32_t count,
                unsigned copies, struct ring *out);
 
+/* Whether a ring can be made of them: so many, of such weights. */
+bool ring_members_fit(const struct ring_member *members, uint32_t count);
+
+/* A ring of these members, each node once, that nobody has planned: its owners are yet to be
+ * written (at first all are member 0). */
+void ring_begin(const struct ring_member *members, uint32_t count, unsigned copies,
+                struct ring *out);
+
+/* Of an empty one, all zeros, too. */
+void ring_copy(const struct ring *ring, struct ring *out);
 void ring_deinit(struct ring *ring);
 
 /* The member of that node, NULL if there is none. */

@@ -16,7 +16,6 @@
 
 #include "base/check.h"
 #include "base/memory.h"
-#include "base/pack.h"
 #include "cluster/quota.h"
 #include "cluster/ring.h"
 
@@ -48,41 +47,6 @@ struct plan {
     unsigned failures;
     uint32_t open_members, open_closed; /* who have points there; of these, no longer below it */
 };
-
-/* ---- points ---------------------------------------------------------------------------------- */
-
-static int by_place(const void *a, const void *b)
-{
-    const struct ring_point *x = a, *y = b;
-    if (x->at.high != y->at.high)
-        return x->at.high < y->at.high ? -1 : 1;
-    if (x->at.low != y->at.low)
-        return x->at.low < y->at.low ? -1 : 1;
-    return x->member < y->member ? -1 : x->member > y->member;
-}
-
-static uint32_t point_count_of(const struct ring_member *member)
-{
-    uint32_t count = member->weight * RING_VIRTUAL_NODES / RING_WEIGHT;
-    return count > 0 || member->weight == 0 ? count : 1;
-}
-
-static void place_points(struct ring *ring)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < ring->member_count; i++)
-        count += point_count_of(&ring->members[i]);
-    ring->points = memory_alloc(count * sizeof(*ring->points));
-    for (uint32_t i = 0; i < ring->member_count; i++) {
-        for (uint32_t j = 0; j < point_count_of(&ring->members[i]); j++) {
-            char bytes[12];
-            pack_u32(pack_u64(bytes, ring->members[i].node), j);
-            ring->points[ring->point_count++] =
-                (struct ring_point){xxh128(bytes_of(bytes, sizeof(bytes))), i};
-        }
-    }
-    qsort(ring->points, count, sizeof(*ring->points), by_place);
-}
 
 /* ---- quotas ---------------------------------------------------------------------------------- */
 
@@ -598,34 +562,11 @@ static void choose_leaders(struct plan *plan)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-static int by_node(const void *a, const void *b)
-{
-    const struct ring_member *x = a, *y = b;
-    return x->node < y->node ? -1 : x->node > y->node;
-}
-
-static void take_members(struct ring *ring, const struct ring_member *members, uint32_t count)
-{
-    check(count <= RING_MEMBERS_MAX);
-    ring->members = memory_alloc(count * sizeof(*members));
-    ring->member_count = count;
-    memcpy(ring->members, members, count * sizeof(*members));
-    qsort(ring->members, count, sizeof(*members), by_node);
-    for (uint32_t i = 0; i < count; i++) {
-        check(ring->members[i].weight <= RING_WEIGHT_MAX);
-        check(i == 0 || ring->members[i - 1].node < ring->members[i].node);
-    }
-}
-
 void ring_plan(const struct ring *old, const struct ring_member *members, uint32_t count,
                unsigned copies, struct ring *out)
 {
-    check(copies > 0 && copies <= RING_COPIES_MAX);
     struct plan plan = {.ring = out};
-    *out = (struct ring){.copies = copies};
-    take_members(out, members, count);
-    place_points(out);
-    out->owners = memory_zeroed(SLOT_COUNT * sizeof(*out->owners));
+    ring_begin(members, count, copies, out);
     plan.quota = memory_zeroed(count * sizeof(*plan.quota));
     plan.load = memory_zeroed(count * sizeof(*plan.load));
     plan.held = memory_zeroed(SLOT_COUNT);

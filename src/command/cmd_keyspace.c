@@ -51,7 +51,8 @@ static uint64_t slot_keys(const struct walk *walk)
 
 static void skip_empty_slots(struct walk *walk)
 {
-    while (walk->slot < SLOT_COUNT && slot_keys(walk) == 0) {
+    while (walk->slot < SLOT_COUNT &&
+           (!request_answers_for(walk->request, walk->slot) || slot_keys(walk) == 0)) {
         walk->slot++;
         walk->hash = 0;
     }
@@ -221,7 +222,14 @@ static enum status cmd_keys(struct request *request)
 
 static enum status cmd_dbsize(struct request *request)
 {
-    reply_integer(request->reply, (int64_t)txn_keys(request->txn, request->db));
+    uint64_t keys = txn_keys(request->txn, request->db);
+    if (request->slots) {
+        keys = 0;
+        for (uint16_t slot = 0; slot < SLOT_COUNT; slot++)
+            if (request_answers_for(request, slot))
+                keys += txn_slot_keys(request->txn, slot, request->db);
+    }
+    reply_integer(request->reply, (int64_t)keys);
     return STATUS_OK;
 }
 

@@ -66,6 +66,8 @@ static enum status draw(struct request *request, struct random *random, struct b
     const struct store *store = request->txn->store;
     uint64_t rank = random_below(random, store_keys(store, request->db));
     uint16_t slot = store_slot_at(store, request->db, rank);
+    if (!request_answers_for(request, slot))
+        return STATUS_OK;
     uint64_t keys = store_slot_keys(store, slot, request->db);
     uint64_t ranges = (keys + RANGE_KEYS - 1) / RANGE_KEYS;
     uint64_t place = random_below(random, PLACES * keys) / PLACES_OF;
@@ -111,7 +113,7 @@ static enum status search(struct request *request, struct bytes *out_key)
         if (looked >= SEARCH_HEADS)
             return STATUS_YIELD;
         uint64_t keys = store_slot_keys(request->txn->store, slot, request->db);
-        if (keys > 0) {
+        if (keys > 0 && request_answers_for(request, slot)) {
             enum status status =
                 txn_scan(request->txn, slot, request->db, progress->position & ROW_KEY_HASH_MASK,
                          SEARCH_PAGE, &page);

@@ -45,6 +45,8 @@ struct bytes command_error_text(enum status status)
     case STATUS_YIELD:
     case STATUS_THROTTLED:
     case STATUS_PAUSED:
+    case STATUS_AWAITING:
+    case STATUS_FORWARDED:
     case STATUS_REPLIED:
         break;
     }

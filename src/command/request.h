@@ -34,6 +34,14 @@ struct progress {
     struct buffer done; /* replies gathered so far */
 };
 
+enum { SIGNATURE_SIZE = 16 };
+
+/* Signs what clients are given to bring back, so that none of them can make it up. */
+struct signer {
+    void (*sign)(void *context, struct bytes message, char out[SIGNATURE_SIZE]);
+    void *context;
+};
+
 struct request {
     const struct command *command;
     const struct command *parent; /* of a subcommand, else NULL */
@@ -52,8 +60,17 @@ struct request {
     struct session *session;      /* who asks: for the handlers in session/ */
     struct admin *admin;          /* the node as operators see it: for the handlers in admin/ */
     const int64_t *bulk_size_max; /* proto-max-bulk-len: what a string may grow to, too */
-    uint32_t hits, misses;        /* keys of this run that were looked up to be read */
+    const struct signer *signer;
+    uint32_t hits, misses; /* keys of this run that were looked up to be read */
+    /* For commands about a whole database: the slots that this node is to answer for, a bit each;
+     * others answer for the others. NULL: all. */
+    const uint64_t *slots;
 };
+
+static inline bool request_answers_for(const struct request *request, uint32_t slot)
+{
+    return !request->slots || (request->slots[slot / 64] >> slot % 64 & 1);
+}
 
 /* The argument is a secret, and has been used: it is not to be seen in MONITOR and SLOWLOG. Also
  * before an error is returned. */

@@ -111,16 +111,18 @@ static bool may_be(enum condition held, enum condition condition)
 /* One option that is only a word. As in Redis, a word may come twice. */
 static bool word_option(struct bytes name, enum options_of of, struct set_options *options)
 {
-    bool sets = of != OPTIONS_OF_GETEX;
+    bool sets = of == OPTIONS_OF_SET || of == OPTIONS_OF_MSETEX;
     if (sets && bytes_equal_nocase(name, BYTES("NX")) && may_be(options->condition, IF_ABSENT))
         options->condition = IF_ABSENT;
     else if (sets && bytes_equal_nocase(name, BYTES("XX")) && may_be(options->condition, IF_EXISTS))
         options->condition = IF_EXISTS;
     else if (of == OPTIONS_OF_SET && bytes_equal_nocase(name, BYTES("GET")))
         options->get = true;
-    else if (sets && bytes_equal_nocase(name, BYTES("KEEPTTL")) && !options->time.data)
+    else if (of != OPTIONS_OF_GETEX && bytes_equal_nocase(name, BYTES("KEEPTTL")) &&
+             !options->time.data)
         options->keep = true;
-    else if (!sets && bytes_equal_nocase(name, BYTES("PERSIST")) && !options->time.data)
+    else if (of == OPTIONS_OF_GETEX && bytes_equal_nocase(name, BYTES("PERSIST")) &&
+             !options->time.data)
         options->persist = true;
     else
         return false;

@@ -25,7 +25,7 @@ struct set_options {
     struct time_unit unit;
 };
 
-enum options_of { OPTIONS_OF_SET, OPTIONS_OF_GETEX, OPTIONS_OF_MSETEX };
+enum options_of { OPTIONS_OF_SET, OPTIONS_OF_GETEX, OPTIONS_OF_MSETEX, OPTIONS_OF_VC_SET };
 
 /* The arguments from `first` on. STATUS_SYNTAX; a digest that is none is replied. */
 MUST_CHECK enum status set_options_parse(const struct request *request, uint32_t first,

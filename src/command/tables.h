@@ -19,6 +19,7 @@ extern const struct command dump_commands[];
 extern const struct command object_commands[];
 extern const struct command randomkey_commands[];
 extern const struct command expire_commands[];
+extern const struct command vc_commands[]; /* VC.GET, VC.SET... */
 extern const struct command bitmap_commands[];
 extern const struct command bitop_commands[];
 extern const struct command bitfield_commands[];

@@ -22,6 +22,10 @@ void config_deinit(struct config *config)
     memory_free(config->bind);
     memory_free(config->requirepass);
     memory_free(config->dir);
+    memory_free(config->cluster_seeds);
+    memory_free(config->cluster_secret);
+    memory_free(config->cluster_hostname);
+    memory_free(config->zone);
     memory_free(config->pidfile);
     memory_free(config->logfile);
     for (unsigned i = 0; i < CONFIG_OPTIONS_MAX; i++)
@@ -69,6 +73,11 @@ const char *config_name(unsigned index)
 {
     const struct option *option = options_at(index);
     return option != NULL ? option->name : NULL;
+}
+
+bool config_is_clustered(const struct config *config)
+{
+    return config->cluster_enabled || config->cluster_seeds[0] != '\0';
 }
 
 bool config_is_secret(unsigned index)

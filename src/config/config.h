@@ -129,6 +129,9 @@ MUST_CHECK enum status config_set(struct config *config, struct bytes name, stru
 MUST_CHECK enum status config_may_set(const struct config *config, unsigned index,
                                       struct bytes value, struct buffer *out_error);
 
+/* Whether there may be other nodes. */
+bool config_is_clustered(const struct config *config);
+
 /* Settings in the table's order, by index; NULL past the last. An alias is NULL where there is
  * none. */
 const char *config_name(unsigned index);

@@ -2,8 +2,9 @@
 #include "config/option_form.h"
 
 #include "base/number.h"
+#include "config/seeds.h"
 
-enum { OOM_VALUES = 3, OOM_VALUE_MAX = 2000 };
+enum { OOM_VALUES = 3, OOM_VALUE_MAX = 2000, ZONE_SIZE_MAX = 63 };
 
 /* The next word of `rest`; of size 0 at the end. */
 static struct bytes take_word(struct bytes *rest)
@@ -113,6 +114,47 @@ enum status option_form_stop(struct bytes value, struct buffer *out, struct buff
     }
     if (buffer_size(out) == 0)
         add_word(BYTES("default"), out);
+    return STATUS_OK;
+}
+
+enum status option_form_seeds(struct bytes value, struct buffer *out, struct buffer *out_error)
+{
+    char host[SEED_HOST_MAX];
+    uint16_t port;
+    struct bytes rest = value;
+    enum status status;
+    while ((status = seed_next(&rest, host, &port)) == STATUS_OK)
+        continue;
+    if (status != STATUS_ABSENT)
+        return refuse("argument must be addresses HOST:PORT, with blanks or commas between",
+                      out_error);
+    buffer_append_bytes(out, value);
+    return STATUS_OK;
+}
+
+enum status option_form_host(struct bytes value, struct buffer *out, struct buffer *out_error)
+{
+    if (value.size >= SEED_HOST_MAX)
+        return refuse("Hostnames must be less than 256 characters", out_error);
+    if (value.size > 0 && !seed_is_host(value))
+        return refuse("Hostnames may only contain alphanumeric characters, hyphens or dots",
+                      out_error);
+    buffer_append_bytes(out, value);
+    return STATUS_OK;
+}
+
+enum status option_form_zone(struct bytes value, struct buffer *out, struct buffer *out_error)
+{
+    struct bytes rest = value;
+    for (; rest.size > 0; rest = bytes_of(rest.data + 1, rest.size - 1)) {
+        char c = rest.data[0] == '_' ? '-' : rest.data[0];
+        if (c == ':' || !seed_is_host(bytes_of(&c, 1)))
+            break;
+    }
+    if (rest.size > 0 || value.size > ZONE_SIZE_MAX)
+        return refuse("argument must be at most 63 letters, digits, hyphens, underscores and dots",
+                      out_error);
+    buffer_append_bytes(out, value);
     return STATUS_OK;
 }
 

@@ -17,6 +17,12 @@ enum status option_form_oom_values(struct bytes value, struct buffer *out,
 enum status option_form_events(struct bytes value, struct buffer *out, struct buffer *out_error);
 /* What a signal's stop is like: default, or some of save nosave now force. */
 enum status option_form_stop(struct bytes value, struct buffer *out, struct buffer *out_error);
+/* Addresses as config/seeds.h reads them. */
+enum status option_form_seeds(struct bytes value, struct buffer *out, struct buffer *out_error);
+/* A host's name or address, or nothing. */
+enum status option_form_host(struct bytes value, struct buffer *out, struct buffer *out_error);
+/* A name of at most 63 letters, digits, '-', '_' and '.', or nothing. */
+enum status option_form_zone(struct bytes value, struct buffer *out, struct buffer *out_error);
 /* Only what turns it off: empty, "no", "0". For what this server does not have. */
 enum status option_form_only_default(struct bytes value, struct buffer *out,
                                      struct buffer *out_error);

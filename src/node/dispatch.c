@@ -4,6 +4,12 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/memory.h"
+#include "node/forward.h"
+#include "node/gather.h"
+#include "node/read_check.h"
+#include "node/reply_queue.h"
+#include "node/routing.h"
 #include "session/monitor.h"
 #include "session/pause.h"
 
@@ -40,6 +46,7 @@ void dispatch_deinit(struct dispatch *dispatch)
     check(list_is_empty(&dispatch->throttled));
     if (dispatch->arena.blocks)
         arena_deinit(&dispatch->arena);
+    memory_free(dispatch->cluster.kinds);
 }
 
 /* ---- may it run? ----------------------------------------------------------------------------- */
@@ -148,7 +155,7 @@ static void fetched(void *context)
 static bool must_wait(enum status status)
 {
     return status == STATUS_COLD || status == STATUS_YIELD || status == STATUS_THROTTLED ||
-           status == STATUS_PAUSED;
+           status == STATUS_PAUSED || status == STATUS_AWAITING;
 }
 
 /* The request will run again, from the start: what it has done is dropped, but for its progress. */
@@ -163,7 +170,9 @@ static void suspend(struct dispatch *dispatch, struct session *session, enum sta
         return;
     }
     txn_end(&session->txn);
-    if (status == STATUS_PAUSED) {
+    if (status == STATUS_AWAITING) {
+        session->state = SESSION_AWAITING;
+    } else if (status == STATUS_PAUSED) {
         pause_postpone(session);
     } else if (status == STATUS_YIELD) {
         session->state = SESSION_YIELDED;
@@ -181,17 +190,33 @@ static void forget_progress(struct progress *progress)
         buffer_deinit(&progress->done);
 }
 
-/* The reply is written, from `begin` on. */
-static void finish(struct session *session, size_t begin)
+/* Where its reply goes: to the output, or where what came before it waits for other nodes. */
+static void place_reply(struct dispatch *dispatch, struct session *session, size_t begin,
+                        bool replicates)
+{
+    struct buffer *out = session->reply.out;
+    if (session->reply_off || session->reply_skip)
+        buffer_truncate(out, begin);
+    if (replicates) {
+        routing_replicate(dispatch, session, out, begin);
+    } else if (session->remote) {
+        queue_push_plain(session, out, begin, session->gate_request);
+    } else if (out == &session->output) {
+        if (session->gate_request > session->gate_rest)
+            session->gate_rest = session->gate_request;
+    } else {
+        queue_gate(session, session->gate_request);
+    }
+}
+
+/* Its reply has its place. */
+static void finish(struct session *session)
 {
     txn_end(&session->txn);
     session->held = false;
+    session->refused = false;
     forget_progress(&session->progress);
-    if (session->gate_request > session->gate_rest)
-        session->gate_rest = session->gate_request;
     session->gate_request = 0;
-    if (session->reply_off || session->reply_skip)
-        buffer_truncate(&session->output, begin);
     session->reply_skip = session->reply_skip_next;
     session->reply_skip_next = false;
 }
@@ -227,11 +252,12 @@ static enum status execute(struct dispatch *dispatch, struct session *session)
 /* The handler has written the text of STATUS_REPLIED itself, from `begin` on. */
 static void finish_error(struct session *session, enum status status, size_t begin)
 {
+    struct buffer *out = session->reply.out;
     if (status != STATUS_REPLIED) {
-        buffer_truncate(&session->output, begin);
+        buffer_truncate(out, begin);
         reply_error(&session->reply, command_error_text(status));
     }
-    struct bytes output = buffer_bytes(&session->output);
+    struct bytes output = buffer_bytes(out);
     if (output.size > begin) /* else it was no reply: the connection is cut */
         stats_error(session->sessions->stats,
                     bytes_of(output.data + begin + 1, output.size - begin - 1));
@@ -247,6 +273,10 @@ static enum status attempt(struct dispatch *dispatch, struct session *session, b
         return status;
     if (!again && pause_holds(session, session->request.command->flags))
         return STATUS_PAUSED;
+    if (dispatch->cluster.enabled && !again)
+        status = routing_route(dispatch, session);
+    if (status != STATUS_OK)
+        return status;
     *out_ran = true;
     return execute(dispatch, session);
 }
@@ -265,7 +295,8 @@ static bool run(struct dispatch *dispatch, struct session *session, bool again, 
                 size_t rest)
 {
     struct request *request = &session->request;
-    size_t begin = buffer_size(&session->output);
+    session->reply.out = queue_out(session);
+    size_t begin = buffer_size(session->reply.out);
     bool ran;
     request->argv = session->parser.argv;
     request->argc = session->parser.argc;
@@ -277,17 +308,19 @@ static bool run(struct dispatch *dispatch, struct session *session, bool again, 
         txn_init(&session->txn, session->sessions->store, &session->arena);
     enum status status = attempt(dispatch, session, again, &ran);
     if (must_wait(status)) {
-        buffer_truncate(&session->output, begin);
+        buffer_truncate(session->reply.out, begin);
         suspend(dispatch, session, status);
         return false;
     }
-    if (status != STATUS_OK)
+    if (status != STATUS_OK && status != STATUS_FORWARDED)
         finish_error(session, status, begin);
-    size_t bytes = buffer_size(&session->output) - begin;
-    finish(session, begin);
+    size_t bytes = buffer_size(session->reply.out) - begin;
+    bool replicates = status == STATUS_OK && dispatch->cluster.quorum && txn_changes(&session->txn);
+    place_reply(dispatch, session, begin, replicates);
+    finish(session);
     if (ran)
         observe(dispatch, session, status != STATUS_OK, bytes);
-    else if (request->command)
+    else if (request->command && status != STATUS_FORWARDED)
         observer_rejected(dispatch->observer, session);
     return true;
 }
@@ -346,6 +379,8 @@ static struct request_limits limits_of(const struct session *session)
 static bool has_much_output(const struct session *session)
 {
     size_t size = buffer_size(&session->output);
+    if (session->queue_count > DISPATCH_QUEUE_PAUSE)
+        return true;
     return size > DISPATCH_STRANGER_OUTPUT_PAUSE &&
            (size > DISPATCH_OUTPUT_PAUSE || session_needs_auth(session));
 }
@@ -407,10 +442,14 @@ static size_t run_stream(struct dispatch *dispatch, struct session *session, str
             refuse_malformed(session);
         if (result != REQUEST_READY)
             break;
+        dispatch->request = bytes_of(rest.data, used);
+        dispatch->ahead = bytes_of(rest.data + used, rest.size - used);
         if (session->parser.argc > 0 && !run(dispatch, session, again, used, rest.size))
             break;
         again = false;
         done += used;
+        if (session->read_check)
+            read_check_consumed(session, used);
         arena_clear(&session->arena);
     }
     observer_end(dispatch->observer, dispatch->now_ms);
@@ -588,10 +627,61 @@ void dispatch_tick(struct dispatch *dispatch, uint64_t now_ms)
     }
 }
 
+void dispatch_closed(struct dispatch *dispatch, struct session *session)
+{
+    struct dispatch_cluster *cluster = &dispatch->cluster;
+    queue_abandon(session);
+    read_check_end(cluster->quorum, session);
+    gather_end(session);
+    if (session->forwards)
+        forwarder_client_gone(cluster->forwarder, session->id);
+}
+
 /* ---- output ---------------------------------------------------------------------------------- */
+
+static void resume_if_relieved(struct dispatch *dispatch, struct session *session)
+{
+    if (!session->paused || session->state != SESSION_READY || has_much_output(session))
+        return;
+    session->paused = false;
+    list_append(&dispatch->sessions->resumed, &session->waiting);
+}
+
+/* What other nodes were to do first is done. */
+static void release_queue(struct dispatch *dispatch, struct session *session)
+{
+    struct queued_reply *reply;
+    while ((reply = queue_take(session))) {
+        if (session->remote)
+            remote_reply(session->remote, reply->number, reply->refused,
+                         buffer_bytes(&reply->bytes));
+        else
+            buffer_append_bytes(&session->output, buffer_bytes(&reply->bytes));
+        queue_free(reply);
+    }
+    if (session->remote)
+        return;
+    settle_output(dispatch, session);
+    resume_if_relieved(dispatch, session);
+}
+
+static void release_queues(struct dispatch *dispatch)
+{
+    struct list *answered = &dispatch->sessions->answered, gated;
+    list_init(&gated);
+    while (!list_is_empty(answered)) { /* a reply sent may be another one's */
+        struct session *session = list_entry(answered->next, struct session, answered);
+        list_remove(&session->answered);
+        release_queue(dispatch, session);
+        if (queue_is_gated(session))
+            list_append(&gated, &session->answered);
+    }
+    list_splice(answered, &gated);
+}
 
 void dispatch_turn_end(struct dispatch *dispatch)
 {
+    release_queues(dispatch);
     list_splice(&dispatch->output, &dispatch->gated);
 }
 
@@ -622,9 +712,6 @@ void dispatch_sent(struct dispatch *dispatch, struct session *session, size_t si
         buffer_clear(&session->output, SESSION_BUFFER_KEPT);
     if (session->soft_since_ms > 0)
         limit_output(dispatch, session);
-    if (session->paused && session->state == SESSION_READY && !has_much_output(session)) {
-        session->paused = false;
-        list_append(&dispatch->sessions->resumed, &session->waiting);
-    }
+    resume_if_relieved(dispatch, session);
     session_account(session);
 }

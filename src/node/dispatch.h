@@ -31,6 +31,22 @@ enum {
     DISPATCH_STRANGER_BULK_MAX = 16 * 1024,
     DISPATCH_STRANGER_INPUT_MAX = 1024 * 1024,
     DISPATCH_STRANGER_OUTPUT_PAUSE = 1024,
+    /* Replies that wait for other nodes: beyond, no further request is taken. */
+    DISPATCH_QUEUE_PAUSE = 1024,
+};
+
+struct quorum;
+struct forwarder;
+
+/* Where commands run, when there are several nodes: see routing.h. */
+struct dispatch_cluster {
+    bool enabled; /* else this node is all there is, and knows it */
+    /* NULL: no other member, all keys are here; while `served`. */
+    struct quorum *quorum;
+    struct forwarder *forwarder;
+    uint64_t node;  /* this one */
+    bool served;    /* false: it belongs to no cluster yet, and answers for no key */
+    uint8_t *kinds; /* enum gather_kind + 1, by command number; 0: not known yet. Owned */
 };
 
 struct dispatch {
@@ -46,6 +62,9 @@ struct dispatch {
     bool monitors_shown;     /* monitors have new output, that is not yet given out */
     struct arena arena;      /* lent to the session whose requests run */
     bool memory_exhausted;   /* refuse commands that need memory */
+    struct dispatch_cluster cluster;
+    struct bytes request; /* that runs, as it was sent, */
+    struct bytes ahead;   /* and what its client has sent behind it */
 };
 
 /* The journal may be NULL. */
@@ -63,6 +82,9 @@ char *dispatch_room(struct session *session, size_t *out_size);
 void dispatch_received(struct dispatch *dispatch, struct session *session, size_t size,
                        uint64_t now_ms);
 void dispatch_finished(struct dispatch *dispatch, struct session *session);
+
+/* Before session_free: what its requests wait for on other nodes is forgotten. */
+void dispatch_closed(struct dispatch *dispatch, struct session *session);
 
 /* Runs again the sessions that have become ready since. */
 void dispatch_resume(struct dispatch *dispatch, uint64_t now_ms);

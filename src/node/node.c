@@ -8,6 +8,10 @@
 #include "base/memory.h"
 #include "node/budget.h"
 #include "node/dispatch.h"
+#include "node/forward.h"
+#include "node/peers.h"
+#include "node/peers_admin.h"
+#include "security/context_key.h"
 
 enum {
     TICK_MS = 100,
@@ -20,9 +24,12 @@ struct node {
     struct store *store;
     struct stats stats;
     struct admin admin;
+    struct context_key context_key;
     struct sessions sessions;
     struct observer observer;
     struct dispatch dispatch;
+    struct peers *peers; /* NULL: no cluster is enabled */
+    struct admin_cluster cluster;
     struct budget budget;
     uint64_t next_tick_ms;
     uint64_t turn_ms; /* the clock at the end of the last turn */
@@ -62,6 +69,9 @@ static void config_changed(void *context, const char *name)
     else if (strcmp(name, "maxmemory") == 0) {
         set_limit(node);
         node->next_tick_ms = 0;
+    } else if (strstr(name, "quorum")) {
+        if (node->peers)
+            peers_configure(node->peers);
     } else {
         observer_configure(&node->observer);
         dispatch_configure(&node->dispatch);
@@ -188,10 +198,28 @@ static void fill_admin(struct node *node)
     admin_draw_id(&random, node->admin.replication_id);
 }
 
+static void sign(void *context, struct bytes message, char out[SIGNATURE_SIZE])
+{
+    _Static_assert((int)SIGNATURE_SIZE == (int)CONTEXT_SIGNATURE_SIZE, "a signature fits");
+    context_key_sign(context, message, out);
+}
+
+/* In a cluster all nodes must agree on what was signed. */
+static void fill_context_key(struct node *node)
+{
+    const struct config *config = node->config;
+    struct bytes secret = bytes_of(node->host.secret, sizeof(node->host.secret));
+    if (config_is_clustered(config))
+        secret = bytes_text(config->cluster_secret ? config->cluster_secret : "");
+    context_key_init(&node->context_key, secret);
+}
+
 static void fill_sessions(struct node *node)
 {
     struct sessions *sessions = &node->sessions;
     sessions_init(sessions);
+    fill_context_key(node);
+    sessions->signer = (struct signer){sign, &node->context_key};
     sessions->store = node->store;
     sessions->commands = node->commands;
     sessions->stats = &node->stats;
@@ -200,6 +228,24 @@ static void fill_sessions(struct node *node)
     sessions->databases = (unsigned)node->config->databases;
     sessions->password = &node->config->requirepass;
     sessions->bulk_size_max = &node->config->proto_max_bulk_len;
+}
+
+static enum status join_peers(struct node *node, uint64_t now_ms, struct buffer *out_error)
+{
+    struct peers_options options = {
+        .host = &node->host,
+        .config = node->config,
+        .store = node->store,
+        .dispatch = &node->dispatch,
+        .command_count = command_entry_count(node->commands),
+    };
+    enum status status = peers_open(&options, now_ms, &node->peers, out_error);
+    if (status != STATUS_OK)
+        return status;
+    peers_admin(node->peers, &node->cluster);
+    node->admin.cluster = &node->cluster;
+    node->sessions.clustered = true;
+    return STATUS_OK;
 }
 
 enum status node_open(const struct host *host, struct config *config,
@@ -223,17 +269,30 @@ enum status node_open(const struct host *host, struct config *config,
                   host->context);
     store_want_delays(node->store, config->latency_threshold_ms > 0);
     dispatch_init(&node->dispatch, &node->sessions, &node->observer, config, host->journal);
+    if (config_is_clustered(config))
+        status = join_peers(node, now_ms, out_error);
+    if (status != STATUS_OK) {
+        node_abandon(node);
+        return status;
+    }
     *out = node;
     return STATUS_OK;
 }
 
-enum status node_close(struct node *node)
+/* All but the store and the node itself. */
+static void let_go(struct node *node)
 {
     while (!list_is_empty(&node->sessions.all))
-        session_free(list_entry(node->sessions.all.next, struct session, link));
+        node_closed(node, list_entry(node->sessions.all.next, struct session, link));
+    peers_close(node->peers);
     dispatch_deinit(&node->dispatch);
     observer_deinit(&node->observer);
     stats_deinit(&node->stats);
+}
+
+enum status node_close(struct node *node)
+{
+    let_go(node);
     if (node->seal_before_stop && store_seal_now(node->store) != STATUS_OK)
         journal_write(node->host.journal, JOURNAL_WARNING,
                       "Sealing failed; nothing is lost: the log is replayed at the next start");
@@ -241,6 +300,14 @@ enum status node_close(struct node *node)
     command_set_free(node->commands);
     memory_free(node);
     return status;
+}
+
+void node_abandon(struct node *node)
+{
+    let_go(node);
+    store_abandon(node->store);
+    command_set_free(node->commands);
+    memory_free(node);
 }
 
 void node_stop(struct node *node)
@@ -293,16 +360,21 @@ void node_finished(struct node *node, struct session *session)
 void node_closed(struct node *node, struct session *session)
 {
     check(session->sessions == &node->sessions);
+    dispatch_closed(&node->dispatch, session);
     session_free(session);
 }
 
 /* Asks for the end of a connection that has nothing left to say, or was cut off. */
 static void close_if_done(struct node *node, struct session *session)
 {
-    bool done = session->state == SESSION_CLOSING &&
-                (session->killed || buffer_size(&session->output) == 0);
+    bool idle = buffer_size(&session->output) == 0 && list_is_empty(&session->queue);
+    bool done = session->state == SESSION_CLOSING && (session->killed || idle);
     if (!done || session->close_told)
         return;
+    if (session->remote) { /* its own keeper sees to it */
+        session->close_told = true;
+        return;
+    }
     session->close_told = true;
     list_remove(&session->sending);
     node->host.close(node->host.context, session, session->killed);
@@ -334,9 +406,14 @@ void node_sent(struct node *node, struct session *session, size_t size)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
+static struct memory_use memory_of(const struct node *node)
+{
+    return node->host.memory_use ? node->host.memory_use(node->host.context) : memory_use();
+}
+
 static void update_budget(struct node *node)
 {
-    struct memory_use memory = memory_use();
+    struct memory_use memory = memory_of(node);
     struct store_stats store;
     store_stats(node->store, &store);
     uint64_t cache = budget_block_cache((uint64_t)node->config->block_cache_bytes,
@@ -398,6 +475,8 @@ void node_tick(struct node *node, uint64_t now_ms)
 {
     store_tick(node->store, now_ms);
     dispatch_tick(&node->dispatch, now_ms);
+    if (node->peers)
+        peers_tick(node->peers, now_ms);
     if (now_ms < node->next_tick_ms)
         return;
     node->next_tick_ms = now_ms + TICK_MS;
@@ -418,6 +497,8 @@ uint64_t node_deadline_ms(const struct node *node)
         deadline_ms = store_ms;
     if (sessions->pause != PAUSE_NONE && sessions->pause_until_ms < deadline_ms)
         deadline_ms = sessions->pause_until_ms;
+    if (node->peers && peers_deadline_ms(node->peers) < deadline_ms)
+        deadline_ms = peers_deadline_ms(node->peers);
     return deadline_ms;
 }
 
@@ -430,9 +511,15 @@ enum status node_turn_end(struct node *node, uint64_t now_ms)
     if (!list_is_empty(&node->dispatch.throttled) && store_has_room(node->store))
         dispatch_retry_throttled(&node->dispatch, DISPATCH_RETRY_MAX);
     dispatch_resume(&node->dispatch, now_ms);
+    if (node->peers)
+        peers_turn_begin(node->peers, now_ms);
     enum status status = store_turn_end(node->store, now_ms);
     if (status == STATUS_OK)
         status = store_failure(node->store);
+    if (status == STATUS_OK && node->peers) {
+        peers_turn_end(node->peers, now_ms);
+        status = peers_failure(node->peers);
+    }
     if (status != STATUS_OK) {
         journal_write(node->host.journal, JOURNAL_WARNING, "The store has failed: %s; stopping",
                       status_text(status));
@@ -443,9 +530,19 @@ enum status node_turn_end(struct node *node, uint64_t now_ms)
     return STATUS_OK;
 }
 
+struct bus *node_bus(struct node *node)
+{
+    return node->peers ? peers_bus(node->peers) : NULL;
+}
+
 uint64_t node_id(const struct node *node)
 {
     return store_node(node->store);
+}
+
+struct store *node_store(const struct node *node)
+{
+    return node->store;
 }
 
 uint64_t node_rows_budget(const struct node *node)

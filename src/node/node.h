@@ -12,6 +12,7 @@
 #define NODE_NODE_H
 
 #include "admin/admin.h"
+#include "base/memory.h"
 #include "bus/bus.h"
 #include "config/config.h"
 #include "observe/journal.h"
@@ -27,11 +28,13 @@ struct host {
     struct workers *workers;
     struct journal *journal;
     uint64_t random[2]; /* chance, once */
+    char secret[32];    /* of the data directory: what clients can't know */
     int64_t process_id;
     const char *executable;
     uint64_t memory_total; /* of the machine or the control group; 0 unknown */
     const char *system;    /* what it runs on, and how it waits for sockets: for INFO */
     const char *event_method;
+    uint16_t port, bus_port; /* that it listens on: the configuration may say 0 */
     /* For INFO and DEBUG SLEEP, see admin.h; each may be NULL. */
     void (*cpu_time)(void *context, uint64_t *out_system_us, uint64_t *out_user_us);
     void (*thread_cpu_time)(void *context, uint64_t *out_system_us, uint64_t *out_user_us);
@@ -39,6 +42,8 @@ struct host {
     void (*sleep)(void *context, uint64_t us);
     /* A clock that never goes back, asked once a command. NULL: durations are 0. */
     uint64_t (*monotonic_ns)(void *context);
+    /* What the allocator says, from which budgets are made. NULL: it is asked. */
+    struct memory_use (*memory_use)(void *context);
     /* Listens as the configuration says now, see admin.h; NULL: it cannot. */
     enum status (*listen)(void *context, struct buffer *out_error);
     /* The session is to be closed: its output is sent, or `now` says not to wait. Told once; the
@@ -56,6 +61,10 @@ MUST_CHECK enum status node_open(const struct host *host, struct config *config,
 
 /* A clean stop. */
 MUST_CHECK enum status node_close(struct node *node);
+
+/* A stop as by kill -9, for tests: frees memory, writes nothing. The workers have been stopped, and
+ * all connections are gone as far as the node is concerned: none is to be closed any more. */
+void node_abandon(struct node *node);
 
 struct session *node_accepted(struct node *node, const char *address, const char *local_address,
                               uint64_t now_ms);
@@ -93,6 +102,9 @@ void node_stop(struct node *node);
 
 /* Its number, 48 bits: what other nodes know it by. */
 uint64_t node_id(const struct node *node);
+
+/* Its store: for checks from outside. */
+struct store *node_store(const struct node *node);
 
 /* Its links to other nodes: whoever has the sockets brings what they bring, and after the end of a
  * turn takes what they are to send. NULL: no cluster is enabled. */

@@ -30,6 +30,14 @@ enum {
     QUORUM_KEYS_MAX = 1024,   /* of one verification */
     QUORUM_REQUESTS_KEPT_MS = 60000,
     QUORUM_REPLY_KEPT_MAX = 4096, /* bytes of a reply that is kept for a retry */
+    QUORUM_KEPT_MS = 2000,        /* so long an owner may take to answer before it has missed it */
+    QUORUM_RETRY_MS = 100,        /* before an owner that was lost is sent to again */
+    QUORUM_MESSAGE_BYTES = 1024 * 1024,    /* a message is full with so many, and goes out alone */
+    QUORUM_MESSAGES_AHEAD = 32,            /* of one long write, not yet acknowledged by a node */
+    QUORUM_KEPT_BYTES = 256 * 1024 * 1024, /* of writes that an owner has not answered */
+    QUORUM_IMPORTING_BYTES = 256 * 1024 * 1024, /* of rows that wait to be stored, of others */
+    QUORUM_SERVING_MAX = 16384,                 /* questions of others that wait for the disk */
+    QUORUM_OUTCOMES_BYTES = 64 * 1024 * 1024,   /* of requests that are remembered */
 };
 
 struct quorum_options {
@@ -49,6 +57,8 @@ struct quorum_options {
     bool (*is_agreed)(void *context, uint16_t slot);
     /* Another node has coordinated writes of this slot: sync_disagree. */
     void (*other_coordinator)(void *context, uint16_t slot);
+    /* A message came from a node that has another layout than this one: agree_heard_version. */
+    void (*other_layout)(void *context, uint64_t node, uint64_t cluster, uint64_t version);
     void *context;
 };
 
@@ -139,11 +149,15 @@ void quorum_write_forget(struct quorum *quorum, struct quorum_write *write);
 
 /* ---- what became of a request ---------------------------------------------------------------- */
 
-/* For a request whose coordinator is gone: asks the owners of the slot (rule 9). */
+/*
+ * For a request whose coordinator is gone: asks the owners of the slot (rule 9). Of a request that
+ * wrote to several slots this tells of the one asked for only.
+ */
 struct quorum_outcome {
     struct request_id id;
     uint16_t slot;
-    /* STATUS_OK: it was run; `reply` is what it came to, its rows are with W owners now.
+    /* STATUS_OK: it was run; `reply` is what it came to (empty: it was too large to be kept), its
+     * rows are with W owners now.
      * STATUS_ABSENT: none of enough owners knows it. STATUS_INVALID: nobody can tell. */
     void (*done)(struct quorum_outcome *outcome, enum status status, struct bytes reply);
     void *context;

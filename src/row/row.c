@@ -73,18 +73,23 @@ static void keep_unseen_siblings(struct row *row, const struct vector *context, 
     row->sibling_count = count;
 }
 
-/* Of the entries, what the context has seen goes, all without one. */
-static void set_expiry(struct row *row, struct dot dot, uint64_t at_ms,
-                       const struct vector *context, struct arena *arena)
+/* The same of the entries. */
+static void keep_unseen_expiries(struct row *row, const struct vector *context, struct arena *arena)
 {
     struct expiry *kept = arena_alloc(arena, (row->expiry_count + 1) * sizeof(*kept));
     uint32_t count = 0;
     for (uint32_t i = 0; context && i < row->expiry_count; i++)
         if (!vector_covers(context, row->expiries[i].dot))
             kept[count++] = row->expiries[i];
-    kept[count++] = (struct expiry){dot, at_ms};
     row->expiries = kept;
     row->expiry_count = count;
+}
+
+static void set_expiry(struct row *row, struct dot dot, uint64_t at_ms,
+                       const struct vector *context, struct arena *arena)
+{
+    keep_unseen_expiries(row, context, arena);
+    row->expiries[row->expiry_count++] = (struct expiry){dot, at_ms};
 }
 
 void row_write(struct row *row, struct dot dot, enum value_form form, struct bytes value,
@@ -121,6 +126,25 @@ void row_delete(struct row *row, struct dot dot, struct arena *arena)
     row->expiries = NULL;
     row->expiry_count = 0;
     row_join_increments(&row->removed, &row->added, arena, &row->removed);
+}
+
+/*
+ * What increments the context has seen are gone where no sibling stays; one that stays knows itself
+ * what its writer had seen of them.
+ */
+void row_delete_context(struct row *row, struct dot dot, const struct vector *context,
+                        const struct increments *remembered, struct arena *arena)
+{
+    struct row_view view;
+    event(row, dot, arena);
+    see_all(row, context, arena);
+    keep_unseen_siblings(row, context, arena);
+    keep_unseen_expiries(row, context, arena);
+    row_join_increments(&row->added, remembered, arena, &row->added);
+    row_join_increments(&row->removed, remembered, arena, &row->removed);
+    row_read(row, &view);
+    if (!view.exists) /* what a time had been set for is gone */
+        row->expiry_count = 0;
 }
 
 static void increment(struct row *row, struct dot dot, __int128 by, real_t real_by,
@@ -178,10 +202,8 @@ static bool sum_unseen(const struct increments *added, const struct increments *
     return any;
 }
 
-void row_read(const struct row *row, struct row_view *out)
+static void read_as(const struct row *row, const struct sibling *newest, struct row_view *out)
 {
-    const struct sibling *newest =
-        row->sibling_count ? &row->siblings[row->sibling_count - 1] : NULL;
     struct row_view view = {
         .sibling = newest,
         .at_ms = row->expiry_count ? 0 : EXPIRY_NEVER,
@@ -193,6 +215,17 @@ void row_read(const struct row *row, struct row_view *out)
         if (row->expiries[i].at_ms > view.at_ms)
             view.at_ms = row->expiries[i].at_ms;
     *out = view;
+}
+
+void row_read(const struct row *row, struct row_view *out)
+{
+    read_as(row, row->sibling_count ? &row->siblings[row->sibling_count - 1] : NULL, out);
+}
+
+void row_read_sibling(const struct row *row, uint32_t index, struct row_view *out)
+{
+    check(index < row->sibling_count);
+    read_as(row, &row->siblings[index], out);
 }
 
 bool row_is_live(const struct row *row, uint64_t now_ms)

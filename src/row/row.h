@@ -165,14 +165,19 @@ void row_write(struct row *row, struct dot dot, enum value_form form, struct byt
 
 /*
  * VC.SET: supersedes only what `context` covers, also what has not arrived here yet, remembering
- * `remembered`. Both were taken from a row that the client read: its vector joined with `stable`
- * (what canonical rows leave out), and its `added`.
+ * `remembered`. Both were taken from a row that the client read: its vector, and its `added`. What
+ * `stable` covers may be in the vector or not: no owner has a sibling that it would supersede.
  */
 void row_write_context(struct row *row, struct dot dot, enum value_form form, struct bytes value,
                        uint64_t at_ms, const struct vector *context,
                        const struct increments *remembered, struct arena *arena);
 
 void row_delete(struct row *row, struct dot dot, struct arena *arena);
+
+/* VC.DEL: deletes only what the context has seen, as above. */
+void row_delete_context(struct row *row, struct dot dot, const struct vector *context,
+                        const struct increments *remembered, struct arena *arena);
+
 void row_increment(struct row *row, struct dot dot, __int128 by, struct arena *arena);
 
 /* By a finite one. A sum beyond all numbers is the last one. */
@@ -193,6 +198,9 @@ struct row_view {
 
 /* Chooses. Expiry is reported, not judged: the caller compares at_ms with its clock. */
 void row_read(const struct row *row, struct row_view *out);
+
+/* The same as if this sibling were the newest. */
+void row_read_sibling(const struct row *row, uint32_t index, struct row_view *out);
 
 /*
  * Whether a reader would see anything at that time: it exists and now_ms <= at_ms (as in Redis,

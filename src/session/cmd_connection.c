@@ -108,7 +108,7 @@ static enum status hello(struct request *request)
     reply_bulk_text(reply, "id");
     reply_integer(reply, (int64_t)session->id);
     reply_bulk_text(reply, "mode");
-    reply_bulk_text(reply, "standalone");
+    reply_bulk_text(reply, session->sessions->clustered ? "cluster" : "standalone");
     reply_bulk_text(reply, "role");
     reply_bulk_text(reply, "master");
     reply_bulk_text(reply, "modules");

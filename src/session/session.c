@@ -16,6 +16,7 @@ void sessions_init(struct sessions *sessions)
     list_init(&sessions->closing);
     list_init(&sessions->postponed);
     list_init(&sessions->monitors);
+    list_init(&sessions->answered);
 }
 
 /* What of a request is the same for all of this client's. */
@@ -34,25 +35,44 @@ static void prepare_request(struct session *session)
         .session = session,
         .admin = sessions->admin,
         .bulk_size_max = sessions->bulk_size_max,
+        .signer = &sessions->signer,
     };
+}
+
+static struct session *new_session(struct sessions *sessions, uint64_t now_ms)
+{
+    struct session *session = memory_zeroed(sizeof(*session));
+    session->sessions = sessions;
+    session->id = sessions->next_id++;
+    list_init(&session->link);
+    list_init(&session->waiting);
+    list_init(&session->sending);
+    list_init(&session->monitoring);
+    list_init(&session->queue);
+    list_init(&session->answered);
+    session->created_ms = session->active_ms = now_ms;
+    prepare_request(session);
+    session_reset(session);
+    return session;
 }
 
 struct session *session_new(struct sessions *sessions, const char *address,
                             const char *local_address, uint64_t now_ms)
 {
-    struct session *session = memory_zeroed(sizeof(*session));
-    session->sessions = sessions;
-    session->id = sessions->next_id++;
-    list_init(&session->waiting);
-    list_init(&session->sending);
-    list_init(&session->monitoring);
+    struct session *session = new_session(sessions, now_ms);
     list_append(&sessions->all, &session->link);
     sessions->count++;
     snprintf(session->address, sizeof(session->address), "%s", address);
     snprintf(session->local_address, sizeof(session->local_address), "%s", local_address);
-    session->created_ms = session->active_ms = now_ms;
-    prepare_request(session);
-    session_reset(session);
+    return session;
+}
+
+struct session *session_new_remote(struct sessions *sessions, struct remote *remote,
+                                   uint64_t now_ms)
+{
+    struct session *session = new_session(sessions, now_ms);
+    session->remote = remote;
+    session->authenticated = true;
     return session;
 }
 
@@ -65,11 +85,13 @@ void session_free(struct session *session)
         txn_end(&session->txn);
     pause_forget(session);
     session_set_over_soft(session, false, 0);
+    check(list_is_empty(&session->queue) && !session->read_check && !session->gather);
     list_remove(&session->link);
     list_remove(&session->waiting);
     list_remove(&session->sending);
     list_remove(&session->monitoring);
-    sessions->count--;
+    list_remove(&session->answered);
+    sessions->count -= !session->remote;
     sessions->buffer_bytes -= session->buffer_bytes;
     memory_free(session->name);
     memory_free(session->library);
@@ -111,6 +133,7 @@ void session_reset(struct session *session)
     session->authenticated = **session->sessions->password == '\0';
     session->reply_off = session->reply_skip_next = false;
     session->no_evict = session->no_touch = false;
+    session->consistency = (struct session_consistency){0};
     list_remove(&session->monitoring);
     session_set_label(&session->name, BYTES(""));
     session_set_resp(session, 2);

@@ -37,6 +37,7 @@ enum session_state {
     SESSION_YIELDED,   /* its request, or a long pipeline, goes on in a later turn */
     SESSION_THROTTLED, /* its request waits until the store has room */
     SESSION_POSTPONED, /* its request waits for the end of CLIENT PAUSE */
+    SESSION_AWAITING,  /* its request waits for what other nodes answer */
     SESSION_CLOSING,   /* no more requests; closed when its output is sent */
 };
 
@@ -47,11 +48,25 @@ enum pause {
     PAUSE_ALL,
 };
 
+/* How many owners a client's reads and writes are to reach: a number up to CONSISTENCY_COPIES_MAX,
+ * or a level; 0: as configured. (quorum/ has the same numbers.) */
+enum {
+    CONSISTENCY_COPIES_MAX = 7,
+    CONSISTENCY_QUORUM = 254,
+    CONSISTENCY_ALL = 255,
+};
+
+struct session_consistency {
+    uint8_t read, write;
+};
+
 struct session {
     struct list link;       /* of sessions.all */
     struct list waiting;    /* of the list for its state, or alone */
     struct list sending;    /* of the list of sessions with new output, or alone */
     struct list monitoring; /* of sessions.monitors, or alone: it is in MONITOR mode */
+    struct list queue;      /* replies that wait for other nodes: node/reply_queue.h */
+    struct list answered;   /* of sessions.answered, or alone: the first of them may go */
     struct sessions *sessions;
     uint64_t id;
     enum session_state state;
@@ -60,13 +75,16 @@ struct session {
     bool reply_off;                   /* CLIENT REPLY OFF */
     bool reply_skip, reply_skip_next; /* CLIENT REPLY SKIP: this command's, the next one's */
     bool no_evict, no_touch;
+    struct session_consistency consistency;
     /* Its request waits, and will run again: in the database that it came for, whatever SWAPDB has
      * made of its number since, and within the limits of that time. */
     bool held;
-    bool finished;                          /* sends nothing more: closed once all is answered */
-    bool killed;                            /* SESSION_CLOSING, without waiting for the output */
-    bool close_told;                        /* whoever has the connection was asked to close it */
-    bool paused;                            /* takes no requests until more output is sent */
+    bool forwards;   /* requests of it went to other nodes */
+    bool refused;    /* the request is not to be run here: see node/forward.h */
+    bool finished;   /* sends nothing more: closed once all is answered */
+    bool killed;     /* SESSION_CLOSING, without waiting for the output */
+    bool close_told; /* whoever has the connection was asked to close it */
+    bool paused;     /* takes no requests until more output is sent */
     char *name, *library, *library_version; /* owned, NULL for none */
     char address[SESSION_ADDRESS_MAX], local_address[SESSION_ADDRESS_MAX]; /* "127.0.0.1:54321" */
     uint64_t created_ms, active_ms;
@@ -93,7 +111,12 @@ struct session {
     uint64_t soft_since_ms; /* its output is beyond the soft limit; 0: it is not */
     uint64_t begun_ns;      /* when its request first ran, if it had to wait since; else 0 */
     uint64_t busy_ns;       /* that the earlier runs of its request took */
-    void *connection;       /* whose: net's */
+    unsigned queue_count;   /* replies in the queue */
+    struct read_check *read_check; /* node/read_check.h; NULL: none was needed yet */
+    struct gather *gather; /* its request's parts run on several nodes: node/gather.h; else NULL */
+    uint64_t request_number; /* of a remote's request, where it came from */
+    struct remote *remote; /* it runs what another node has forwarded: node/forward.h; else NULL */
+    void *connection;      /* whose: net's */
 };
 
 /* All clients of a node. */
@@ -103,7 +126,8 @@ struct sessions {
     struct list closing;   /* to be closed, after their output or at once */
     struct list postponed; /* by a pause */
     struct list monitors;
-    enum pause pause; /* see session/pause.h */
+    struct list answered; /* that have a reply in their queue that may go, perhaps */
+    enum pause pause;     /* see session/pause.h */
     uint64_t pause_until_ms;
     uint64_t blocked_count; /* whose request waits for others to act: today, for a pause's end */
     uint64_t soft_count;    /* with more output than the soft limit */
@@ -118,12 +142,19 @@ struct sessions {
     unsigned databases;
     char *const *password; /* where the configuration holds it; empty: none */
     const int64_t *bulk_size_max;
+    struct signer signer; /* for VC.GET's contexts */
+    bool clustered;       /* a cluster is enabled: HELLO says so */
 };
 
 void sessions_init(struct sessions *sessions);
 
 struct session *session_new(struct sessions *sessions, const char *address,
                             const char *local_address, uint64_t now_ms);
+
+/* One that is no client's: it runs what another node has forwarded, and may do all that a client
+ * may. Not among sessions.all. */
+struct session *session_new_remote(struct sessions *sessions, struct remote *remote,
+                                   uint64_t now_ms);
 
 /* In any state: what it waited for is forgotten. */
 void session_free(struct session *session);
@@ -172,6 +203,9 @@ void session_set_label(char **label, struct bytes text);
 
 /* The commands of this folder: AUTH HELLO SELECT QUIT RESET PING ECHO CLIENT... */
 extern const struct command connection_commands[];
+
+/* cmd_consistency.c: CONSISTENCY. */
+extern const struct command consistency_commands[];
 
 /* cmd_monitor.c: MONITOR. */
 extern const struct command monitor_commands[];

@@ -20,6 +20,7 @@ enum export_kind { ROWS, DIGESTS, LISTED };
 struct export
 {
     struct list link; /* of store.exports, once it waits */
+    uint64_t mark;    /* store.copies_begun then */
     struct store *store;
     struct txn txn;
     struct arena arena;
@@ -376,6 +377,7 @@ static struct export *goes_on(struct export *export, enum status status)
         buffer_append_bytes(&export->copy, export->names);
         export->names = buffer_bytes(&export->copy);
         list_append(&export->store->exports, &export->link);
+        export->mark = ++export->store->copies_begun;
         export->waits = true;
     }
     txn_fetch(&export->txn, proceed, export);
@@ -434,6 +436,12 @@ void export_cancel(struct export *export)
 {
     if (export)
         export_free(export);
+}
+
+bool export_ended(const struct store *store, uint64_t mark)
+{
+    const struct list *exports = &store->exports;
+    return list_is_empty(exports) || list_entry(exports->next, struct export, link)->mark > mark;
 }
 
 void export_deinit(struct store *store)

@@ -82,6 +82,8 @@ void export_cancel(struct export *export);
 
 /* The store ends: those that wait are gone, `done` is not called. For store.c. */
 void export_deinit(struct store *store);
+/* See store_copies_ended. */
+bool export_ended(const struct store *store, uint64_t mark);
 
 /* ---- giving away ----------------------------------------------------------------------------- */
 
@@ -108,6 +110,20 @@ MUST_CHECK enum status store_give_away(struct store *store, struct bytes head, u
  */
 MUST_CHECK enum status store_join(struct store *store);
 bool store_is_joined(const struct store *store);
+
+/* What has been written so far, as a gate (store_gate_passed). */
+uint64_t store_gate_now(const struct store *store);
+
+/* Whether the log is synced up to the gate, whatever appendfsync says; if not, a sync begins, or is
+ * under way. */
+bool store_gate_synced(struct store *store, uint64_t gate);
+
+/*
+ * For barriers: a mark of all imports and exports begun so far, and whether all those that had
+ * begun at a mark have ended (called `done`, or were cancelled): no bytes of them are left.
+ */
+uint64_t store_copies_mark(const struct store *store);
+bool store_copies_ended(const struct store *store, uint64_t mark);
 
 /*
  * Heads that are to be collected: tombstones, and rows expired before `before_ms`, of the slot, in

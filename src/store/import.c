@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "row/chunked.h"
 #include "row/row_list.h"
+#include "store/export.h"
 #include "store/orphans.h"
 #include "store/state.h"
 
@@ -15,6 +16,7 @@ enum {
 
 struct import {
     struct list link; /* of store.imports.waiting, once it waits */
+    uint64_t mark;    /* store.copies_begun then */
     struct store *store;
     struct txn txn;
     struct arena arena;
@@ -267,6 +269,7 @@ static bool begin_to_wait(struct import *import)
     import->rows = buffer_bytes(&import->copy);
     store->imports.bytes += held_bytes(import);
     list_append(&store->imports.waiting, &import->link);
+    import->mark = ++store->copies_begun;
     import->waits = true;
     return true;
 }
@@ -338,4 +341,18 @@ void import_deinit(struct store *store)
     if (store->imports.spare)
         import_free(store->imports.spare);
     store->imports.spare = NULL;
+}
+
+uint64_t store_copies_mark(const struct store *store)
+{
+    return store->copies_begun;
+}
+
+/* Those that wait stand in the order in which they began to; the others have ended. */
+bool store_copies_ended(const struct store *store, uint64_t mark)
+{
+    const struct list *imports = &store->imports.waiting;
+    bool ended =
+        list_is_empty(imports) || list_entry(imports->next, struct import, link)->mark > mark;
+    return ended && export_ended(store, mark);
 }

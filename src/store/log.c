@@ -51,6 +51,7 @@ struct log {
     bool created; /* a segment since the directory was last synced */
 
     enum log_sync mode;
+    bool sync_wanted; /* whatever the mode */
     bool syncing;
     bool failed;
     uint64_t now_ms; /* of the last tick */
@@ -286,6 +287,7 @@ static void sync_start(struct log *log)
 {
     if (log->syncing || log->failed || log->written == log->synced)
         return;
+    log->sync_wanted = false;
     sync_prepare(log);
     log->task.job.run = sync_run;
     log->task.job.done = sync_done;
@@ -305,10 +307,15 @@ void log_set_sync(struct log *log, enum log_sync sync)
     log->mode = sync;
 }
 
+void log_want_sync(struct log *log)
+{
+    log->sync_wanted = true;
+}
+
 void log_tick(struct log *log, uint64_t now_ms)
 {
     log->now_ms = now_ms;
-    if (log->mode == LOG_SYNC_ALWAYS ||
+    if (log->sync_wanted || log->mode == LOG_SYNC_ALWAYS ||
         (log->mode == LOG_SYNC_EVERYSEC && now_ms - log->sync_started_ms >= LOG_SYNC_EVERY_MS))
         sync_start(log);
 }

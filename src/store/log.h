@@ -118,6 +118,9 @@ uint64_t log_synced(const struct log *log);
 
 void log_set_sync(struct log *log, enum log_sync sync);
 
+/* The next log_tick starts a sync, whatever the mode, or the first one after the sync under way. */
+void log_want_sync(struct log *log);
+
 /* Starts a sync in the background if the mode and the clock ask for one and none is under way. Each
  * turn. */
 void log_tick(struct log *log, uint64_t now_ms);

@@ -105,6 +105,7 @@ struct store {
         unsigned count;
     } orphans;
     struct list exports;      /* that wait for rows from the tier */
+    uint64_t copies_begun;    /* imports and exports that had to wait, so far */
     uint64_t expired_waiting; /* joined: what the last search of the index has found */
 };
 

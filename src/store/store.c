@@ -441,6 +441,19 @@ bool store_gate_passed(const struct store *store, uint64_t gate)
     return gate <= passed;
 }
 
+uint64_t store_gate_now(const struct store *store)
+{
+    return log_position(store->log);
+}
+
+bool store_gate_synced(struct store *store, uint64_t gate)
+{
+    bool synced = gate <= log_synced(store->log);
+    if (!synced)
+        log_want_sync(store->log);
+    return synced;
+}
+
 bool store_has_room(const struct store *store)
 {
     uint64_t dirty = generation_weight(&store->current);

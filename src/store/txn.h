@@ -70,6 +70,15 @@ void txn_end(struct txn *txn);
  */
 MUST_CHECK enum status txn_commit(struct txn *txn);
 
+/* Whether it has staged rows, or has just committed some. */
+static inline bool txn_changes(const struct txn *txn)
+{
+    for (uint32_t i = 0; i < txn->staged_count; i++)
+        if (txn->staged[i].row.size > 0)
+            return true;
+    return false;
+}
+
 /* ---- what handlers and types call ------------------------------------------------------------ */
 
 /*

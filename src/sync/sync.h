@@ -36,8 +36,19 @@ struct sync_options {
     /* For the barrier of collection: bus_sent_count and bus_settled_count. */
     uint64_t (*sent_count)(void *context, uint64_t node);
     uint64_t (*settled_count)(void *context, uint64_t node);
-    /* This node has all that it gained in the layout of this version: gossip is to say so. */
+    /*
+     * For the same barrier: what other modules of this node have under way that holds copies of
+     * rows outside of the store (quorum/: writes that may still be sent to somebody). A mark of all
+     * that has begun, and whether all that had begun at a mark has ended. NULL: there is nothing.
+     */
+    uint64_t (*work_begun)(void *context);
+    bool (*work_ended)(void *context, uint64_t mark);
+    /* This node has all that it gained in the layout of this version, durably: gossip is to say so.
+     * Told at the end of a turn or in a tick. */
     void (*synced)(void *context, uint64_t version);
+    /* A message came of another cluster or layout (agree_heard_version). One layout apart it was
+     * taken all the same, else dropped. */
+    void (*other_layout)(void *context, uint64_t node, uint64_t cluster, uint64_t version);
     void *context;
 };
 

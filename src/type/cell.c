@@ -12,20 +12,25 @@ static void judge_expiry(struct cell *cell, bool there)
     cell->expired = there && over;
 }
 
+static void take_view(struct cell *cell, const struct row_view *view)
+{
+    if (view->sibling)
+        cell->newest = *view->sibling;
+    else
+        cell->newest = (struct sibling){.form = VALUE_STRING, .value = BYTES("0")};
+    cell->counted = view->counted;
+    cell->sum = view->sum;
+    cell->real = view->real;
+    cell->at_ms = view->at_ms;
+    judge_expiry(cell, view->exists);
+}
+
 /* Reads the decoded row. */
 static void view(struct cell *cell)
 {
     struct row_view view;
     row_read(&cell->row, &view);
-    if (view.sibling)
-        cell->newest = *view.sibling;
-    else
-        cell->newest = (struct sibling){.form = VALUE_STRING, .value = BYTES("0")};
-    cell->counted = view.counted;
-    cell->sum = view.sum;
-    cell->real = view.real;
-    cell->at_ms = view.at_ms;
-    judge_expiry(cell, view.exists);
+    take_view(cell, &view);
 }
 
 static enum status read_held(struct cell *cell)
@@ -188,4 +193,78 @@ enum status cell_delete(struct cell *cell)
     row_delete(&cell->row, cell_dot(cell), cell->txn->arena);
     stage_row(cell);
     return STATUS_OK;
+}
+
+/* ---- versions -------------------------------------------------------------------------------- */
+
+/*
+ * What `stable` covers beyond the row's vector is left out: no sibling or entry stands for it, here
+ * or at any owner, and a sole owner's reaches to the end of time.
+ */
+enum status cell_seen(struct cell *cell, struct seen *out)
+{
+    enum status status = decode(cell);
+    if (status == STATUS_OK)
+        *out = (struct seen){cell->row.vector, cell->row.added};
+    return status;
+}
+
+enum status cell_siblings(struct cell *cell, uint32_t *out_count)
+{
+    enum status status = decode(cell);
+    if (status == STATUS_OK)
+        *out_count = cell->exists ? cell->row.sibling_count : 0;
+    return status;
+}
+
+void cell_sibling(const struct cell *cell, uint32_t index, struct cell *out)
+{
+    struct row_view view;
+    check(cell->decoded && cell->exists);
+    row_read_sibling(&cell->row, index, &view);
+    *out = *cell;
+    take_view(out, &view);
+}
+
+enum status cell_dot_after(struct cell *cell, const struct seen *seen, struct dot *out)
+{
+    enum status status = decode(cell);
+    if (status != STATUS_OK)
+        return status;
+    uint64_t here = row_newest_time(&cell->row);
+    uint64_t there = row_newest_time(&(struct row){.vector = seen->vector, .added = seen->added});
+    *out = txn_dot(cell->txn, here > there ? here : there);
+    return STATUS_OK;
+}
+
+/* What has expired is not to come back beside a new value: it is superseded, seen or not. */
+static struct seen with_expired(const struct cell *cell, const struct seen *seen)
+{
+    struct arena *arena = cell->txn->arena;
+    struct seen all = *seen;
+    if (!cell->expired)
+        return all;
+    uint32_t most = seen->vector.count + cell->row.vector.count;
+    all.vector.dots = arena_alloc(arena, most * sizeof(*all.vector.dots));
+    vector_join(&seen->vector, &cell->row.vector, &all.vector);
+    row_join_increments(&seen->added, &cell->row.added, arena, &all.added);
+    return all;
+}
+
+void cell_write_seen(struct cell *cell, struct dot dot, enum value_form form, struct bytes value,
+                     uint64_t at_ms, const struct seen *seen)
+{
+    check(cell->decoded);
+    struct seen all = with_expired(cell, seen);
+    row_write_context(&cell->row, dot, form, value, at_ms, &all.vector, &all.added,
+                      cell->txn->arena);
+    stage_row(cell);
+}
+
+void cell_delete_seen(struct cell *cell, struct dot dot, const struct seen *seen)
+{
+    check(cell->decoded);
+    struct seen all = with_expired(cell, seen);
+    row_delete_context(&cell->row, dot, &all.vector, &all.added, cell->txn->arena);
+    stage_row(cell);
 }

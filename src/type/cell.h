@@ -67,4 +67,31 @@ MUST_CHECK enum status cell_increment_real(struct cell *cell, real_t by); /* a f
 MUST_CHECK enum status cell_expire(struct cell *cell, uint64_t at_ms);
 MUST_CHECK enum status cell_delete(struct cell *cell);
 
+/* ---- versions: what a client has seen, and brings back with its write ------------------------ */
+
+/* Of a row: its events, and the sums that its values stood on. All zeros: nothing was seen. */
+struct seen {
+    struct vector vector;
+    struct increments added;
+};
+
+/* What a client sees that reads this row now. STATUS_CORRUPT. */
+MUST_CHECK enum status cell_seen(struct cell *cell, struct seen *out);
+
+/* How many siblings a client sees: concurrent values. None where it is absent, and where it is only
+ * a sum. */
+MUST_CHECK enum status cell_siblings(struct cell *cell, uint32_t *out_count);
+
+/* The cell as if this sibling were the newest: for reading. From the oldest on. */
+void cell_sibling(const struct cell *cell, uint32_t index, struct cell *out);
+
+/* As cell_dot, but newer than all that was seen, too. */
+MUST_CHECK enum status cell_dot_after(struct cell *cell, const struct seen *seen, struct dot *out);
+
+/* A write, and a delete, that supersede only what was seen; of what has expired, all. The dot was
+ * cell_dot_after's. */
+void cell_write_seen(struct cell *cell, struct dot dot, enum value_form form, struct bytes value,
+                     uint64_t at_ms, const struct seen *seen);
+void cell_delete_seen(struct cell *cell, struct dot dot, const struct seen *seen);
+
 #endif

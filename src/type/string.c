@@ -226,6 +226,25 @@ enum status string_set(struct cell *head, struct bytes value, uint64_t at_ms, bo
     return write_chunked(head, dot, (struct chunked){dot, value.size}, at_ms, keep_expiry);
 }
 
+enum status string_set_seen(struct cell *head, struct bytes value, uint64_t at_ms,
+                            const struct seen *seen)
+{
+    struct dot dot;
+    enum value_form form = VALUE_STRING;
+    if (value.size > STRING_SIZE_MAX || !do_names_fit(head, value.size))
+        return STATUS_TOO_BIG;
+    enum status status = cell_dot_after(head, seen, &dot);
+    if (status != STATUS_OK)
+        return status;
+    if (value.size > STRING_INLINE_MAX) {
+        chunks_create(head, dot, 0, value);
+        value = chunked_pack(head->txn->arena, (struct chunked){dot, value.size});
+        form = VALUE_CHUNKED;
+    }
+    cell_write_seen(head, dot, form, value, at_ms, seen);
+    return STATUS_OK;
+}
+
 enum status string_copy(struct cell *from, struct cell *to)
 {
     bool is_chunked;

@@ -71,6 +71,11 @@ MUST_CHECK enum status string_page(struct string_pages *pages, uint64_t index,
 MUST_CHECK enum status string_set(struct cell *head, struct bytes value, uint64_t at_ms,
                                   bool keep_expiry);
 
+/* Sets the whole value, as string_set does, in the place only of what was seen: see cell.h. Also of
+ * a key that does not exist. */
+MUST_CHECK enum status string_set_seen(struct cell *head, struct bytes value, uint64_t at_ms,
+                                       const struct seen *seen);
+
 /* Some bytes of a string. */
 struct string_part {
     uint64_t offset;

@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include "base/check.h"
+#include "base/pack.h"
+#include "base/xxh.h"
 #include "command/tables.h"
 #include "doubles/talk.h"
 #include "store/store.h"
@@ -46,13 +48,21 @@ static const struct command *find(const struct bytes *argv)
         string_commands,    string_many_commands, string_range_commands, string_number_commands,
         lcs_commands,       bitmap_commands,      bitop_commands,        bitfield_commands,
         key_commands,       rename_commands,      dump_commands,         object_commands,
-        randomkey_commands, expire_commands,      keyspace_commands};
+        randomkey_commands, expire_commands,      keyspace_commands,     vc_commands};
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         for (const struct command *command = tables[i]; command->name; command++)
             if (bytes_equal_nocase(name, bytes_text(command->name)))
                 return command->subcommands ? find_subcommand(command, argv[1]) : command;
     fail_msg("no command %.*s", (int)name.size, name.data);
     return NULL;
+}
+
+/* No secret, but another message has another signature. */
+static void sign(void *context, struct bytes message, char out[SIGNATURE_SIZE])
+{
+    (void)context;
+    struct xxh128 hash = xxh128(message);
+    pack_u64(pack_u64(out, hash.low), hash.high);
 }
 
 /* The transaction of the one that waits has ended; a new one begins for its next slice. */
@@ -99,6 +109,7 @@ struct bytes talk_say_argv(struct talk *talk, struct bytes *argv, uint32_t argc)
     struct progress progress = {0};
     struct reply reply = {&talk->reply, 2};
     int64_t bulk_size_max = STRING_SIZE_MAX;
+    struct signer signer = {.sign = sign};
     struct request request = {
         .command = find(argv),
         .argv = argv,
@@ -111,6 +122,7 @@ struct bytes talk_say_argv(struct talk *talk, struct bytes *argv, uint32_t argc)
         .now_ms = talk->now_ms,
         .progress = &progress,
         .bulk_size_max = &bulk_size_max,
+        .signer = &signer,
         .random = &talk->random,
     };
     int arity = request.command->arity;

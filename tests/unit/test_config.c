@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "config/options.h"
+#include "config/seeds.h"
 #include "observe/journal.h"
 #include "store/store.h"
 
@@ -221,6 +222,14 @@ static void a_kept_setting_has_redis_s_form(void **state)
         {"seal-bytes", "64mb", NULL, "can't set immutable config"},
         {"seal-bytes", "67108864", "67108864", NULL}, /* it is that */
         {"replicaof", "", NULL, "can't set immutable config"},
+        {"cluster-enabled", "no", NULL, "can't set immutable config"},
+        {"cluster-announce-port", "0", "0", NULL},
+        {"cluster-announce-port", "1", NULL, "can't set immutable config"},
+        {"cluster-secret", "x", NULL, "can't set immutable config"},
+        {"weight", "101", NULL, "can't set immutable config"},
+        {"read-quorum", "3", "3", NULL},
+        {"write-quorum", "8", NULL, "argument must be between 1 and 7 inclusive"},
+        {"sloppy-quorum", "no", "no", NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         expect_set(f, cases[i].name, cases[i].text, cases[i].reason);
@@ -244,13 +253,77 @@ static void what_is_not_there_is_refused_at_start(void **state)
     assert_int_equal(config_load(&f->config, f->path, &f->error), STATUS_OK);
     assert_string_equal(value(f, "unixsocketperm"), "700");
     static const char *const lines[] = {"replicaof 127.0.0.1 6379", "slaveof 127.0.0.1 6379",
-                                        "cluster-enabled yes",      "tls-port 6379",
-                                        "aclfile /etc/users",       "unixsocket /run/x"};
+                                        "tls-port 6379", "aclfile /etc/users", "unixsocket /run/x"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         write_file(f, lines[i]);
         assert_int_equal(config_load(&f->config, f->path, &f->error), STATUS_INVALID);
         assert_non_null(strstr(take_error(f), ":1: not supported by this server"));
     }
+}
+
+/* A line of a file, which is taken or refused. */
+static void expect_line(struct fixture *f, const char *name, const char *text, bool good)
+{
+    char line[512];
+    snprintf(line, sizeof line, "%s %s\n", name, text);
+    write_file(f, line);
+    enum status status = config_load(&f->config, f->path, &f->error);
+    if ((status == STATUS_OK) != good)
+        fail_msg("%s %s: %s", name, text, status_text(status));
+    if (good)
+        assert_string_equal(value(f, name), text);
+    take_error(f);
+}
+
+static void addresses_and_names_have_a_form(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *name, *text;
+        bool good;
+    } cases[] = {
+        {"cluster-seeds", "a:1", true},
+        {"cluster-seeds", "10.0.0.1:17000 [::1]:17000,b-2.example:65535", true},
+        {"cluster-seeds", "a", false},
+        {"cluster-seeds", "a:0", false},
+        {"cluster-seeds", "a:65536", false},
+        {"cluster-seeds", "a:1,:2", false},
+        {"cluster-seeds", "::1:17000", false},
+        {"cluster-seeds", "[a]:1", false},
+        {"cluster-seeds", "a/b:1", false},
+        {"cluster-announce-hostname", "node-1.example", true},
+        {"cluster-announce-hostname", "fe80::1", true},
+        {"cluster-announce-hostname", "node_1", false},
+        {"zone", "rack_7.b-1", true},
+        {"zone", "rack:7", false},
+        {"zone", "a234567890123456789012345678901234567890123456789012345678901234", false},
+        {"replicas", "7", true},
+        {"replicas", "0", false},
+        {"weight", "10001", false},
+    };
+    assert_false(config_is_clustered(&f->config));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_line(f, cases[i].name, cases[i].text, cases[i].good);
+    assert_true(config_is_clustered(&f->config));
+    load(f, "cluster-seeds \"\"\n");
+    assert_false(config_is_clustered(&f->config));
+    load(f, "cluster-enabled yes\n");
+    assert_true(config_is_clustered(&f->config));
+}
+
+static void seeds_are_read_one_by_one(void **state)
+{
+    (void)state;
+    struct bytes rest = BYTES(" a:1,  [::1]:2,");
+    char host[SEED_HOST_MAX];
+    uint16_t port;
+    assert_int_equal(seed_next(&rest, host, &port), STATUS_OK);
+    assert_string_equal(host, "a");
+    assert_int_equal(port, 1);
+    assert_int_equal(seed_next(&rest, host, &port), STATUS_OK);
+    assert_string_equal(host, "::1");
+    assert_int_equal(port, 2);
+    assert_int_equal(seed_next(&rest, host, &port), STATUS_ABSENT);
 }
 
 static void a_value_from_outside_is_bounded(void **state)
@@ -478,6 +551,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_setting_changes_or_says_why_not, setup, teardown),
         cmocka_unit_test_setup_teardown(a_kept_setting_has_redis_s_form, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_not_there_is_refused_at_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(addresses_and_names_have_a_form, setup, teardown),
+        cmocka_unit_test_setup_teardown(seeds_are_read_one_by_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_value_from_outside_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_is_read_as_redis_reads_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bad_line_is_named, setup, teardown),

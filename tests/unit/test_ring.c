@@ -390,10 +390,41 @@ static void test_at_random(void **state)
     }
 }
 
+/* What clients of a Redis Cluster load: a range of slots for each change of the first owner. */
+static uint32_t ranges_of(const struct ring *ring)
+{
+    uint32_t ranges = 1;
+    for (uint32_t slot = 1; slot < SLOT_COUNT; slot++)
+        ranges += ring->owners[slot][0] != ring->owners[slot - 1][0];
+    return ranges;
+}
+
+static void test_neighbours_prefer_the_same(void **state)
+{
+    (void)state;
+    struct ring_member members[10];
+    struct ring one, three, ten, nine;
+    make_members(members, 10, 1);
+    ring_plan(NULL, members, 1, COPIES, &one);
+    ring_plan(&one, members, 3, COPIES, &three);
+    ring_plan(&three, members, 10, COPIES, &ten);
+    ring_plan(&ten, members, 9, COPIES, &nine);
+    printf("# ranges of 3 members %u, of 10 %u, of 9 %u\n", ranges_of(&three), ranges_of(&ten),
+           ranges_of(&nine));
+    assert_true(ranges_of(&three) <= 3 * RING_VIRTUAL_NODES);
+    assert_true(ranges_of(&ten) <= 10 * RING_VIRTUAL_NODES);
+    assert_true(ranges_of(&nine) <= 10 * RING_VIRTUAL_NODES);
+    ring_deinit(&one);
+    ring_deinit(&three);
+    ring_deinit(&ten);
+    ring_deinit(&nine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_balance_and_movement),
+        cmocka_unit_test(test_neighbours_prefer_the_same),
         cmocka_unit_test(test_one_by_one_to_a_hundred),
         cmocka_unit_test(test_order_of_members_says_nothing),
         cmocka_unit_test(test_nothing_moves_without_a_change),

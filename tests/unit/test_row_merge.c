@@ -31,12 +31,22 @@ enum {
 
 typedef uint64_t ghost_t; /* bit i: has seen happening i */
 
-enum kind { WRITE, WRITE_KEEP, WRITE_CONTEXT, DELETE, INCREMENT, INCREMENT_REAL, EXPIRE };
+enum kind {
+    WRITE,
+    WRITE_KEEP,
+    WRITE_CONTEXT,
+    DELETE,
+    DELETE_CONTEXT,
+    INCREMENT,
+    INCREMENT_REAL,
+    EXPIRE
+};
 
 struct happening {
     enum kind kind;
     struct dot dot;
-    ghost_t seen; /* by whoever did it: what it supersedes or remembers */
+    ghost_t seen;         /* by whoever did it: what it supersedes or remembers */
+    ghost_t seen_entries; /* of expiry: what it supersedes */
     enum value_form form;
     char value[VALUE_SIZE];
     int by; /* of reals, eighths: so that any order gives the same sum */
@@ -124,9 +134,19 @@ static bool is_write(enum kind kind)
     return kind == WRITE || kind == WRITE_KEEP || kind == WRITE_CONTEXT;
 }
 
+static bool is_delete(enum kind kind)
+{
+    return kind == DELETE || kind == DELETE_CONTEXT;
+}
+
+static bool has_context(enum kind kind)
+{
+    return kind == WRITE_CONTEXT || kind == DELETE_CONTEXT;
+}
+
 static bool supersedes_siblings(enum kind kind)
 {
-    return is_write(kind) || kind == DELETE;
+    return is_write(kind) || is_delete(kind);
 }
 
 static bool sets_expiry(enum kind kind)
@@ -136,7 +156,7 @@ static bool sets_expiry(enum kind kind)
 
 static bool supersedes_expiry(enum kind kind)
 {
-    return sets_expiry(kind) || kind == DELETE;
+    return sets_expiry(kind) || is_delete(kind);
 }
 
 /* The known happenings of the one sort that none of the other sort had seen. */
@@ -151,7 +171,7 @@ static ghost_t left_of(const struct world *world, ghost_t known, bool (*made)(en
         if (made(happening->kind))
             left |= (ghost_t)1 << i;
         if (supersedes(happening->kind))
-            superseded |= happening->seen;
+            superseded |= made == sets_expiry ? happening->seen_entries : happening->seen;
     }
     return left & ~superseded;
 }
@@ -168,11 +188,6 @@ static const struct happening *newest_of(const struct world *world, ghost_t set)
 static bool is_increment(enum kind kind)
 {
     return kind == INCREMENT || kind == INCREMENT_REAL;
-}
-
-static bool is_delete(enum kind kind)
-{
-    return kind == DELETE;
 }
 
 static struct row_view oracle(const struct world *world, ghost_t known,
@@ -245,6 +260,14 @@ static void expect_reads(struct world *world, struct bytes bytes, ghost_t known)
 
 /* ---- what happens --------------------------------------------------------------------------- */
 
+/* Where a delete leaves nothing, it also ends the times that were set for what it had not seen. */
+static void see_orphans(struct world *world, struct replica *replica, struct happening *delete)
+{
+    const struct happening *newest;
+    if (!oracle(world, replica->ghost, &newest).exists)
+        delete->seen_entries = replica->ghost;
+}
+
 static struct happening *new_happening(struct world *world, struct replica *replica, enum kind kind,
                                        const struct row *row, const struct context *context)
 {
@@ -260,12 +283,13 @@ static struct happening *new_happening(struct world *world, struct replica *repl
     *happening = (struct happening){
         .kind = kind,
         .dot = {replica->actor, time},
-        .seen = kind == WRITE_CONTEXT ? context->ghost : replica->ghost,
+        .seen = has_context(kind) ? context->ghost : replica->ghost,
         .form = (enum value_form)draw(world, VALUE_FORMS),
         .by = (int)draw(world, 9) - 4,
         .at_ms = times[draw(world, sizeof(times) / sizeof(times[0]))],
     };
     snprintf(happening->value, VALUE_SIZE, "v%02u", index);
+    happening->seen_entries = happening->seen;
     replica->ghost |= happening->seen | (ghost_t)1 << index;
     return happening;
 }
@@ -273,16 +297,17 @@ static struct happening *new_happening(struct world *world, struct replica *repl
 static void happen(struct world *world, struct replica *replica, enum kind kind)
 {
     struct arena *arena = &world->arena;
-    const struct context *context =
-        &world->contexts[kind == WRITE_CONTEXT ? draw(world, CONTEXTS) : 0];
+    const struct context *context = &world->contexts[has_context(kind) ? draw(world, CONTEXTS) : 0];
     struct row row = decoded(world, replica->row);
-    const struct happening *now = new_happening(world, replica, kind, &row, context);
+    struct happening *now = new_happening(world, replica, kind, &row, context);
     struct bytes value = bytes_of(now->value, VALUE_SIZE);
     if (kind == WRITE || kind == WRITE_KEEP)
         row_write(&row, now->dot, now->form, value, now->at_ms, kind == WRITE_KEEP, arena);
     else if (kind == WRITE_CONTEXT)
         row_write_context(&row, now->dot, now->form, value, now->at_ms, &context->vector,
                           &context->added, arena);
+    else if (kind == DELETE_CONTEXT)
+        row_delete_context(&row, now->dot, &context->vector, &context->added, arena);
     else if (kind == DELETE)
         row_delete(&row, now->dot, arena);
     else if (kind == INCREMENT)
@@ -291,6 +316,8 @@ static void happen(struct world *world, struct replica *replica, enum kind kind)
         row_increment_real(&row, now->dot, now->by / 8.0, arena);
     else
         row_expire(&row, now->dot, now->at_ms, arena);
+    if (kind == DELETE_CONTEXT)
+        see_orphans(world, replica, now);
     replica->row = encoded(world, &row);
 }
 
@@ -306,14 +333,17 @@ static void learn(struct world *world, struct replica *replica, const struct rep
     replica->ghost |= from->ghost;
 }
 
-/* VC.GET: what a client then has seen. */
+/* VC.GET: what a client then has seen. What is stable need not be in it: no sibling stands for it. */
 static void take_context(struct world *world, const struct replica *replica)
 {
     struct context *context = &world->contexts[1 + draw(world, CONTEXTS - 1)];
     struct row row = decoded(world, replica->row);
     uint32_t most = row.vector.count + world->stable.count;
     context->vector.dots = arena_alloc(&world->arena, most * sizeof(struct dot));
-    vector_join(&row.vector, &world->stable, &context->vector);
+    if (draw(world, 2))
+        vector_join(&row.vector, &world->stable, &context->vector);
+    else
+        vector_join(&row.vector, &(struct vector){0}, &context->vector);
     context->added = row.added;
     context->ghost = replica->ghost;
 }
@@ -365,8 +395,10 @@ static void step(struct world *world)
         happen(world, replica, WRITE);
     else if (chance < 33)
         happen(world, replica, WRITE_KEEP);
-    else if (chance < 43)
+    else if (chance < 40)
         happen(world, replica, WRITE_CONTEXT);
+    else if (chance < 43)
+        happen(world, replica, DELETE_CONTEXT);
     else if (chance < 50)
         happen(world, replica, DELETE);
     else if (chance < 57)

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+#include "cluster/layout.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+void layout_first(uint64_t cluster, const struct ring_member *member, unsigned copies,
+                  struct layout *out)
+{
+    check(cluster != 0 && member->weight > 0);
+    *out = (struct layout){.cluster = cluster, .version = 1, .copies = copies};
+    ring_plan(NULL, member, 1, copies, &out->ring);
+}
+
+/* The same ring without those who own nothing any more. */
+static void settle(const struct ring *ring, struct ring *out)
+{
+    struct ring_member *members = memory_alloc(ring->member_count * sizeof(*members));
+    uint16_t *place = memory_alloc(ring->member_count * sizeof(*place));
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < ring->member_count; i++) {
+        place[i] = (uint16_t)count;
+        if (ring->members[i].weight > 0)
+            members[count++] = ring->members[i];
+    }
+    ring_begin(members, count, ring->copies, out);
+    for (uint32_t slot = 0; slot < SLOT_COUNT; slot++)
+        for (unsigned i = 0; i < ring->copies; i++)
+            out->owners[slot][i] = place[ring->owners[slot][i]];
+    memory_free(members);
+    memory_free(place);
+}
+
+void layout_step(const struct layout *layout, const struct ring_member *members, uint32_t count,
+                 struct layout *out)
+{
+    *out = (struct layout){
+        .cluster = layout->cluster, .version = layout->version + 1, .copies = layout->copies};
+    switch (layout->phase) {
+    case LAYOUT_STABLE:
+        out->phase = LAYOUT_WRITING_BOTH;
+        ring_copy(&layout->ring, &out->ring);
+        ring_plan(&layout->ring, members, count, layout->copies, &out->next);
+        check(out->next.copies > 0);
+        break;
+    case LAYOUT_WRITING_BOTH:
+        out->phase = LAYOUT_READING_NEW;
+        ring_copy(&layout->ring, &out->ring);
+        ring_copy(&layout->next, &out->next);
+        break;
+    case LAYOUT_READING_NEW:
+        out->phase = LAYOUT_STABLE;
+        settle(&layout->next, &out->ring);
+        break;
+    }
+}
+
+void layout_step_back(const struct layout *layout, struct layout *out)
+{
+    check(layout->phase == LAYOUT_WRITING_BOTH);
+    *out = (struct layout){
+        .cluster = layout->cluster, .version = layout->version + 1, .copies = layout->copies};
+    ring_copy(&layout->ring, &out->ring);
+}
+
+void layout_copy(const struct layout *layout, struct layout *out)
+{
+    *out = *layout;
+    ring_copy(&layout->ring, &out->ring);
+    ring_copy(&layout->next, &out->next);
+}
+
+void layout_deinit(struct layout *layout)
+{
+    ring_deinit(&layout->ring);
+    ring_deinit(&layout->next);
+    *layout = (struct layout){0};
+}
+
+/* ---- members --------------------------------------------------------------------------------- */
+
+const struct ring_member *layout_member(const struct layout *layout, uint64_t node)
+{
+    const struct ring_member *member = ring_member(&layout->next, node);
+    return member != NULL ? member : ring_member(&layout->ring, node);
+}
+
+bool layout_is_member(const struct layout *layout, uint64_t node)
+{
+    return layout_member(layout, node) != NULL;
+}
+
+uint32_t layout_nodes(const struct layout *layout, uint64_t out[LAYOUT_NODES_MAX])
+{
+    const struct ring *ring = &layout->ring, *next = &layout->next;
+    uint32_t count = 0;
+    for (uint32_t i = 0, j = 0; i < ring->member_count || j < next->member_count;) {
+        uint64_t a = i < ring->member_count ? ring->members[i].node : UINT64_MAX;
+        uint64_t b = j < next->member_count ? next->members[j].node : UINT64_MAX;
+        out[count++] = a < b ? a : b;
+        i += a <= b;
+        j += b <= a;
+    }
+    return count;
+}
+
+/* ---- placements ------------------------------------------------------------------------------ */
+
+void layout_placement(const struct layout *layout, uint16_t slot, struct placement *out)
+{
+    *out = (struct placement){.phase = layout->phase, .old_count = layout->ring.copies};
+    ring_owners(&layout->ring, slot, out->old);
+    if (layout->phase == LAYOUT_STABLE)
+        return;
+    out->new_count = layout->next.copies;
+    ring_owners(&layout->next, slot, out->new);
+}
+
+static bool is_among(const uint64_t *nodes, unsigned count, uint64_t node)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (nodes[i] == node)
+            return true;
+    return false;
+}
+
+unsigned placement_writers(const struct placement *placement, uint64_t out[LAYOUT_OWNERS_MAX])
+{
+    unsigned count = placement->old_count;
+    memcpy(out, placement->old, count * sizeof(*out));
+    for (unsigned i = 0; i < placement->new_count; i++)
+        if (!is_among(placement->old, placement->old_count, placement->new[i]))
+            out[count++] = placement->new[i];
+    return count;
+}
+
+bool placement_is_owner(const struct placement *placement, uint64_t node)
+{
+    return is_among(placement->old, placement->old_count, node) ||
+           is_among(placement->new, placement->new_count, node);
+}
+
+bool placement_moves(const struct placement *placement)
+{
+    uint64_t writers[LAYOUT_OWNERS_MAX];
+    return placement->phase != LAYOUT_STABLE &&
+           (placement->new_count != placement->old_count ||
+            placement_writers(placement, writers) != placement->old_count);
+}
+
+bool placement_gains(const struct placement *placement, uint64_t node)
+{
+    return is_among(placement->new, placement->new_count, node) &&
+           (placement->new_count < placement->old_count ||
+            !is_among(placement->old, placement->old_count, node));
+}
+
+bool layout_accepts(const struct layout *layout, uint16_t slot, uint64_t version)
+{
+    struct placement placement;
+    if (version == layout->version || version == layout->version + 1)
+        return true;
+    if (version + 1 != layout->version)
+        return false;
+    layout_placement(layout, slot, &placement);
+    return !placement_moves(&placement);
+}

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+#include "node/forward.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "base/pack.h"
+#include "node/forward_state.h"
+
+enum forward_state {
+    FORWARD_SENT,
+    FORWARD_ASKING,  /* what became of it */
+    FORWARD_WAITING, /* until due_ms, to be sent anew */
+};
+
+enum { NUMBER_SHIFT = 20, SENT_TIMEOUTS = 4 };
+
+static const char unknown_text[] =
+    "-UNKNOWN The node that ran the command has gone: it may have been run or not\r\n";
+static const char down_text[] = "-CLUSTERDOWN Hash slot not served\r\n";
+
+struct forwarder *forwarder_new(const struct forwarder_options *options)
+{
+    struct forwarder *forwarder = memory_zeroed(sizeof(*forwarder));
+    forwarder->options = *options;
+    forwarder->next_number = options->first_number;
+    list_init(&forwarder->all);
+    list_init(&forwarder->busy);
+    return forwarder;
+}
+
+void forwarder_free(struct forwarder *forwarder)
+{
+    if (!forwarder)
+        return;
+    check(list_is_empty(&forwarder->all));
+    while (forwarder->origins.count > 0)
+        for (size_t i = 0; i < forwarder->origins.room; i++)
+            if (forwarder->origins.items[i].value)
+                remote_origin_gone(forwarder, forwarder->origins.items[i].number);
+    number_map_deinit(&forwarder->by_number);
+    number_map_deinit(&forwarder->origins);
+    buffer_deinit(&forwarder->scratch);
+    memory_free(forwarder);
+}
+
+/* ---- its end --------------------------------------------------------------------------------- */
+
+static void set_state(struct forwarder *forwarder, struct forward *forward,
+                      enum forward_state state)
+{
+    forwarder->unsettled += (state != FORWARD_SENT) - (forward->state != FORWARD_SENT);
+    forward->state = state;
+}
+
+/* It is the caller's again. */
+static void leave(struct forwarder *forwarder, struct forward *forward)
+{
+    set_state(forwarder, forward, FORWARD_SENT);
+    list_remove(&forward->link);
+    number_map_remove(&forwarder->by_number, forward->number);
+    buffer_deinit(&forward->request);
+}
+
+void forward_cancel(struct forwarder *forwarder, struct forward *forward)
+{
+    if (forward->state == FORWARD_ASKING)
+        quorum_outcome_cancel(forwarder->options.quorum, &forward->outcome);
+    leave(forwarder, forward);
+    buffer_deinit(&forward->reply);
+}
+
+static void answer(struct forwarder *forwarder, struct forward *forward, struct bytes reply)
+{
+    leave(forwarder, forward);
+    struct buffer parts = forward->reply;
+    forward->reply = (struct buffer){0};
+    if (buffer_size(&parts) > 0) {
+        buffer_append_bytes(&parts, reply);
+        reply = buffer_bytes(&parts);
+    }
+    forward->answered(forward, reply);
+    buffer_deinit(&parts);
+}
+
+static void lose(struct forwarder *forwarder, struct forward *forward)
+{
+    leave(forwarder, forward);
+    buffer_deinit(&forward->reply);
+    forward->lost(forward);
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+static uint8_t flags_of(const struct forward *forward, bool more)
+{
+    return (uint8_t)((more ? FORWARD_MORE : 0) | (forward->resp == 3 ? FORWARD_RESP3 : 0) |
+                     (forward->slots ? FORWARD_SLOTS : 0));
+}
+
+static bool send_part(struct forwarder *forwarder, const struct forward *forward, struct bytes part,
+                      bool more)
+{
+    struct buffer *out = &forwarder->scratch;
+    buffer_clear(out, FORWARD_PART_MAX);
+    buffer_append_varint(out, forward->client);
+    buffer_append_varint(out, forward->number);
+    buffer_append_u8(out, flags_of(forward, more));
+    buffer_append_u8(out, forward->db);
+    buffer_append_u8(out, forward->consistency.read);
+    buffer_append_u8(out, forward->consistency.write);
+    if (forward->slots)
+        buffer_append(out, forward->slots, FORWARD_SLOTS_SIZE);
+    buffer_append_bytes(out, part);
+    return outbox_send(&forwarder->options.outbox, forward->node, MESSAGE_FORWARD,
+                       buffer_bytes(out));
+}
+
+static bool send_to(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
+{
+    struct bytes rest = buffer_bytes(&forward->request);
+    if (forward->node == forwarder->options.node) {
+        struct remote_call call = {
+            .client = forward->client,
+            .number = forward->number,
+            .flags = flags_of(forward, false),
+            .db = forward->db,
+            .consistency = forward->consistency,
+            .slots = forward->slots,
+            .bytes = rest,
+        };
+        remote_take(forwarder, forward->node, &call, now_ms);
+        return true;
+    }
+    do {
+        size_t size = rest.size < FORWARD_PART_MAX ? rest.size : FORWARD_PART_MAX;
+        if (!send_part(forwarder, forward, bytes_of(rest.data, size), size < rest.size))
+            return false;
+        rest = bytes_of(rest.data + size, rest.size - size);
+    } while (rest.size > 0);
+    return true;
+}
+
+static void try(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
+{
+    enum quorum_route route = QUORUM_THERE;
+    forward->node = forward->fixed;
+    buffer_clear(&forward->reply, 0);
+    if (forward->fixed == 0)
+        route = quorum_route(forwarder->options.quorum, forward->slot, &forward->node);
+    if (route == QUORUM_HERE)
+        forward->node = forwarder->options.node;
+    if (route != QUORUM_NOWHERE && send_to(forwarder, forward, now_ms)) {
+        set_state(forwarder, forward, FORWARD_SENT);
+        forward->due_ms = now_ms + SENT_TIMEOUTS * forwarder->options.timeout_ms;
+        return;
+    }
+    set_state(forwarder, forward, FORWARD_WAITING);
+    forward->due_ms = now_ms + FORWARD_RETRY_MS;
+}
+
+void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
+{
+    forward->number = forwarder->next_number++;
+    forward->state = FORWARD_SENT;
+    forward->deadline_ms = now_ms + forwarder->options.timeout_ms;
+    forward->request = forward->reply = (struct buffer){0};
+    buffer_append_bytes(&forward->request, forward->bytes);
+    list_append(&forwarder->all, &forward->link);
+    number_map_add(&forwarder->by_number, forward->number, forward);
+    try(forwarder, forward, now_ms);
+}
+
+void forwarder_client_gone(struct forwarder *forwarder, uint64_t client)
+{
+    struct buffer *out = &forwarder->scratch;
+    remote_client_gone(forwarder, forwarder->options.node, client);
+    buffer_clear(out, FORWARD_PART_MAX);
+    buffer_append_varint(out, client);
+    const struct gossip_peer *peer;
+    for (size_t i = 0; (peer = gossip_peer_at(forwarder->options.gossip, i)); i++)
+        outbox_send(&forwarder->options.outbox, peer->said.node, MESSAGE_CLIENT_GONE,
+                    buffer_bytes(out));
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+void forward_answer(struct forwarder *forwarder, uint64_t number, uint8_t flags, struct bytes reply,
+                    uint64_t now_ms)
+{
+    struct forward *forward = number_map_find(&forwarder->by_number, number);
+    if (!forward || forward->state != FORWARD_SENT)
+        return; /* too late: it was lost, and found a way elsewhere */
+    if (!(flags & FORWARD_REFUSED) && (flags & FORWARD_MORE)) {
+        buffer_append_bytes(&forward->reply, reply);
+    } else if (!(flags & FORWARD_REFUSED)) {
+        answer(forwarder, forward, reply);
+    } else if (forward->fixed) {
+        lose(forwarder, forward);
+    } else {
+        set_state(forwarder, forward, FORWARD_WAITING);
+        forward->due_ms = now_ms + FORWARD_RETRY_MS;
+    }
+}
+
+static void learned(struct quorum_outcome *outcome, enum status status, struct bytes reply)
+{
+    struct forward *forward = outcome->context;
+    struct forwarder *forwarder = forward->forwarder;
+    if (status == STATUS_OK) {
+        answer(forwarder, forward, reply);
+    } else if (status == STATUS_ABSENT && forward->blind) {
+        set_state(forwarder, forward, FORWARD_WAITING);
+        forward->due_ms = 0;
+    } else {
+        answer(forwarder, forward, bytes_text(unknown_text));
+    }
+}
+
+static void find_outcome(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
+{
+    set_state(forwarder, forward, FORWARD_ASKING);
+    forward->forwarder = forwarder;
+    forward->outcome = (struct quorum_outcome){
+        .id = {forwarder->options.node, forward->number},
+        .slot = forward->slot,
+        .done = learned,
+        .context = forward,
+    };
+    quorum_ask_outcome(forwarder->options.quorum, &forward->outcome, now_ms);
+}
+
+static void recover(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
+{
+    if (forward->fixed) {
+        lose(forwarder, forward);
+    } else if (forward->writes) {
+        find_outcome(forwarder, forward, now_ms);
+    } else {
+        set_state(forwarder, forward, FORWARD_WAITING);
+        forward->due_ms = 0;
+    }
+}
+
+/* Its `lost` may cancel others: each time the list is looked at anew. */
+static struct forward *sent_to(struct forwarder *forwarder, uint64_t node)
+{
+    for (struct list *at = forwarder->all.next; at != &forwarder->all; at = at->next) {
+        struct forward *forward = list_entry(at, struct forward, link);
+        if (forward->state == FORWARD_SENT && forward->node == node)
+            return forward;
+    }
+    return NULL;
+}
+
+void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, uint64_t now_ms)
+{
+    struct forward *forward;
+    remote_origin_gone(forwarder, node);
+    while ((forward = sent_to(forwarder, node)))
+        recover(forwarder, forward, now_ms);
+}
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+static enum status receive_forward(struct forwarder *forwarder, uint64_t from, struct unpack *in,
+                                   uint64_t now_ms)
+{
+    struct remote_call call = {0};
+    call.client = unpack_next_varint(in);
+    call.number = unpack_next_varint(in);
+    call.flags = unpack_next_u8(in);
+    call.db = unpack_next_u8(in);
+    call.consistency.read = unpack_next_u8(in);
+    call.consistency.write = unpack_next_u8(in);
+    if (call.flags & FORWARD_SLOTS)
+        call.slots = unpack_bytes(in, FORWARD_SLOTS_SIZE).data;
+    if (in->failed || call.db >= forwarder->options.dispatch->sessions->databases)
+        return STATUS_CORRUPT;
+    call.bytes = bytes_of(in->next, (size_t)(in->end - in->next));
+    remote_take(forwarder, from, &call, now_ms);
+    return STATUS_OK;
+}
+
+static enum status receive_forwarded(struct forwarder *forwarder, uint64_t from, struct unpack *in,
+                                     uint64_t now_ms)
+{
+    uint64_t number = unpack_next_varint(in);
+    uint8_t flags = unpack_next_u8(in);
+    struct forward *forward = number_map_find(&forwarder->by_number, number);
+    if (in->failed)
+        return STATUS_CORRUPT;
+    if (forward && forward->node == from)
+        forward_answer(forwarder, number, flags, bytes_of(in->next, (size_t)(in->end - in->next)),
+                       now_ms);
+    return STATUS_OK;
+}
+
+enum status forwarder_receive(struct forwarder *forwarder, uint64_t from, unsigned type,
+                              struct bytes payload, uint64_t now_ms)
+{
+    struct unpack in = unpack_begin(payload);
+    if (type == MESSAGE_FORWARD)
+        return receive_forward(forwarder, from, &in, now_ms);
+    if (type == MESSAGE_FORWARDED)
+        return receive_forwarded(forwarder, from, &in, now_ms);
+    if (type != MESSAGE_CLIENT_GONE)
+        return STATUS_OK;
+    uint64_t client = unpack_next_varint(&in);
+    if (in.failed || in.next != in.end)
+        return STATUS_CORRUPT;
+    remote_client_gone(forwarder, from, client);
+    return STATUS_OK;
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+/* The first that is due, and of whose client nothing earlier is still on its way: what a client
+ * sent stays in order. */
+static struct forward *due(struct forwarder *forwarder, uint64_t now_ms)
+{
+    struct number_map held = {0};
+    struct forward *found = NULL;
+    for (struct list *at = forwarder->all.next; !found && at != &forwarder->all; at = at->next) {
+        struct forward *forward = list_entry(at, struct forward, link);
+        bool first = !number_map_find(&held, forward->client);
+        if (forward->state == FORWARD_WAITING && now_ms >= forward->due_ms && first)
+            found = forward;
+        else if (forward->state != FORWARD_SENT && first)
+            number_map_add(&held, forward->client, forward);
+    }
+    number_map_deinit(&held);
+    return found;
+}
+
+/* A coordinator that is there, and does not answer for far longer than any quorum takes. */
+static void give_up_on_silent(struct forwarder *forwarder, uint64_t now_ms)
+{
+    for (struct list *at = forwarder->all.next; at != &forwarder->all;) {
+        struct forward *forward = list_entry(at, struct forward, link);
+        if (forward->state == FORWARD_SENT && now_ms >= forward->due_ms) {
+            recover(forwarder, forward, now_ms);
+            at = forwarder->all.next;
+        } else {
+            at = at->next;
+        }
+    }
+}
+
+void forwarder_turn(struct forwarder *forwarder, uint64_t now_ms)
+{
+    struct forward *forward;
+    while (forwarder->unsettled > 0 && (forward = due(forwarder, now_ms))) {
+        if (now_ms >= forward->deadline_ms && forward->fixed)
+            lose(forwarder, forward);
+        else if (now_ms >= forward->deadline_ms)
+            answer(forwarder, forward, bytes_text(down_text));
+        else
+            try(forwarder, forward, now_ms);
+    }
+    if (now_ms >= forwarder->silence_ms) {
+        forwarder->silence_ms = now_ms + FORWARD_SILENCE_MS;
+        give_up_on_silent(forwarder, now_ms);
+    }
+    remote_turn(forwarder, now_ms);
+}
+
+uint64_t forwarder_deadline_ms(const struct forwarder *forwarder)
+{
+    uint64_t deadline_ms = UINT64_MAX;
+    if (forwarder->unsettled == 0)
+        return deadline_ms;
+    for (struct list *at = forwarder->all.next; at != &forwarder->all; at = at->next) {
+        const struct forward *forward = list_entry(at, struct forward, link);
+        if (forward->state == FORWARD_WAITING && forward->due_ms < deadline_ms)
+            deadline_ms = forward->due_ms;
+    }
+    return deadline_ms;
+}

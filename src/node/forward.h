@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests that run on another node. The node that has the client sends the request's bytes to the
+ * coordinator, which runs them in a session of its own for that client, in the order in which they
+ * came, and sends the replies back.
+ *
+ * When the coordinator is gone before it has answered, the request goes to the next one, but never
+ * to be applied twice: if it writes, the owners are first asked what became of it (rule 9). Who
+ * cannot know answers "-UNKNOWN".
+ *
+ *   FORWARD   client(varint) number(varint) flags(1) db(1) read(1) write(1)
+ *             [slots(2048): a bit for each] bytes of the request
+ *   FORWARDED number(varint) flags(1) bytes of the reply
+ *   GONE      client(varint): it has left
+ *
+ * Flags: 1 there is more to come in further messages; 2 RESP3; 4 slots follow; 8 (of FORWARDED) it
+ * was refused and not run: the sender is to look anew for who should. `number` names the request in
+ * the cluster together with the node that it came from.
+ */
+#ifndef NODE_FORWARD_H
+#define NODE_FORWARD_H
+
+#include "node/dispatch.h"
+#include "quorum/quorum.h"
+
+struct forwarder;
+
+enum {
+    FORWARD_PART_MAX = 1024 * 1024, /* bytes of a request or a reply in one message */
+    FORWARD_SLOTS_SIZE = SLOT_COUNT / 8,
+    FORWARD_RETRY_MS = 20,    /* after a refusal, or while nobody is there to ask */
+    FORWARD_SILENCE_MS = 100, /* how often it is looked who does not answer */
+    FORWARD_REMOTES_MAX = 100 * 1000,
+};
+
+struct forwarder_options {
+    uint64_t node;
+    uint64_t first_number; /* of requests: above all that this node has ever given */
+    struct quorum *quorum;
+    const struct gossip *gossip;
+    struct dispatch *dispatch; /* runs what others forward */
+    struct outbox outbox;
+    uint64_t timeout_ms; /* how long a request looks for somebody to run it */
+};
+
+struct forwarder *forwarder_new(const struct forwarder_options *options);
+void forwarder_free(struct forwarder *forwarder); /* nothing is under way */
+
+/* One request on its way. Embedded in the caller's; stays until `answered`, or forward_cancel. */
+struct forward {
+    uint64_t client;    /* requests of one client reach a node in order */
+    struct bytes bytes; /* the request, as it came; copied */
+    uint8_t db, resp;
+    struct consistency consistency;
+    bool writes;           /* it may change something */
+    bool blind;            /* to run it twice is as good as once */
+    uint16_t slot;         /* whose coordinator runs it, */
+    uint64_t fixed;        /* or this node, where it is not 0; */
+    const uint64_t *slots; /* it answers for these; NULL: all. Stays as long as this struct. */
+    /* The whole reply. Not called from within forward_send. */
+    void (*answered)(struct forward *forward, struct bytes reply);
+    /* With `fixed`: that node is gone, or refuses. */
+    void (*lost)(struct forward *forward);
+    void *context;
+
+    struct list link; /* the forwarder's, as are the others */
+    struct forwarder *forwarder;
+    uint64_t number, node, due_ms, deadline_ms;
+    unsigned state;
+    struct buffer request, reply;
+    struct quorum_outcome outcome;
+};
+
+void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms);
+void forward_cancel(struct forwarder *forwarder, struct forward *forward);
+
+/* A client is gone: those that run things for it need not remember it. */
+void forwarder_client_gone(struct forwarder *forwarder, uint64_t client);
+
+/* A message of the family MESSAGES_NODE. STATUS_CORRUPT: it is none. */
+MUST_CHECK enum status forwarder_receive(struct forwarder *forwarder, uint64_t from, unsigned type,
+                                         struct bytes payload, uint64_t now_ms);
+
+/* What was sent to it is to be run elsewhere, and what it had sent here is forgotten. */
+void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, uint64_t now_ms);
+
+/* ---- for the dispatch: sessions that run what others forward --------------------------------- */
+
+/* Of the request that it runs. */
+struct request_id remote_request_id(const struct remote *remote);
+const uint64_t *remote_slots(const struct remote *remote);
+
+/* The reply may go; `refused`: this node is not to run that request. */
+void remote_reply(struct remote *remote, uint64_t number, bool refused, struct bytes reply);
+
+/* Its session has ended by itself, for bytes that were no request. */
+void remote_drop(struct remote *remote);
+
+/* Each turn, before the dispatch resumes: runs what has been waiting for its turn; what has no
+ * answer yet and is due is tried again. */
+void forwarder_turn(struct forwarder *forwarder, uint64_t now_ms);
+uint64_t forwarder_deadline_ms(const struct forwarder *forwarder);
+
+#endif

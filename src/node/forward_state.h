@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* The insides of forward.c, where requests come from, and remote.c, where they run. */
+#ifndef NODE_FORWARD_STATE_H
+#define NODE_FORWARD_STATE_H
+
+#include "base/number_map.h"
+#include "node/forward.h"
+
+enum { MESSAGE_FORWARD = MESSAGES_NODE, MESSAGE_FORWARDED, MESSAGE_CLIENT_GONE };
+
+enum forward_flag {
+    FORWARD_MORE = 1,
+    FORWARD_RESP3 = 2,
+    FORWARD_SLOTS = 4,
+    FORWARD_REFUSED = 8,
+};
+
+struct forwarder {
+    struct forwarder_options options;
+    struct number_map by_number; /* forwards */
+    struct list all;             /* the same, in order */
+    size_t unsettled;            /* of them, that were sent to nobody now */
+    uint64_t next_number;
+    uint64_t silence_ms;       /* the next look at who does not answer */
+    struct number_map origins; /* nodes that have clients whose requests run here */
+    struct list busy;          /* remotes with requests that have not run */
+    size_t remote_count;
+    struct buffer scratch;
+};
+
+/* A request of that node's client, or a part of one. */
+struct remote_call {
+    uint64_t client, number;
+    uint8_t flags, db;
+    struct consistency consistency;
+    const void *slots; /* FORWARD_SLOTS_SIZE bytes, or NULL */
+    struct bytes bytes;
+};
+void remote_take(struct forwarder *forwarder, uint64_t origin, const struct remote_call *call,
+                 uint64_t now_ms);
+void remote_client_gone(struct forwarder *forwarder, uint64_t origin, uint64_t client);
+void remote_origin_gone(struct forwarder *forwarder, uint64_t origin);
+void remote_turn(struct forwarder *forwarder, uint64_t now_ms);
+
+/* What another node, or this one, has answered. */
+void forward_answer(struct forwarder *forwarder, uint64_t number, uint8_t flags, struct bytes reply,
+                    uint64_t now_ms);
+
+#endif

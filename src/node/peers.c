@@ -1,0 +1,723 @@
+/* SPDX-License-Identifier: MIT */
+#include "node/peers.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "cluster/agree.h"
+#include "cluster/change.h"
+#include "node/forward.h"
+#include "quorum/quorum.h"
+#include "store/export.h"
+#include "store/import.h"
+#include "sync/sync.h"
+
+enum {
+    STATE_SIZE_MAX = 16 * 1024 * 1024, /* of the file `cluster` */
+    SEEDS_MAX = 64,
+    SLEEP_MAX_MS = 1000, /* of whoever drives the node, between two turns */
+    REFUSALS_TOLD_MS = 5000,
+    NUMBER_SHIFT = 20, /* numbers of requests begin at the clock, shifted: see forward.h */
+};
+
+struct seed {
+    char host[BUS_HOST_MAX];
+    uint16_t port;
+};
+
+/* What was last told of a peer's life. */
+struct peer {
+    uint64_t node;
+    bool up;
+};
+
+struct peers {
+    struct peers_options options;
+    uint64_t node;
+    struct bus *bus;
+    struct gossip *gossip;
+    struct agree *agree;
+    struct quorum *quorum;
+    struct sync *sync;
+    struct forwarder *forwarder;
+    struct seed seeds[SEEDS_MAX];
+    size_t seed_count;
+    bool founder;       /* the first seed is this node */
+    uint64_t opened_ms; /* the wall clock */
+    uint64_t met_ms;    /* when the seeds were last dialed */
+    uint64_t refusal_told_ms;
+    uint64_t tick_ms;        /* the next one */
+    uint64_t turned_ns;      /* the last turn, of the clock that never goes back */
+    uint64_t gossip_version; /* that was acted on */
+    uint64_t layout_version;
+    struct peer *known; /* by node */
+    size_t known_count;
+    uint64_t removed[PEERS_REMOVED_MAX];
+    size_t removed_count;
+    enum status failure;
+};
+
+/* ---- what the layout says -------------------------------------------------------------------- */
+
+static void fail(struct peers *peers, enum status status)
+{
+    if (peers->failure == STATUS_OK)
+        peers->failure = status;
+}
+
+static size_t member_count(const struct layout *layout)
+{
+    return layout->phase == LAYOUT_STABLE || layout->next.member_count < layout->ring.member_count
+               ? layout->ring.member_count
+               : layout->next.member_count;
+}
+
+/* Several members: the store is one copy among several from now on. */
+static void share(struct peers *peers)
+{
+    if (!store_is_joined(peers->options.store)) {
+        enum status status = store_join(peers->options.store);
+        if (status != STATUS_OK)
+            fail(peers, status);
+    }
+    peers->options.dispatch->cluster.quorum = peers->quorum;
+    peers->options.dispatch->cluster.forwarder = peers->forwarder;
+}
+
+static void adopt_layout(struct peers *peers, uint64_t now_ms)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    struct dispatch_cluster *cluster = &peers->options.dispatch->cluster;
+    if (!layout)
+        return;
+    struct gossip_self *self = gossip_self(peers->gossip);
+    self->cluster = layout->cluster;
+    self->layout_version = layout->version;
+    gossip_changed(peers->gossip);
+    if (member_count(layout) > 1 || !layout_is_member(layout, peers->node))
+        share(peers);
+    quorum_set_layout(peers->quorum, layout, now_ms);
+    sync_set_layout(peers->sync, layout, now_ms);
+    cluster->served = true;
+    peers->layout_version = layout->version;
+    journal_write(peers->options.host->journal, JOURNAL_NOTICE,
+                  "Cluster %012" PRIx64 ": layout %" PRIu64 " with %zu members%s", layout->cluster,
+                  layout->version, member_count(layout),
+                  layout->phase == LAYOUT_WRITING_BOTH  ? ", slots are moving"
+                  : layout->phase == LAYOUT_READING_NEW ? ", slots have moved"
+                                                        : "");
+}
+
+/* ---- callbacks of the parts ------------------------------------------------------------------ */
+
+static enum status bus_message(void *context, uint64_t node, unsigned type, struct bytes payload,
+                               uint64_t now_ms)
+{
+    struct peers *peers = context;
+    switch (message_family(type)) {
+    case MESSAGES_GOSSIP:
+        return gossip_receive(peers->gossip, node, type, payload, now_ms);
+    case MESSAGES_AGREE:
+        return agree_receive(peers->agree, node, type, payload, now_ms);
+    case MESSAGES_QUORUM:
+        return quorum_receive(peers->quorum, node, type, payload, now_ms);
+    case MESSAGES_SYNC:
+        return sync_receive(peers->sync, node, type, payload, now_ms);
+    case MESSAGES_NODE:
+        return forwarder_receive(peers->forwarder, node, type, payload, now_ms);
+    }
+    return STATUS_OK; /* a newer node may say more */
+}
+
+static void bus_up(void *context, uint64_t node, uint64_t now_ms)
+{
+    struct peers *peers = context;
+    gossip_link_up(peers->gossip, node, now_ms);
+}
+
+static void bus_down(void *context, uint64_t node, uint64_t now_ms)
+{
+    struct peers *peers = context;
+    gossip_link_down(peers->gossip, node, now_ms);
+    quorum_node_down(peers->quorum, node, now_ms);
+    forwarder_node_lost(peers->forwarder, node, now_ms);
+}
+
+static void bus_met(void *context, uint64_t node, struct bytes host, uint16_t port, uint64_t now_ms)
+{
+    struct peers *peers = context;
+    char name[BUS_HOST_MAX];
+    (void)now_ms;
+    if (node == peers->node || host.size == 0 || host.size >= sizeof(name))
+        return;
+    memcpy(name, host.data, host.size);
+    name[host.size] = '\0';
+    if (!gossip_peer(peers->gossip, node)) /* else it has told its address itself */
+        bus_want(peers->bus, node, name, port);
+}
+
+/* Anybody can make it be called: the log says so now and then. */
+static void bus_refused(void *context, const char *address, enum status why, uint64_t now_ms)
+{
+    struct peers *peers = context;
+    if (now_ms < peers->refusal_told_ms + REFUSALS_TOLD_MS)
+        return;
+    peers->refusal_told_ms = now_ms;
+    journal_write(
+        peers->options.host->journal, JOURNAL_WARNING, "A link with %s is refused: %s", address,
+        why == STATUS_INVALID ? "it is not who it should be, or has another cluster-secret"
+                              : status_text(why));
+}
+
+static void dial(void *context, struct bus_link *link, const char *host, uint16_t port)
+{
+    struct peers *peers = context;
+    peers->options.host->dial(peers->options.host->context, link, host, port);
+}
+
+static void hang_up(void *context, struct bus_link *link)
+{
+    struct peers *peers = context;
+    peers->options.host->hang_up(peers->options.host->context, link);
+}
+
+static enum status save_agreement(void *context, struct bytes state)
+{
+    struct peers *peers = context;
+    enum status status = files_replace(peers->options.host->files, "cluster", state);
+    if (status != STATUS_OK)
+        fail(peers, status);
+    return status;
+}
+
+static void layout_chosen(void *context, uint64_t now_ms)
+{
+    adopt_layout(context, now_ms);
+}
+
+static void missed(void *context, uint64_t node, uint16_t slot, struct bytes heads)
+{
+    struct peers *peers = context;
+    sync_missed(peers->sync, node, slot, heads);
+}
+
+static bool is_agreed(void *context, uint16_t slot)
+{
+    struct peers *peers = context;
+    return sync_is_agreed(peers->sync, slot);
+}
+
+static void other_coordinator(void *context, uint16_t slot)
+{
+    struct peers *peers = context;
+    sync_disagree(peers->sync, slot);
+}
+
+static void other_layout(void *context, uint64_t node, uint64_t cluster, uint64_t version)
+{
+    struct peers *peers = context;
+    agree_heard_version(peers->agree, node, cluster, version, peers->options.dispatch->now_ms);
+}
+
+static uint64_t sent_count(void *context, uint64_t node)
+{
+    struct peers *peers = context;
+    return bus_sent_count(peers->bus, node);
+}
+
+static uint64_t settled_count(void *context, uint64_t node)
+{
+    struct peers *peers = context;
+    return bus_settled_count(peers->bus, node);
+}
+
+static void synced(void *context, uint64_t version)
+{
+    struct peers *peers = context;
+    gossip_self(peers->gossip)->synced_version = version;
+    gossip_changed(peers->gossip);
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static const char *own_host(const struct config *config, char *scratch, size_t size)
+{
+    if (config->cluster_hostname[0])
+        return config->cluster_hostname;
+    size_t length = strcspn(config->bind, " ");
+    bool any = length == 0 || config->bind[0] == '*' || config->bind[0] == ':';
+    if (any || strncmp(config->bind, "0.0.0.0", length) == 0)
+        return "127.0.0.1";
+    if (length >= size)
+        length = size - 1;
+    memcpy(scratch, config->bind, length);
+    scratch[length] = '\0';
+    return scratch;
+}
+
+static void describe_self(const struct peers *peers, uint64_t now_ms, struct gossip_self *out)
+{
+    const struct config *config = peers->options.config;
+    char scratch[BUS_HOST_MAX];
+    *out = (struct gossip_self){.node = peers->node, .generation = now_ms};
+    snprintf(out->host, sizeof(out->host), "%s", own_host(config, scratch, sizeof(scratch)));
+    snprintf(out->zone, sizeof(out->zone), "%s", config->zone);
+    out->port =
+        (uint16_t)(config->cluster_announce_port ? config->cluster_announce_port : config->port);
+    out->bus_port = (uint16_t)(config->cluster_announce_bus_port ? config->cluster_announce_bus_port
+                                                                 : peers->options.host->bus_port);
+    out->weight = (uint32_t)config->weight;
+    out->leaving = config->weight == 0;
+}
+
+/* "host:port", the port after the last colon. */
+static bool parse_seed(struct bytes text, struct seed *out)
+{
+    size_t colon = text.size;
+    while (colon > 0 && text.data[colon - 1] != ':')
+        colon--;
+    if (colon < 2 || colon == text.size || colon > sizeof(out->host))
+        return false;
+    char *end;
+    char digits[8] = {0};
+    if (text.size - colon >= sizeof(digits))
+        return false;
+    memcpy(digits, text.data + colon, text.size - colon);
+    unsigned long port = strtoul(digits, &end, 10);
+    memcpy(out->host, text.data, colon - 1);
+    out->host[colon - 1] = '\0';
+    out->port = (uint16_t)port;
+    return *end == '\0' && port > 0 && port <= UINT16_MAX;
+}
+
+static enum status parse_seeds(struct peers *peers, struct buffer *out_error)
+{
+    const char *at = peers->options.config->cluster_seeds;
+    for (at += strspn(at, " ,"); *at; at += strspn(at, " ,")) {
+        size_t size = strcspn(at, " ,");
+        if (peers->seed_count == SEEDS_MAX ||
+            !parse_seed(bytes_of(at, size), &peers->seeds[peers->seed_count])) {
+            buffer_printf(out_error, "cluster-seeds: '%.*s' is not host:port, or one too many",
+                          (int)size, at);
+            return STATUS_INVALID;
+        }
+        peers->seed_count++;
+        at += size;
+    }
+    return STATUS_OK;
+}
+
+static void open_data(struct peers *peers)
+{
+    const struct peers_options *options = &peers->options;
+    const struct config *config = options->config;
+    struct quorum_options quorum = {
+        .node = peers->node,
+        .random = options->host->random[0] ^ 1,
+        .store = options->store,
+        .gossip = peers->gossip,
+        .outbox = bus_outbox(peers->bus),
+        .read_quorum = (unsigned)config->read_quorum,
+        .write_quorum = (unsigned)config->write_quorum,
+        .sloppy = config->sloppy_quorum,
+        .timeout_ms = (uint64_t)config->quorum_timeout_ms,
+        .missed = missed,
+        .is_agreed = is_agreed,
+        .other_coordinator = other_coordinator,
+        .other_layout = other_layout,
+        .context = peers,
+    };
+    peers->quorum = quorum_new(&quorum);
+    struct sync_options sync = {
+        .node = peers->node,
+        .random = options->host->random[1] ^ 2,
+        .store = options->store,
+        .gossip = peers->gossip,
+        .outbox = bus_outbox(peers->bus),
+        .read_quorum = (unsigned)config->read_quorum,
+        .write_quorum = (unsigned)config->write_quorum,
+        .sent_count = sent_count,
+        .settled_count = settled_count,
+        .synced = synced,
+        .other_layout = other_layout,
+        .context = peers,
+    };
+    peers->sync = sync_new(&sync);
+}
+
+static void open_forwarder(struct peers *peers, uint64_t now_ms)
+{
+    const struct peers_options *options = &peers->options;
+    struct forwarder_options forwarder = {
+        .node = peers->node,
+        .first_number = now_ms << NUMBER_SHIFT,
+        .quorum = peers->quorum,
+        .gossip = peers->gossip,
+        .dispatch = options->dispatch,
+        .outbox = bus_outbox(peers->bus),
+        .timeout_ms = (uint64_t)options->config->quorum_timeout_ms,
+    };
+    peers->forwarder = forwarder_new(&forwarder);
+    options->dispatch->cluster = (struct dispatch_cluster){
+        .enabled = true,
+        .node = peers->node,
+        .kinds = memory_zeroed(options->command_count),
+    };
+}
+
+static enum status open_agreement(struct peers *peers, struct buffer *out_error)
+{
+    struct agree_options options = {
+        .node = peers->node,
+        .random = peers->options.host->random[1] ^ 3,
+        .outbox = bus_outbox(peers->bus),
+        .save = save_agreement,
+        .chosen = layout_chosen,
+        .context = peers,
+    };
+    struct buffer state = {0};
+    enum status status =
+        files_read_all(peers->options.host->files, "cluster", STATE_SIZE_MAX, &state);
+    if (status == STATUS_ABSENT)
+        status = STATUS_OK;
+    if (status == STATUS_OK)
+        status = agree_open(&options, buffer_bytes(&state), &peers->agree);
+    buffer_deinit(&state);
+    if (status != STATUS_OK)
+        buffer_printf(out_error, "the file 'cluster': %s", status_text(status));
+    return status;
+}
+
+/* A directory that is a copy, or was made anew, is another node: what it had agreed to as the one
+ * that it was is not its own. */
+enum status peers_open(const struct peers_options *options, uint64_t now_ms, struct peers **out,
+                       struct buffer *out_error)
+{
+    struct peers *peers = memory_zeroed(sizeof(*peers));
+    peers->options = *options;
+    peers->node = store_node(options->store);
+    peers->opened_ms = now_ms;
+    struct bus_options bus = {
+        .node = peers->node,
+        .secret = bytes_text(options->config->cluster_secret),
+        .random = {options->host->random[0], options->host->random[1]},
+        .message = bus_message,
+        .up = bus_up,
+        .down = bus_down,
+        .met = bus_met,
+        .refused = bus_refused,
+        .dial = dial,
+        .hang_up = hang_up,
+        .context = peers,
+    };
+    peers->bus = bus_new(&bus);
+    struct gossip_options gossip = {.random = options->host->random[0] ^ 4,
+                                    .outbox = bus_outbox(peers->bus)};
+    describe_self(peers, now_ms, &gossip.self);
+    peers->gossip = gossip_new(&gossip, now_ms);
+    enum status status = parse_seeds(peers, out_error);
+    if (status == STATUS_OK)
+        status = open_agreement(peers, out_error);
+    if (status != STATUS_OK) {
+        peers_close(peers);
+        return status;
+    }
+    open_data(peers);
+    open_forwarder(peers, now_ms);
+    peers->founder =
+        peers->seed_count == 0 || (peers->seeds[0].port == gossip.self.bus_port &&
+                                   strcmp(peers->seeds[0].host, gossip.self.host) == 0);
+    adopt_layout(peers, now_ms);
+    *out = peers;
+    return STATUS_OK;
+}
+
+void peers_close(struct peers *peers)
+{
+    if (!peers)
+        return;
+    forwarder_free(peers->forwarder);
+    if (peers->sync)
+        sync_free(peers->sync);
+    if (peers->quorum)
+        quorum_free(peers->quorum);
+    if (peers->agree)
+        agree_free(peers->agree);
+    gossip_free(peers->gossip);
+    bus_free(peers->bus);
+    memory_free(peers->known);
+    memory_free(peers);
+}
+
+/* ---- founding and joining -------------------------------------------------------------------- */
+
+static void found(struct peers *peers, uint64_t now_ms)
+{
+    const struct config *config = peers->options.config;
+    const struct gossip_self *self = gossip_self(peers->gossip);
+    struct ring_member member = change_member(self);
+    struct layout layout;
+    uint64_t cluster = (peers->options.host->random[1] ^ now_ms) & (((uint64_t)1 << 48) - 1);
+    layout_first(cluster > 0 ? cluster : 1, &member, (unsigned)config->replicas, &layout);
+    enum status status = agree_found(peers->agree, &layout, now_ms);
+    if (status != STATUS_OK)
+        fail(peers, status);
+    layout_deinit(&layout);
+}
+
+/* Has somebody else a cluster? */
+static bool knows_cluster(const struct peers *peers)
+{
+    const struct gossip_peer *peer;
+    for (size_t i = 0; (peer = gossip_peer_at(peers->gossip, i)); i++)
+        if (peer->said.cluster != 0)
+            return true;
+    return false;
+}
+
+static void seek_cluster(struct peers *peers, uint64_t now_ms)
+{
+    bool others = peers->seed_count > peers->founder;
+    bool alone = peers->founder && peers->seed_count <= 1;
+    if (peers->founder && !knows_cluster(peers) && !agree_layout(peers->agree) &&
+        (alone || now_ms >= peers->opened_ms + PEERS_FOUND_MS)) {
+        found(peers, now_ms);
+        return;
+    }
+    if (!others || gossip_peer_at(peers->gossip, 0) || now_ms < peers->met_ms + PEERS_MEET_MS)
+        return;
+    peers->met_ms = now_ms;
+    for (size_t i = peers->founder; i < peers->seed_count; i++)
+        bus_meet(peers->bus, peers->seeds[i].host, peers->seeds[i].port, now_ms, PEERS_MEET_MS);
+}
+
+/* This node is alone in its cluster, and there is another one: the one with more members stays, of
+ * two of a size that of the smaller number. Its own layout is void when the other's takes it in. */
+static void yield_to_larger(struct peers *peers)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    struct gossip_self *self = gossip_self(peers->gossip);
+    if (!layout || layout->ring.member_count > 1 || layout->phase != LAYOUT_STABLE ||
+        self->cluster == 0)
+        return;
+    const struct gossip_peer *peer;
+    for (size_t i = 0; (peer = gossip_peer_at(peers->gossip, i)); i++) {
+        uint64_t other = peer->said.cluster;
+        if (other == 0 || other == layout->cluster)
+            continue;
+        size_t members = 0;
+        const struct gossip_peer *same;
+        for (size_t j = 0; (same = gossip_peer_at(peers->gossip, j)); j++)
+            members += same->said.cluster == other;
+        if (members > 1 || other < layout->cluster) {
+            self->cluster = 0;
+            gossip_changed(peers->gossip);
+            return;
+        }
+    }
+}
+
+static void propose(struct peers *peers, uint64_t now_ms)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    if (!layout || gossip_self(peers->gossip)->cluster == 0 || agree_is_proposing(peers->agree) ||
+        !layout_is_member(layout, peers->node))
+        return;
+    struct change_options options = {
+        .layout = layout,
+        .gossip = peers->gossip,
+        .node = peers->node,
+        .read_quorum = (unsigned)peers->options.config->read_quorum,
+        .write_quorum = (unsigned)peers->options.config->write_quorum,
+        .removed = peers->removed,
+        .removed_count = peers->removed_count,
+    };
+    struct layout next;
+    if (!change_is_proposer(&options) || !change_next(&options, &next))
+        return;
+    agree_propose(peers->agree, &next, now_ms);
+    layout_deinit(&next);
+}
+
+/* ---- what gossip says ------------------------------------------------------------------------ */
+
+static struct peer *known_peer(struct peers *peers, uint64_t node)
+{
+    for (size_t i = 0; i < peers->known_count; i++)
+        if (peers->known[i].node == node)
+            return &peers->known[i];
+    peers->known = memory_resize(peers->known, (peers->known_count + 1) * sizeof(*peers->known));
+    struct peer *peer = &peers->known[peers->known_count++];
+    *peer = (struct peer){.node = node};
+    return peer;
+}
+
+static void follow_life(struct peers *peers, const struct gossip_peer *peer, uint64_t now_ms)
+{
+    uint64_t node = peer->said.node;
+    bool up = peer->life == GOSSIP_UP;
+    struct peer *known = known_peer(peers, node);
+    if (up == known->up)
+        return;
+    known->up = up;
+    if (up) {
+        sync_node_up(peers->sync, node, now_ms);
+    } else {
+        quorum_node_down(peers->quorum, node, now_ms);
+        sync_node_down(peers->sync, node, now_ms);
+        forwarder_node_lost(peers->forwarder, node, now_ms);
+    }
+    journal_write(peers->options.host->journal, JOURNAL_NOTICE, "Node %012" PRIx64 " (%s:%u) %s",
+                  node, peer->said.host, peer->said.port, up ? "is there" : "does not answer");
+}
+
+/* Whoever wants to join us is only told of a layout when it is a member. */
+static void follow_version(struct peers *peers, const struct gossip_peer *peer, uint64_t now_ms)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    if (peer->said.cluster == 0 && (!layout || !layout_is_member(layout, peer->said.node)))
+        return;
+    agree_heard_version(peers->agree, peer->said.node, peer->said.cluster,
+                        peer->said.layout_version, now_ms);
+}
+
+static void follow_gossip(struct peers *peers, uint64_t now_ms)
+{
+    const struct gossip_peer *peer;
+    uint64_t version = gossip_version(peers->gossip);
+    bool changed = version != peers->gossip_version;
+    peers->gossip_version = version;
+    for (size_t i = 0; (peer = gossip_peer_at(peers->gossip, i)); i++) {
+        if (changed) {
+            bus_want(peers->bus, peer->said.node, peer->said.host, peer->said.bus_port);
+            follow_life(peers, peer, now_ms);
+        }
+        if (peer->life == GOSSIP_UP)
+            follow_version(peers, peer, now_ms);
+    }
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+static void watch_for_stall(struct peers *peers, uint64_t now_ms)
+{
+    const struct host *host = peers->options.host;
+    if (!host->monotonic_ns)
+        return;
+    uint64_t now_ns = host->monotonic_ns(host->context);
+    uint64_t gone_ms = peers->turned_ns ? (now_ns - peers->turned_ns) / 1000000 : 0;
+    peers->turned_ns = now_ns;
+    if (gone_ms > SLEEP_MAX_MS + PEERS_STALL_MS)
+        gossip_stalled(peers->gossip, gone_ms, now_ms);
+}
+
+void peers_turn_begin(struct peers *peers, uint64_t now_ms)
+{
+    watch_for_stall(peers, now_ms);
+    if (gossip_version(peers->gossip) != peers->gossip_version)
+        follow_gossip(peers, now_ms);
+    forwarder_turn(peers->forwarder, now_ms);
+}
+
+void peers_turn_end(struct peers *peers, uint64_t now_ms)
+{
+    quorum_turn_end(peers->quorum, now_ms);
+    sync_turn_end(peers->sync, now_ms);
+}
+
+void peers_tick(struct peers *peers, uint64_t now_ms)
+{
+    bus_tick(peers->bus, now_ms);
+    gossip_tick(peers->gossip, now_ms);
+    agree_tick(peers->agree, now_ms);
+    quorum_tick(peers->quorum, now_ms);
+    sync_tick(peers->sync, now_ms);
+    if (now_ms < peers->tick_ms)
+        return;
+    peers->tick_ms = now_ms + PEERS_TICK_MS;
+    import_retry(peers->options.store, now_ms);
+    follow_gossip(peers, now_ms);
+    seek_cluster(peers, now_ms);
+    yield_to_larger(peers);
+    propose(peers, now_ms);
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t peers_deadline_ms(const struct peers *peers)
+{
+    uint64_t deadline_ms = least(peers->tick_ms, bus_deadline_ms(peers->bus));
+    deadline_ms = least(deadline_ms, gossip_deadline_ms(peers->gossip));
+    deadline_ms = least(deadline_ms, agree_deadline_ms(peers->agree));
+    deadline_ms = least(deadline_ms, quorum_deadline_ms(peers->quorum));
+    deadline_ms = least(deadline_ms, sync_deadline_ms(peers->sync));
+    return least(deadline_ms, forwarder_deadline_ms(peers->forwarder));
+}
+
+enum status peers_failure(const struct peers *peers)
+{
+    return peers->failure;
+}
+
+/* ---- operators ------------------------------------------------------------------------------- */
+
+void peers_configure(struct peers *peers)
+{
+    const struct config *config = peers->options.config;
+    quorum_set_numbers(peers->quorum, (unsigned)config->read_quorum, (unsigned)config->write_quorum,
+                       config->sloppy_quorum);
+}
+
+struct bus *peers_bus(struct peers *peers)
+{
+    return peers->bus;
+}
+
+const struct layout *peers_layout(const struct peers *peers)
+{
+    return agree_layout(peers->agree);
+}
+
+struct gossip *peers_gossip(const struct peers *peers)
+{
+    return peers->gossip;
+}
+
+struct quorum *peers_quorum(const struct peers *peers)
+{
+    return peers->quorum;
+}
+
+struct sync *peers_sync(const struct peers *peers)
+{
+    return peers->sync;
+}
+
+uint64_t peers_node(const struct peers *peers)
+{
+    return peers->node;
+}
+
+void peers_meet(struct peers *peers, const char *host, uint16_t bus_port)
+{
+    bus_meet(peers->bus, host, bus_port, peers->options.dispatch->now_ms, 5 * PEERS_MEET_MS);
+}
+
+enum status peers_forget(struct peers *peers, uint64_t node)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    if (node == peers->node || peers->removed_count == PEERS_REMOVED_MAX)
+        return STATUS_INVALID;
+    if (!gossip_peer(peers->gossip, node) && !(layout && layout_is_member(layout, node)))
+        return STATUS_ABSENT;
+    peers->removed[peers->removed_count++] = node;
+    bus_unwant(peers->bus, node);
+    gossip_forget(peers->gossip, node, peers->options.dispatch->now_ms);
+    return STATUS_OK;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* The coordinator's side of forward.h: sessions that run what other nodes' clients have asked. */
+#include "base/check.h"
+#include "base/memory.h"
+#include "node/forward_state.h"
+
+/* A node whose clients' requests run here. */
+struct origin {
+    uint64_t node;
+    struct number_map remotes; /* by client */
+};
+
+struct remote {
+    struct list busy; /* of forwarder.busy, or alone */
+    struct forwarder *forwarder;
+    struct origin *origin;
+    uint64_t client;
+    struct session *session;
+    struct list requests;            /* that have not run */
+    struct remote_request *incoming; /* of which more is to come; NULL: none */
+    uint64_t number;                 /* of the one that runs, or ran last */
+    bool has_slots;
+    uint64_t slots[SLOT_COUNT / 64];
+};
+
+struct remote_request {
+    struct list link;
+    uint64_t number;
+    uint8_t flags, db;
+    struct consistency consistency;
+    struct buffer slots; /* empty: all */
+    struct buffer bytes;
+};
+
+/* ---- coming and going ------------------------------------------------------------------------ */
+
+static struct origin *origin_of(struct forwarder *forwarder, uint64_t node)
+{
+    struct origin *origin = number_map_find(&forwarder->origins, node);
+    if (origin)
+        return origin;
+    origin = memory_zeroed(sizeof(*origin));
+    origin->node = node;
+    number_map_add(&forwarder->origins, node, origin);
+    return origin;
+}
+
+static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint64_t client,
+                                uint64_t now_ms)
+{
+    struct origin *origin = origin_of(forwarder, node);
+    struct remote *remote = number_map_find(&origin->remotes, client);
+    if (remote)
+        return remote;
+    if (forwarder->remote_count == FORWARD_REMOTES_MAX)
+        return NULL;
+    remote = memory_zeroed(sizeof(*remote));
+    remote->forwarder = forwarder;
+    remote->origin = origin;
+    remote->client = client;
+    list_init(&remote->busy);
+    list_init(&remote->requests);
+    remote->session = session_new_remote(forwarder->options.dispatch->sessions, remote, now_ms);
+    number_map_add(&origin->remotes, client, remote);
+    forwarder->remote_count++;
+    return remote;
+}
+
+static void free_request(struct remote_request *request)
+{
+    if (!request)
+        return;
+    buffer_deinit(&request->slots);
+    buffer_deinit(&request->bytes);
+    memory_free(request);
+}
+
+void remote_drop(struct remote *remote)
+{
+    struct forwarder *forwarder = remote->forwarder;
+    while (!list_is_empty(&remote->requests)) {
+        struct remote_request *request =
+            list_entry(remote->requests.next, struct remote_request, link);
+        list_remove(&request->link);
+        free_request(request);
+    }
+    free_request(remote->incoming);
+    list_remove(&remote->busy);
+    number_map_remove(&remote->origin->remotes, remote->client);
+    forwarder->remote_count--;
+    dispatch_closed(forwarder->options.dispatch, remote->session);
+    session_free(remote->session);
+    memory_free(remote);
+}
+
+void remote_client_gone(struct forwarder *forwarder, uint64_t node, uint64_t client)
+{
+    struct origin *origin = number_map_find(&forwarder->origins, node);
+    struct remote *remote = origin ? number_map_find(&origin->remotes, client) : NULL;
+    if (remote)
+        remote_drop(remote);
+}
+
+static struct remote *any_of(const struct origin *origin)
+{
+    for (size_t i = 0; i < origin->remotes.room; i++)
+        if (origin->remotes.items[i].value)
+            return origin->remotes.items[i].value;
+    return NULL;
+}
+
+void remote_origin_gone(struct forwarder *forwarder, uint64_t node)
+{
+    struct origin *origin = number_map_remove(&forwarder->origins, node);
+    if (!origin)
+        return;
+    for (struct remote *remote; (remote = any_of(origin));)
+        remote_drop(remote);
+    number_map_deinit(&origin->remotes);
+    memory_free(origin);
+}
+
+/* ---- requests -------------------------------------------------------------------------------- */
+
+static void answer(struct forwarder *forwarder, uint64_t node, uint64_t number, uint8_t flags,
+                   struct bytes reply)
+{
+    if (node == forwarder->options.node) {
+        forward_answer(forwarder, number, flags, reply, forwarder->options.dispatch->now_ms);
+        return;
+    }
+    struct buffer *out = &forwarder->scratch;
+    do {
+        size_t size = reply.size < FORWARD_PART_MAX ? reply.size : FORWARD_PART_MAX;
+        uint8_t more = size < reply.size ? FORWARD_MORE : 0;
+        buffer_clear(out, FORWARD_PART_MAX);
+        buffer_append_varint(out, number);
+        buffer_append_u8(out, flags | more);
+        buffer_append(out, reply.data, size);
+        outbox_send(&forwarder->options.outbox, node, MESSAGE_FORWARDED, buffer_bytes(out));
+        reply = bytes_of(reply.data + size, reply.size - size);
+    } while (reply.size > 0);
+}
+
+static struct remote_request *request_of(const struct remote_call *call)
+{
+    struct remote_request *request = memory_zeroed(sizeof(*request));
+    request->number = call->number;
+    request->flags = call->flags;
+    request->db = call->db;
+    request->consistency = call->consistency;
+    if (call->slots)
+        buffer_append(&request->slots, call->slots, FORWARD_SLOTS_SIZE);
+    return request;
+}
+
+void remote_take(struct forwarder *forwarder, uint64_t origin, const struct remote_call *call,
+                 uint64_t now_ms)
+{
+    struct remote *remote = remote_of(forwarder, origin, call->client, now_ms);
+    if (!remote) {
+        answer(forwarder, origin, call->number, FORWARD_REFUSED, BYTES(""));
+        return;
+    }
+    if (remote->incoming && remote->incoming->number != call->number) {
+        free_request(remote->incoming); /* its rest was lost */
+        remote->incoming = NULL;
+    }
+    if (!remote->incoming)
+        remote->incoming = request_of(call);
+    buffer_append_bytes(&remote->incoming->bytes, call->bytes);
+    if (call->flags & FORWARD_MORE)
+        return;
+    list_append(&remote->requests, &remote->incoming->link);
+    remote->incoming = NULL;
+    if (list_is_empty(&remote->busy))
+        list_append(&forwarder->busy, &remote->busy);
+}
+
+static bool is_free(const struct session *session)
+{
+    return session->state == SESSION_READY && !session->paused && !session->held &&
+           list_is_empty(&session->waiting);
+}
+
+static void run(struct remote *remote, struct remote_request *request, uint64_t now_ms)
+{
+    struct session *session = remote->session;
+    session->db = request->db;
+    session_set_resp(session, request->flags & FORWARD_RESP3 ? 3 : 2);
+    session->consistency.read = request->consistency.read;
+    session->consistency.write = request->consistency.write;
+    remote->number = session->request_number = request->number;
+    remote->has_slots = buffer_size(&request->slots) > 0;
+    if (remote->has_slots)
+        memcpy(remote->slots, buffer_bytes(&request->slots).data, FORWARD_SLOTS_SIZE);
+    dispatch_receive(remote->forwarder->options.dispatch, session, buffer_bytes(&request->bytes),
+                     now_ms);
+}
+
+/* What stands in its input and does not wait is no whole request: another node has sent nonsense. */
+static bool is_broken(const struct session *session)
+{
+    return session->state == SESSION_CLOSING ||
+           (is_free(session) && buffer_size(&session->input) > 0);
+}
+
+/* Runs what it may. False: the remote is gone. */
+static bool run_all(struct remote *remote, uint64_t now_ms)
+{
+    while (!list_is_empty(&remote->requests) && is_free(remote->session)) {
+        struct remote_request *request =
+            list_entry(remote->requests.next, struct remote_request, link);
+        list_remove(&request->link);
+        run(remote, request, now_ms);
+        free_request(request);
+        if (is_broken(remote->session)) {
+            answer(remote->forwarder, remote->origin->node, remote->number, FORWARD_REFUSED,
+                   BYTES(""));
+            remote_drop(remote);
+            return false;
+        }
+    }
+    return true;
+}
+
+void remote_turn(struct forwarder *forwarder, uint64_t now_ms)
+{
+    for (struct list *at = forwarder->busy.next, *next; at != &forwarder->busy; at = next) {
+        struct remote *remote = list_entry(at, struct remote, busy);
+        next = at->next;
+        if (run_all(remote, now_ms) && list_is_empty(&remote->requests))
+            list_remove(&remote->busy);
+    }
+}
+
+/* ---- for the dispatch ------------------------------------------------------------------------ */
+
+struct request_id remote_request_id(const struct remote *remote)
+{
+    return (struct request_id){remote->origin->node, remote->number};
+}
+
+const uint64_t *remote_slots(const struct remote *remote)
+{
+    return remote->has_slots ? remote->slots : NULL;
+}
+
+void remote_reply(struct remote *remote, uint64_t number, bool refused, struct bytes reply)
+{
+    answer(remote->forwarder, remote->origin->node, number, refused ? FORWARD_REFUSED : 0,
+           refused ? BYTES("") : reply);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What requests came to: kept for a minute, so that whoever sent a request to a coordinator that is
+ * gone can be told. Bounded in bytes: the oldest go first.
+ */
+#ifndef QUORUM_OUTCOMES_H
+#define QUORUM_OUTCOMES_H
+
+#include "base/list.h"
+#include "quorum/quorum.h"
+
+struct outcome_record {
+    struct list link; /* by age */
+    struct outcome_record *chain;
+    struct request_id id;
+    uint64_t kept_ms;
+    uint64_t gate;
+    uint32_t reply_size, heads_size;
+    char bytes[]; /* reply, heads */
+};
+
+struct outcomes {
+    struct list by_age;
+    struct outcome_record **buckets;
+    uint32_t bucket_count; /* a power of two */
+    uint32_t count;
+    size_t bytes, bytes_max;
+};
+
+void outcomes_init(struct outcomes *outcomes, size_t bytes_max);
+void outcomes_deinit(struct outcomes *outcomes);
+
+/* A request may have several records: rows that came in several batches. */
+void outcomes_add(struct outcomes *outcomes, struct request_id id, struct bytes reply,
+                  struct bytes heads, uint64_t gate, uint64_t now_ms);
+
+/* The newest record of that request that is not older than a minute, then (after) the one before
+ * it; NULL: none. */
+const struct outcome_record *outcomes_find(const struct outcomes *outcomes, struct request_id id,
+                                           const struct outcome_record *after, uint64_t now_ms);
+
+static inline struct bytes outcome_reply(const struct outcome_record *record)
+{
+    return bytes_of(record->bytes, record->reply_size);
+}
+
+static inline struct bytes outcome_heads(const struct outcome_record *record)
+{
+    return bytes_of(record->bytes + record->reply_size, record->heads_size);
+}
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What quorums say to each other, as bytes. Little-endian; sizes of what is mostly small are
+ * varints; `heads` are names, each | size(varint) | name |.
+ *
+ *   asks begin with       cluster(8) version(8) number(8)
+ *
+ *   REPLICATE             ask, message(4) rows size(4) rows requests
+ *     a request           origin(varint) number(varint) rows from(varint) rows size(varint)
+ *                         reply size(varint) reply
+ *   REPLICATED            several of: number(8) message(4) failed(1)
+ *   VERIFY                ask, heads
+ *   VERIFIED              number(8) failed(1) digests(8 each)
+ *   KEY_ROWS              ask, key(4) base(4) chunk(4) heads
+ *   KEY_ROWS_ARE          number(8) failed(1) key(4) base(4) chunk(4) rows
+ *   OUTCOME               ask, origin(8) number(8)
+ *   OUTCOME_IS            number(8) known(1) reply size(varint) reply heads
+ *   REFUSED               cluster(8) version(8) number(8) type(1)
+ *
+ * A request's rows are those of `rows` from that byte on. Decoding takes any bytes: false where
+ * they are not exactly one message; what is decoded borrows. Rows and names are not looked into.
+ */
+#ifndef QUORUM_QUORUM_CODEC_H
+#define QUORUM_QUORUM_CODEC_H
+
+#include "base/buffer.h"
+#include "base/pack.h"
+#include "bus/message.h"
+#include "quorum/quorum.h"
+#include "store/export.h"
+
+enum quorum_message {
+    QUORUM_REPLICATE = MESSAGES_QUORUM,
+    QUORUM_REPLICATED,
+    QUORUM_VERIFY,
+    QUORUM_VERIFIED,
+    QUORUM_KEY_ROWS,
+    QUORUM_KEY_ROWS_ARE,
+    QUORUM_OUTCOME,
+    QUORUM_OUTCOME_IS,
+    QUORUM_REFUSED,
+    QUORUM_MESSAGES_END,
+};
+
+enum {
+    QUORUM_ASK_SIZE = 24,
+    QUORUM_REPLICATE_SIZE = QUORUM_ASK_SIZE + 8, /* before the rows */
+    QUORUM_ACK_SIZE = 13,
+};
+
+struct quorum_ask {
+    uint64_t cluster, version; /* of the sender's layout */
+    uint64_t number;           /* the sender's, for the answer */
+};
+
+bool quorum_decode_ask(struct unpack *in, struct quorum_ask *out);
+
+/* What stands before the rows, into QUORUM_REPLICATE_SIZE bytes that were left free for it. */
+void quorum_put_replicate(char *out, const struct quorum_ask *ask, uint32_t message,
+                          size_t rows_size);
+
+struct quorum_replicate {
+    uint32_t message;
+    struct bytes rows;
+    struct bytes requests;
+};
+bool quorum_decode_replicate(struct unpack *in, struct quorum_replicate *out);
+
+struct quorum_request {
+    struct request_id id;
+    uint64_t rows_from, rows_size; /* in the rows of the message: within them */
+    struct bytes reply;
+};
+void quorum_encode_request(struct buffer *out, const struct quorum_request *request);
+/* Takes the first off `rest`; false: none is left, or (with bytes left) they are none. */
+bool quorum_next_request(struct bytes *rest, size_t rows_size, struct quorum_request *out);
+
+struct quorum_ack {
+    uint64_t number;
+    uint32_t message;
+    bool failed;
+};
+void quorum_encode_ack(struct buffer *out, const struct quorum_ack *ack);
+bool quorum_next_ack(struct unpack *in, struct quorum_ack *out);
+
+void quorum_encode_ask(struct buffer *out, const struct quorum_ask *ask);
+
+/* Of VERIFY and others: how many there are, or 0 where they are none, or too many. */
+size_t quorum_count_heads(struct bytes heads);
+bool quorum_next_head(struct bytes *rest, struct bytes *out_name);
+void quorum_encode_head(struct buffer *out, struct bytes name);
+
+struct quorum_verified {
+    uint64_t number;
+    bool failed;
+    struct bytes digests; /* 8 bytes each */
+};
+void quorum_encode_verified(struct buffer *out, uint64_t number, bool failed,
+                            const uint64_t *digests, size_t count);
+bool quorum_decode_verified(struct unpack *in, struct quorum_verified *out);
+
+void quorum_encode_key_rows(struct buffer *out, const struct quorum_ask *ask,
+                            struct export_place place, struct bytes heads);
+bool quorum_decode_key_rows(struct unpack *in, struct export_place *out_place,
+                            struct bytes *out_heads);
+
+struct quorum_key_rows_are {
+    uint64_t number;
+    bool failed;
+    struct export_place next;
+    struct bytes rows;
+};
+void quorum_encode_key_rows_are(struct buffer *out, const struct quorum_key_rows_are *are);
+bool quorum_decode_key_rows_are(struct unpack *in, struct quorum_key_rows_are *out);
+
+void quorum_encode_outcome(struct buffer *out, const struct quorum_ask *ask, struct request_id id);
+bool quorum_decode_outcome(struct unpack *in, struct request_id *out);
+
+enum outcome_known {
+    OUTCOME_UNKNOWN,
+    OUTCOME_KNOWN,   /* its rows are stored */
+    OUTCOME_DURABLE, /* and as durable as an acknowledgement says */
+    OUTCOME_KNOWN_END,
+};
+struct quorum_outcome_is {
+    uint64_t number;
+    enum outcome_known known;
+    struct bytes reply;
+    struct bytes heads; /* what the request has changed; may be empty */
+};
+void quorum_encode_outcome_is(struct buffer *out, const struct quorum_outcome_is *is);
+bool quorum_decode_outcome_is(struct unpack *in, struct quorum_outcome_is *out);
+
+struct quorum_refused {
+    struct quorum_ask ask; /* the layout of the one who refuses, the number of what it refused */
+    unsigned type;
+};
+void quorum_encode_refused(struct buffer *out, const struct quorum_refused *refused);
+bool quorum_decode_refused(struct unpack *in, struct quorum_refused *out);
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of this folder share. Nobody else includes it. */
+#ifndef QUORUM_QUORUM_STATE_H
+#define QUORUM_QUORUM_STATE_H
+
+#include "base/random.h"
+#include "quorum/acks.h"
+#include "quorum/answer_time.h"
+#include "quorum/outcomes.h"
+#include "quorum/quorum.h"
+#include "quorum/quorum_codec.h"
+#include "store/export.h"
+#include "store/import.h"
+
+enum { BATCH_BUCKETS = 1024, SPARE_BATCHES_MAX = 16, SPARE_PENDINGS_MAX = 4096 };
+
+/* Another node, as it answers. */
+struct peer {
+    uint64_t node;
+    struct answer_time write, read;
+    struct buffer acks; /* to be sent at the end of the turn */
+};
+
+/* Slots that have the same owners. */
+struct owners_group {
+    struct acks_owners owners;
+    struct acks_owners readers; /* as `old` */
+    uint64_t hash;              /* of owners */
+    struct batch *open;         /* that takes rows in this turn; NULL: none yet */
+};
+
+/* What a write, in one of its batches, waits for. */
+struct part {
+    struct list link; /* in the batch's */
+    struct pending *pending;
+    uint8_t level;
+};
+
+/* A write that somebody waits for. */
+struct pending {
+    struct list link;           /* in quorum.finished, or free */
+    struct quorum_write *write; /* NULL: forgotten */
+    unsigned open;              /* parts that are linked to a batch */
+    bool finished;
+    enum status status;
+    struct part first; /* the others are blocks of their own */
+};
+
+enum target_state {
+    TARGET_NEW,
+    TARGET_SENT,
+    TARGET_ACKED,
+    TARGET_LOST,   /* it is not up, or can't have got it */
+    TARGET_FAILED, /* it says that it can't */
+};
+
+struct target {
+    enum target_state state;
+    bool speculated;     /* somebody else was asked because it is slow */
+    uint32_t sent;       /* messages */
+    uint32_t acked;      /* messages */
+    uint64_t *acked_set; /* of more than one message: bits */
+    uint64_t sent_ms;    /* the last of them, or when it was lost */
+};
+
+struct batch {
+    struct list link;   /* in quorum.open, then quorum.sent */
+    struct list gating; /* in quorum.gating, until this node has it too */
+    struct batch *chain;
+    struct owners_group *group; /* of this layout; NULL: none, or of a repair */
+    uint64_t number;
+    uint64_t gate;
+    uint64_t begun_ms;
+    uint64_t progress_ms; /* somebody has got a message of it */
+    uint16_t slot;        /* one of them */
+    bool is_repair;       /* for one node, nobody stands in */
+    bool is_touched;      /* by the command under way */
+    bool is_let_go;       /* its rows are forgotten, owners were told missed */
+    struct buffer *messages;
+    uint32_t message_count, message_room;
+    uint32_t total; /* messages that it was sent in */
+    struct buffer requests;
+    size_t rows_from; /* in the last message, of the command under way */
+    struct list parts;
+    struct acks acks;
+    struct target targets[ACKS_HOLDERS_MAX]; /* of acks.holders */
+};
+
+struct quorum {
+    struct quorum_options options;
+    const struct layout *layout;
+    struct random random;
+    uint64_t number; /* of what was asked last */
+    uint64_t next_ms;
+    uint64_t now_ms; /* as told last */
+
+    struct owners_group **groups; /* of this layout, as they were met */
+    uint32_t group_count, group_room;
+    uint16_t group_of[SLOT_COUNT]; /* + 1; 0: not looked up yet */
+
+    struct list open, sent, gating;
+    struct batch *buckets[BATCH_BUCKETS];
+    struct batch *spare; /* by chain */
+    unsigned spare_count;
+    size_t kept_bytes;      /* of batches in `sent` */
+    struct batch **touched; /* by the command under way */
+    uint32_t touched_count, touched_room;
+    struct list spare_pendings;
+    unsigned spare_pending_count;
+    struct list finished; /* pendings whose `done` is to be called */
+
+    struct peer **peers; /* by node */
+    uint32_t peer_count, peer_room;
+
+    struct list importing; /* rows of others */
+    struct list imported;  /* and not yet durable, in the order of gates */
+    size_t importing_bytes;
+    struct list serving; /* questions of others */
+    unsigned serving_count;
+
+    struct list verifications;           /* under way */
+    struct list verify_next;             /* to be begun at the end of the turn */
+    struct list verified;                /* whose `done` is to be called */
+    struct round *rounds[BATCH_BUCKETS]; /* verification.h */
+    struct list outcomes_asked;
+    struct list outcomes_found; /* whose `done` is to be called */
+    struct outcomes outcomes;
+
+    struct buffer scratch, heads;
+    struct quorum_stats stats;
+};
+
+/* ---- quorum.c -------------------------------------------------------------------------------- */
+
+struct peer *quorum_peer(struct quorum *quorum, uint64_t node);
+struct owners_group *quorum_group(struct quorum *quorum, uint16_t slot);
+/* quorum_tick is to be called by then. */
+static inline void quorum_wake(struct quorum *quorum, uint64_t at_ms)
+{
+    if (at_ms < quorum->next_ms)
+        quorum->next_ms = at_ms;
+}
+/* What an ask of this node begins with; numbers never come again. */
+struct quorum_ask quorum_ask_next(struct quorum *quorum);
+
+static inline bool quorum_is_up(const struct quorum *quorum, uint64_t node)
+{
+    return gossip_is_up(quorum->options.gossip, node);
+}
+
+/* The name of the head of the key that this row belongs to; false where it is no name of one. The
+ * bytes are in `scratch`, or the name's own. */
+bool quorum_head_of(struct bytes name, struct buffer *scratch, struct bytes *out_head);
+
+/* The heads of a list of rows, each once where they stand together, in the form of export.h. Stops
+ * at what is no list. Valid until the next call. */
+struct bytes quorum_heads_of(struct quorum *quorum, struct bytes rows);
+
+/* ---- route.c --------------------------------------------------------------------------------- */
+
+/* How many of the owners must agree on a key. */
+unsigned quorum_readers_needed(const struct quorum *quorum, struct consistency consistency,
+                               bool writes, bool agreed, unsigned owners);
+
+/* ---- batch.c --------------------------------------------------------------------------------- */
+
+struct batch *batch_new(struct quorum *quorum, const struct acks_owners *owners, uint16_t slot,
+                        uint64_t now_ms);
+void batch_add_row(struct batch *batch, struct bytes name, struct bytes row, bool is_long);
+/* Nothing comes to it any more: out it goes. */
+void batch_send(struct quorum *quorum, struct batch *batch, uint64_t now_ms);
+void batch_add_part(struct batch *batch, struct pending *pending, uint8_t level);
+void batch_free(struct quorum *quorum, struct batch *batch);
+
+void batches_acked(struct quorum *quorum, struct peer *peer, const struct quorum_ack *ack,
+                   uint64_t now_ms);
+void batches_refused(struct quorum *quorum, uint64_t node, uint64_t number, uint64_t now_ms);
+void batches_node_down(struct quorum *quorum, uint64_t node, uint64_t now_ms);
+/* Own rows that have become durable. */
+void batches_gates(struct quorum *quorum, uint64_t now_ms);
+void batches_tick(struct quorum *quorum, uint64_t now_ms);
+
+/* ---- write.c --------------------------------------------------------------------------------- */
+
+struct pending *pending_new(struct quorum *quorum, struct quorum_write *write);
+/* A part of it came to this; the part is gone. */
+void pending_part_done(struct quorum *quorum, struct part *part, enum status status,
+                       unsigned reached, unsigned needed);
+void writes_send(struct quorum *quorum, uint64_t now_ms);
+void writes_finish(struct quorum *quorum);
+/* Owners have changed: what waits goes to those of now, from the start. */
+void writes_move(struct quorum *quorum, uint64_t now_ms);
+/* These rows to these nodes, each a place of its own, all of them needed. `rows` are one message.
+ */
+void write_to_nodes(struct quorum *quorum, struct bytes rows, const uint64_t *nodes, unsigned count,
+                    struct quorum_write *write, uint64_t now_ms);
+
+/* ---- replica.c ------------------------------------------------------------------------------- */
+
+MUST_CHECK enum status replica_replicate(struct quorum *quorum, uint64_t from,
+                                         const struct quorum_ask *ask, struct unpack *in,
+                                         uint64_t now_ms);
+/* What has become durable is acknowledged. */
+void replica_gates(struct quorum *quorum);
+void replica_deinit(struct quorum *quorum);
+
+/* ---- serve.c: questions of others ------------------------------------------------------------ */
+
+MUST_CHECK enum status serve_verify(struct quorum *quorum, uint64_t from, uint64_t number,
+                                    struct bytes heads, uint64_t now_ms);
+MUST_CHECK enum status serve_key_rows(struct quorum *quorum, uint64_t from, uint64_t number,
+                                      struct unpack *in, uint64_t now_ms);
+MUST_CHECK enum status serve_outcome(struct quorum *quorum, uint64_t from, uint64_t number,
+                                     struct unpack *in, uint64_t now_ms);
+/* What this node knows of a request. `heads` is empty at first, and lent to `is`. */
+void outcomes_look_up(struct quorum *quorum, struct request_id id, struct quorum_outcome_is *is,
+                      struct buffer *heads, uint64_t now_ms);
+void serve_deinit(struct quorum *quorum);
+
+/* ---- verification.c -------------------------------------------------------------------------- */
+
+void verifications_send(struct quorum *quorum, uint64_t now_ms);
+void verifications_finish(struct quorum *quorum);
+void verifications_verified(struct quorum *quorum, struct peer *peer,
+                            const struct quorum_verified *verified, uint64_t now_ms);
+void verifications_rows(struct quorum *quorum, struct peer *peer,
+                        const struct quorum_key_rows_are *are, uint64_t now_ms);
+void verifications_refused(struct quorum *quorum, uint64_t node, uint64_t number, uint64_t now_ms);
+void verifications_node_down(struct quorum *quorum, uint64_t node, uint64_t now_ms);
+void verifications_tick(struct quorum *quorum, uint64_t now_ms);
+void verifications_restart(struct quorum *quorum, uint64_t now_ms);
+void verifications_deinit(struct quorum *quorum);
+
+/* ---- outcome.c ------------------------------------------------------------------------------- */
+
+void outcomes_answered(struct quorum *quorum, struct peer *peer, const struct quorum_outcome_is *is,
+                       uint64_t now_ms);
+bool outcomes_rows(struct quorum *quorum, struct peer *peer, const struct quorum_key_rows_are *are,
+                   uint64_t now_ms);
+void outcomes_lost(struct quorum *quorum, uint64_t node, uint64_t number, uint64_t now_ms);
+void outcomes_tick(struct quorum *quorum, uint64_t now_ms);
+void outcomes_finish(struct quorum *quorum);
+void outcomes_asked_deinit(struct quorum *quorum);
+
+#endif

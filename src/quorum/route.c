@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* Where a command runs, and how many must agree before it does. */
+#include "quorum/quorum_state.h"
+
+static bool contains(const uint64_t *nodes, unsigned count, uint64_t node)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (nodes[i] == node)
+            return true;
+    return false;
+}
+
+enum quorum_route quorum_route(const struct quorum *quorum, uint16_t slot, uint64_t *out_node)
+{
+    struct placement placement;
+    unsigned count;
+    layout_placement(quorum->layout, slot, &placement);
+    const uint64_t *readers = placement_readers(&placement, &count);
+    for (unsigned i = 0; i < count; i++) {
+        if (readers[i] == quorum->options.node)
+            return QUORUM_HERE;
+        if (quorum_is_up(quorum, readers[i])) {
+            *out_node = readers[i];
+            return QUORUM_THERE;
+        }
+    }
+    return QUORUM_NOWHERE;
+}
+
+bool quorum_may_coordinate(const struct quorum *quorum, uint16_t slot)
+{
+    struct placement placement;
+    layout_placement(quorum->layout, slot, &placement);
+    return placement_is_owner(&placement, quorum->options.node);
+}
+
+unsigned quorum_readers_needed(const struct quorum *quorum, struct consistency consistency,
+                               bool writes, bool agreed, unsigned owners)
+{
+    unsigned level = consistency.read ? consistency.read : quorum->options.read_quorum;
+    unsigned needed = acks_needed(level, owners);
+    if (!writes || agreed)
+        return needed;
+    /* Rule 8: so many that one of them has whatever was acknowledged. */
+    unsigned write_level = quorum->options.write_quorum;
+    unsigned overlap = owners - acks_needed(write_level, owners) + 1;
+    return overlap > needed ? overlap : needed;
+}
+
+unsigned quorum_others_to_ask(const struct quorum *quorum, uint16_t slot,
+                              struct consistency consistency, bool writes)
+{
+    const struct quorum_options *options = &quorum->options;
+    struct placement placement;
+    unsigned count;
+    layout_placement(quorum->layout, slot, &placement);
+    const uint64_t *readers = placement_readers(&placement, &count);
+    bool agreed = writes && options->is_agreed(options->context, slot);
+    unsigned needed = quorum_readers_needed(quorum, consistency, writes, agreed, count);
+    return needed - (needed > 0 && contains(readers, count, options->node));
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* What others ask of this node's rows: digests, the rows themselves, what became of a request. */
+#include "base/memory.h"
+#include "quorum/quorum_state.h"
+
+/* A question that waits for the store. */
+struct serving {
+    struct list link;
+    struct quorum *quorum;
+    struct export *export;
+    uint64_t from, number;
+};
+
+static void send(struct quorum *quorum, uint64_t to, unsigned type, struct buffer *out)
+{
+    outbox_send(&quorum->options.outbox, to, type, buffer_bytes(out));
+    buffer_deinit(out);
+}
+
+static struct serving *serving_new(struct quorum *quorum, uint64_t from, uint64_t number)
+{
+    if (quorum->serving_count >= QUORUM_SERVING_MAX)
+        return NULL;
+    struct serving *serving = memory_alloc(sizeof(*serving));
+    *serving = (struct serving){.quorum = quorum, .from = from, .number = number};
+    list_append(&quorum->serving, &serving->link);
+    quorum->serving_count++;
+    return serving;
+}
+
+static void serving_free(struct serving *serving)
+{
+    serving->quorum->serving_count--;
+    list_remove(&serving->link);
+    memory_free(serving);
+}
+
+void serve_deinit(struct quorum *quorum)
+{
+    while (!list_is_empty(&quorum->serving)) {
+        struct serving *serving = list_entry(quorum->serving.next, struct serving, link);
+        export_cancel(serving->export);
+        serving_free(serving);
+    }
+}
+
+/* ---- digests --------------------------------------------------------------------------------- */
+
+static void send_digests(struct quorum *quorum, uint64_t to, uint64_t number, enum status status,
+                         const uint64_t *digests, size_t count)
+{
+    struct buffer out = {0};
+    bool failed = status != STATUS_OK;
+    quorum_encode_verified(&out, number, failed, digests, failed ? 0 : count);
+    send(quorum, to, QUORUM_VERIFIED, &out);
+}
+
+static void digests_done(void *context, enum status status, const uint64_t *digests, size_t count)
+{
+    struct serving *serving = context;
+    send_digests(serving->quorum, serving->from, serving->number, status, digests, count);
+    serving_free(serving);
+}
+
+enum status serve_verify(struct quorum *quorum, uint64_t from, uint64_t number, struct bytes heads,
+                         uint64_t now_ms)
+{
+    if (quorum_count_heads(heads) == 0)
+        return STATUS_CORRUPT;
+    struct serving *serving = serving_new(quorum, from, number);
+    if (!serving) {
+        send_digests(quorum, from, number, STATUS_THROTTLED, NULL, 0);
+        return STATUS_OK;
+    }
+    struct export *export =
+        export_digests(quorum->options.store, heads, now_ms, digests_done, serving);
+    if (export)
+        serving->export = export;
+    return STATUS_OK;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+static void send_rows(struct quorum *quorum, uint64_t to, uint64_t number, enum status status,
+                      struct bytes rows, struct export_place next)
+{
+    struct quorum_key_rows_are are = {number, status != STATUS_OK, next, rows};
+    struct buffer out = {0};
+    if (are.failed)
+        are.rows = BYTES("");
+    quorum_encode_key_rows_are(&out, &are);
+    send(quorum, to, QUORUM_KEY_ROWS_ARE, &out);
+}
+
+static void rows_done(void *context, enum status status, struct bytes rows,
+                      struct export_place next)
+{
+    struct serving *serving = context;
+    send_rows(serving->quorum, serving->from, serving->number, status, rows, next);
+    serving_free(serving);
+}
+
+enum status serve_key_rows(struct quorum *quorum, uint64_t from, uint64_t number, struct unpack *in,
+                           uint64_t now_ms)
+{
+    struct export_place place;
+    struct bytes heads;
+    if (!quorum_decode_key_rows(in, &place, &heads))
+        return STATUS_CORRUPT;
+    struct serving *serving = serving_new(quorum, from, number);
+    if (!serving) {
+        send_rows(quorum, from, number, STATUS_THROTTLED, BYTES(""), place);
+        return STATUS_OK;
+    }
+    struct export *export = export_rows(quorum->options.store, heads, place, QUORUM_MESSAGE_BYTES,
+                                        now_ms, rows_done, serving);
+    if (export)
+        serving->export = export;
+    return STATUS_OK;
+}
+
+/* ---- outcomes -------------------------------------------------------------------------------- */
+
+void outcomes_look_up(struct quorum *quorum, struct request_id id, struct quorum_outcome_is *is,
+                      struct buffer *heads, uint64_t now_ms)
+{
+    const struct outcome_record *record = NULL;
+    size_t count = 0;
+    bool is_whole = true; /* else its rows can't be told */
+    while ((record = outcomes_find(&quorum->outcomes, id, record, now_ms))) {
+        bool passed = store_gate_passed(quorum->options.store, record->gate);
+        if (is->known == OUTCOME_UNKNOWN)
+            is->known = OUTCOME_DURABLE;
+        if (!passed)
+            is->known = OUTCOME_KNOWN;
+        if (is->reply.size == 0)
+            is->reply = outcome_reply(record);
+        struct bytes more = outcome_heads(record);
+        size_t more_count = quorum_count_heads(more);
+        count += more_count;
+        is_whole = is_whole && more_count > 0 && count <= QUORUM_KEYS_MAX &&
+                   buffer_size(heads) + more.size <= QUORUM_MESSAGE_BYTES;
+        if (is_whole)
+            buffer_append_bytes(heads, more);
+    }
+    is->heads = is_whole ? buffer_bytes(heads) : BYTES("");
+}
+
+enum status serve_outcome(struct quorum *quorum, uint64_t from, uint64_t number, struct unpack *in,
+                          uint64_t now_ms)
+{
+    struct request_id id;
+    if (!quorum_decode_outcome(in, &id))
+        return STATUS_CORRUPT;
+    struct quorum_outcome_is is = {.number = number};
+    struct buffer heads = {0}, out = {0};
+    outcomes_look_up(quorum, id, &is, &heads, now_ms);
+    quorum_encode_outcome_is(&out, &is);
+    send(quorum, from, QUORUM_OUTCOME_IS, &out);
+    buffer_deinit(&heads);
+    return STATUS_OK;
+}

@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: MIT */
+#include "quorum/verification.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+
+enum { MEND_PATIENCE = 4 }; /* a node that is silent for this part of the time there is, is lost */
+
+/* ---- rounds ---------------------------------------------------------------------------------- */
+
+static struct round **bucket_of(struct quorum *quorum, uint64_t number)
+{
+    return &quorum->rounds[number % BATCH_BUCKETS];
+}
+
+static struct round *round_find(struct quorum *quorum, uint64_t number)
+{
+    struct round *round = *bucket_of(quorum, number);
+    while (round && round->number != number)
+        round = round->chain;
+    return round;
+}
+
+static struct asked *asked_find(struct round *round, uint64_t node)
+{
+    for (unsigned i = 0; round && i < round->asked_count; i++)
+        if (round->asked[i].node == node)
+            return &round->asked[i];
+    return NULL;
+}
+
+static void round_free(struct round *round)
+{
+    struct quorum *quorum = round->verification->quorum;
+    struct round **at = bucket_of(quorum, round->number);
+    while (*at && *at != round)
+        at = &(*at)->chain;
+    if (*at)
+        *at = round->chain;
+    list_remove(&round->link);
+    export_cancel(round->look);
+    for (unsigned i = 0; i < round->asked_count; i++) {
+        mend_free(&round->asked[i]);
+        memory_free(round->asked[i].digests);
+    }
+    memory_free(round->own);
+    buffer_deinit(&round->own_heads);
+    memory_free(round);
+}
+
+static void free_rounds(struct verification *verification)
+{
+    while (!list_is_empty(&verification->rounds))
+        round_free(list_entry(verification->rounds.next, struct round, link));
+}
+
+static unsigned answered(const struct round *round)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < round->asked_count; i++)
+        count += round->asked[i].state == ASKED_ANSWERED;
+    return count;
+}
+
+/* The numbers that are told are those of the round that is furthest from what it needs. */
+static void take_numbers(const struct round *round)
+{
+    struct quorum_verify *verify = round->verification->verify;
+    unsigned reached = answered(round) + round->is_owner, needed = round->needed + round->is_owner;
+    int least = verify->needed == 0 ? INT32_MAX : (int)verify->reached - (int)verify->needed;
+    if ((int)reached - (int)needed >= least)
+        return;
+    verify->reached = reached;
+    verify->needed = needed;
+}
+
+static void finish(struct verification *verification, enum status status)
+{
+    struct quorum *quorum = verification->quorum;
+    free_rounds(verification);
+    verification->status = status;
+    quorum->stats.reads_verified += status == STATUS_OK;
+    quorum->stats.reads_failed += status != STATUS_OK;
+    list_remove(&verification->link);
+    list_append(&quorum->verified, &verification->link);
+}
+
+void round_end(struct round *round, enum status status)
+{
+    struct verification *verification = round->verification;
+    take_numbers(round);
+    round_free(round);
+    if (status != STATUS_OK || list_is_empty(&verification->rounds))
+        finish(verification, status);
+}
+
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+static void ask(struct round *round, struct asked *asked)
+{
+    struct quorum *quorum = round->verification->quorum;
+    struct quorum_ask ask = {quorum->layout->cluster, quorum->layout->version, round->number};
+    struct buffer *out = &quorum->heads;
+    buffer_clear(out, SIZE_MAX);
+    quorum_encode_ask(out, &ask);
+    buffer_append_bytes(out, round->heads);
+    bool sent = outbox_send(&quorum->options.outbox, asked->node, QUORUM_VERIFY, buffer_bytes(out));
+    asked->state = sent ? ASKED : ASKED_LOST;
+    asked->is_slow = false;
+    asked->sent_ms = quorum->now_ms;
+}
+
+/* Of those who were not asked yet and are up the one that usually answers first. */
+static struct asked *find_next(struct round *round)
+{
+    struct quorum *quorum = round->verification->quorum;
+    struct asked *best = NULL;
+    uint64_t best_ms = 0;
+    for (unsigned i = 0; i < round->asked_count; i++) {
+        struct asked *asked = &round->asked[i];
+        if (asked->state != ASKED_NOT_YET || !quorum_is_up(quorum, asked->node))
+            continue;
+        uint64_t ms = answer_time_patience(&quorum_peer(quorum, asked->node)->read, 0, UINT64_MAX);
+        if (best && ms >= best_ms)
+            continue;
+        best = asked;
+        best_ms = ms;
+    }
+    return best;
+}
+
+/* So that as many as are needed have answered, or may be expected to. */
+static void ask_more(struct round *round)
+{
+    for (;;) {
+        unsigned expected = 0;
+        for (unsigned i = 0; i < round->asked_count; i++)
+            expected += round->asked[i].state == ASKED_ANSWERED ||
+                        (round->asked[i].state == ASKED && !round->asked[i].is_slow);
+        struct asked *next = expected < round->needed ? find_next(round) : NULL;
+        if (!next)
+            return;
+        ask(round, next);
+    }
+}
+
+void asked_lose(struct asked *asked)
+{
+    mend_free(asked);
+    memory_free(asked->digests);
+    asked->digests = NULL;
+    asked->state = ASKED_LOST;
+    asked->sent_ms = asked->round->verification->quorum->now_ms;
+}
+
+/* ---- comparing ------------------------------------------------------------------------------- */
+
+/* Of those who have answered: which keys differ from what is held here; a key that has once been
+ * equal does not. Returns how many differ, at all. */
+static size_t compare(struct round *round)
+{
+    size_t differences = 0;
+    for (size_t key = 0; key < round->count; key++) {
+        bool differs = false;
+        for (unsigned i = 0; i < round->asked_count; i++) {
+            struct asked *asked = &round->asked[i];
+            if (asked->state != ASKED_ANSWERED)
+                continue;
+            bool *is_other = &asked_differs(asked)[key];
+            *is_other = *is_other && asked->digests[key] != round->own[key];
+            differs = differs || *is_other;
+        }
+        differences += differs;
+    }
+    return differences;
+}
+
+static void looked(void *context, enum status status, const uint64_t *digests, size_t count)
+{
+    struct round *round = context;
+    round->look = NULL;
+    if (status == STATUS_OK && count != round->count)
+        status = STATUS_CORRUPT;
+    if (status != STATUS_OK) {
+        round_end(round, status);
+        return;
+    }
+    if (!round->own)
+        round->own = memory_alloc(count * sizeof(*round->own));
+    memcpy(round->own, digests, count * sizeof(*round->own));
+    round_step(round);
+}
+
+/* This node's digests as they are now. The round may be gone afterwards. */
+static void look(struct round *round)
+{
+    struct quorum *quorum = round->verification->quorum;
+    memory_free(round->own);
+    round->own = NULL;
+    struct export *export =
+        export_digests(quorum->options.store, round->heads, quorum->now_ms, looked, round);
+    if (export)
+        round->look = export;
+}
+
+static void enter(struct round *round, enum round_stage stage)
+{
+    round->stage = stage;
+}
+
+/* Enough have answered, this node knows its own. */
+static void step_digests(struct round *round)
+{
+    size_t differences = compare(round);
+    if (differences == 0) {
+        round_end(round, STATUS_OK);
+    } else if (round->stage == ROUND_ASKING) {
+        enter(round, ROUND_LOOKING);
+        look(round);
+    } else {
+        round->verification->quorum->stats.differences += differences;
+        enter(round, ROUND_FETCHING);
+        round_fetch(round);
+        round_step(round);
+    }
+}
+
+void round_step(struct round *round)
+{
+    if (!round->own || round_mends(round))
+        return;
+    switch (round->stage) {
+    case ROUND_ASKING:
+    case ROUND_LOOKING:
+        if (answered(round) >= round->needed)
+            step_digests(round);
+        return;
+    case ROUND_FETCHING:
+        enter(round, ROUND_CHECKING);
+        look(round);
+        return;
+    case ROUND_CHECKING:
+        enter(round, ROUND_REPAIRING);
+        if (round_repair(round))
+            return;
+        break;
+    case ROUND_REPAIRING:
+        break;
+    }
+    if (answered(round) >= round->needed) {
+        round_end(round, STATUS_OK);
+        return;
+    }
+    enter(round, ROUND_ASKING); /* somebody was lost on the way */
+    ask_more(round);
+    look(round);
+}
+
+/* ---- beginning ------------------------------------------------------------------------------- */
+
+static struct round *round_new(struct verification *verification, const struct acks_owners *readers,
+                               bool agreed)
+{
+    struct quorum *quorum = verification->quorum;
+    struct round *round = memory_zeroed(sizeof(*round));
+    round->verification = verification;
+    list_append(&verification->rounds, &round->link);
+    for (unsigned i = 0; i < readers->old_count; i++) {
+        if (readers->old[i] == quorum->options.node) {
+            round->is_owner = true;
+            continue;
+        }
+        struct asked *asked = &round->asked[round->asked_count++];
+        asked->round = round;
+        asked->node = readers->old[i];
+    }
+    const struct quorum_verify *verify = verification->verify;
+    unsigned needed = quorum_readers_needed(quorum, verify->consistency, verify->writes, agreed,
+                                            readers->old_count);
+    round->needed = needed - (needed > 0 && round->is_owner);
+    return round;
+}
+
+/* A round for keys of these owners that has room, or a new one. */
+static struct round *round_for(struct verification *verification, uint16_t slot, size_t size)
+{
+    struct quorum *quorum = verification->quorum;
+    const struct quorum_options *options = &quorum->options;
+    const struct acks_owners *readers = &quorum_group(quorum, slot)->readers;
+    bool agreed = verification->verify->writes && options->is_agreed(options->context, slot);
+    struct list *link = verification->rounds.prev;
+    for (; link != &verification->rounds; link = link->prev) {
+        struct round *round = list_entry(link, struct round, link);
+        unsigned i = 0, others = 0;
+        while (i < readers->old_count &&
+               (readers->old[i] == options->node ? round->is_owner
+                                                 : asked_find(round, readers->old[i]) != NULL)) {
+            others += readers->old[i] != options->node;
+            i++;
+        }
+        unsigned needed =
+            quorum_readers_needed(quorum, verification->verify->consistency,
+                                  verification->verify->writes, agreed, readers->old_count);
+        if (i == readers->old_count && others == round->asked_count &&
+            needed == round->needed + round->is_owner &&
+            buffer_size(&round->own_heads) + size <= QUORUM_MESSAGE_BYTES)
+            return round;
+    }
+    return round_new(verification, readers, agreed);
+}
+
+/* False: the heads are none. */
+static bool make_rounds(struct verification *verification)
+{
+    struct bytes rest = verification->verify->heads, name;
+    while (rest.size > 0) {
+        if (!quorum_next_head(&rest, &name) || name.size < ROW_KEY_CLEARED_SIZE ||
+            row_key_slot(name) >= SLOT_COUNT)
+            return false;
+        struct round *round = round_for(verification, row_key_slot(name), name.size);
+        quorum_encode_head(&round->own_heads, name);
+        round->count++;
+    }
+    return true;
+}
+
+static void begin(struct verification *verification)
+{
+    struct quorum *quorum = verification->quorum;
+    check(make_rounds(verification));
+    /* Its end takes the verification out of the list, with what rounds are left. */
+    struct list rounds;
+    list_init(&rounds);
+    list_splice(&rounds, &verification->rounds);
+    if (list_is_empty(&rounds))
+        finish(verification, STATUS_OK);
+    struct list *link;
+    for (link = rounds.next; link != &rounds; link = link->next) {
+        struct round *round = list_entry(link, struct round, link);
+        round->heads = buffer_bytes(&round->own_heads);
+        round->number = quorum->number++;
+        struct round **at = bucket_of(quorum, round->number);
+        round->chain = *at;
+        *at = round;
+        ask_more(round);
+    }
+    list_splice(&verification->rounds, &rounds);
+    /* All are asked before the first may end. */
+    for (link = verification->rounds.next; link != &verification->rounds;) {
+        struct round *round = list_entry(link, struct round, link);
+        bool is_last = link->next == &verification->rounds;
+        link = link->next;
+        look(round);
+        if (is_last || verification->status != STATUS_OK)
+            return;
+    }
+}
+
+void quorum_verify(struct quorum *quorum, struct quorum_verify *verify, uint64_t now_ms)
+{
+    struct verification *verification = memory_zeroed(sizeof(*verification));
+    verification->quorum = quorum;
+    verification->verify = verify;
+    verification->deadline_ms = now_ms + quorum->options.timeout_ms;
+    list_init(&verification->rounds);
+    list_init(&verify->link);
+    list_append(&quorum->verify_next, &verification->link);
+    verify->state = verification;
+    verify->reached = verify->needed = 0;
+    quorum_wake(quorum, now_ms + QUORUM_SPECULATE_MS);
+}
+
+void quorum_verify_cancel(struct quorum *quorum, struct quorum_verify *verify)
+{
+    struct verification *verification = verify->state;
+    (void)quorum;
+    verify->state = NULL;
+    if (!verification)
+        return;
+    free_rounds(verification);
+    list_remove(&verification->link);
+    memory_free(verification);
+}
+
+void verifications_send(struct quorum *quorum, uint64_t now_ms)
+{
+    (void)now_ms;
+    while (!list_is_empty(&quorum->verify_next)) {
+        struct verification *verification =
+            list_entry(quorum->verify_next.next, struct verification, link);
+        list_remove(&verification->link);
+        list_append(&quorum->verifications, &verification->link);
+        begin(verification);
+    }
+}
+
+void verifications_finish(struct quorum *quorum)
+{
+    struct list verified;
+    list_init(&verified);
+    list_splice(&verified, &quorum->verified);
+    while (!list_is_empty(&verified)) {
+        struct verification *verification = list_entry(verified.next, struct verification, link);
+        struct quorum_verify *verify = verification->verify;
+        enum status status = verification->status;
+        list_remove(&verification->link);
+        memory_free(verification);
+        verify->state = NULL;
+        verify->done(verify, status);
+    }
+}
+
+/* The owners are others: all from the start, in the time that is left. */
+void verifications_restart(struct quorum *quorum, uint64_t now_ms)
+{
+    (void)now_ms;
+    struct list *link;
+    for (link = quorum->verifications.next; link != &quorum->verifications; link = link->next)
+        free_rounds(list_entry(link, struct verification, link));
+    list_splice(&quorum->verify_next, &quorum->verifications);
+}
+
+void verifications_deinit(struct quorum *quorum)
+{
+    struct list *lists[] = {&quorum->verify_next, &quorum->verifications, &quorum->verified};
+    for (int i = 0; i < 3; i++)
+        while (!list_is_empty(lists[i])) {
+            struct verification *verification =
+                list_entry(lists[i]->next, struct verification, link);
+            quorum_verify_cancel(quorum, verification->verify);
+        }
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+void verifications_verified(struct quorum *quorum, struct peer *peer,
+                            const struct quorum_verified *verified, uint64_t now_ms)
+{
+    struct round *round = round_find(quorum, verified->number);
+    struct asked *asked = asked_find(round, peer->node);
+    if (!asked || asked->state != ASKED || round->stage != ROUND_ASKING)
+        return;
+    if (verified->failed || verified->digests.size != round->count * sizeof(uint64_t)) {
+        asked_lose(asked);
+        ask_more(round);
+        return;
+    }
+    answer_time_add(&peer->read, now_ms - asked->sent_ms);
+    asked->digests = memory_alloc(round->count * (sizeof(uint64_t) + sizeof(bool)));
+    memcpy(asked->digests, verified->digests.data, verified->digests.size);
+    memset(asked_differs(asked), true, round->count * sizeof(bool));
+    asked->state = ASKED_ANSWERED;
+    round_step(round);
+}
+
+void verifications_rows(struct quorum *quorum, struct peer *peer,
+                        const struct quorum_key_rows_are *are, uint64_t now_ms)
+{
+    struct round *round = round_find(quorum, are->number);
+    struct asked *asked = asked_find(round, peer->node);
+    if (!asked || !asked->mend)
+        return;
+    asked->sent_ms = now_ms;
+    mend_rows(asked, are);
+}
+
+/* What it was asked for will not be answered. */
+static void lose(struct round *round, struct asked *asked)
+{
+    bool mends = asked->mend != NULL;
+    if (asked->state != ASKED && !mends)
+        return; /* its answer is here */
+    asked_lose(asked);
+    if (mends)
+        round_step(round);
+    else
+        ask_more(round);
+}
+
+void verifications_refused(struct quorum *quorum, uint64_t node, uint64_t number, uint64_t now_ms)
+{
+    (void)now_ms;
+    struct round *round = round_find(quorum, number);
+    struct asked *asked = asked_find(round, node);
+    if (asked)
+        lose(round, asked);
+}
+
+static void look_at(struct round *round, uint64_t now_ms);
+
+/* Goes through all rounds; any may end on the way, and end the verification. */
+static void each_round(struct quorum *quorum, uint64_t node, uint64_t now_ms)
+{
+    for (struct list *link = quorum->verifications.next, *next; link != &quorum->verifications;
+         link = next) {
+        struct verification *verification = list_entry(link, struct verification, link);
+        next = link->next;
+        struct list *at = verification->rounds.next, *after;
+        for (unsigned left = 0; at != &verification->rounds && left < QUORUM_KEYS_MAX; left++) {
+            struct round *round = list_entry(at, struct round, link);
+            after = at->next;
+            bool is_last = after == &verification->rounds;
+            struct asked *asked = asked_find(round, node);
+            if (asked)
+                lose(round, asked);
+            else if (node == 0)
+                look_at(round, now_ms);
+            if (is_last || verification->status != STATUS_OK)
+                break;
+            at = after;
+        }
+    }
+}
+
+void verifications_node_down(struct quorum *quorum, uint64_t node, uint64_t now_ms)
+{
+    each_round(quorum, node, now_ms);
+}
+
+static uint64_t patience(struct quorum *quorum, const struct asked *asked)
+{
+    if (asked->mend)
+        return quorum->options.timeout_ms / MEND_PATIENCE;
+    return answer_time_patience(&quorum_peer(quorum, asked->node)->read, QUORUM_SPECULATE_MS,
+                                quorum->options.timeout_ms / 2);
+}
+
+/* Who is slow, who may be asked again; how long that has time. */
+static void look_at(struct round *round, uint64_t now_ms)
+{
+    struct quorum *quorum = round->verification->quorum;
+    uint64_t due_ms = round->verification->deadline_ms;
+    if (now_ms >= due_ms) {
+        round_end(round, STATUS_ABSENT);
+        return;
+    }
+    bool more = false, stepped = false;
+    for (unsigned i = 0; i < round->asked_count; i++) {
+        struct asked *asked = &round->asked[i];
+        uint64_t at_ms = asked->sent_ms + QUORUM_RETRY_MS;
+        if (asked->mend || (asked->state == ASKED && !asked->is_slow))
+            at_ms = asked->sent_ms + patience(quorum, asked);
+        else if (asked->state != ASKED_LOST)
+            continue;
+        if (now_ms >= at_ms) {
+            if (asked->mend) {
+                asked_lose(asked);
+                stepped = true;
+            } else if (asked->state == ASKED) {
+                asked->is_slow = true;
+            } else {
+                asked->state = ASKED_NOT_YET;
+            }
+            more = true;
+            at_ms = now_ms + QUORUM_RETRY_MS;
+        }
+        due_ms = at_ms < due_ms ? at_ms : due_ms;
+    }
+    quorum_wake(quorum, due_ms);
+    if (more && round->stage == ROUND_ASKING)
+        ask_more(round);
+    if (stepped)
+        round_step(round);
+}
+
+void verifications_tick(struct quorum *quorum, uint64_t now_ms)
+{
+    each_round(quorum, 0, now_ms);
+    if (!list_is_empty(&quorum->verify_next))
+        quorum_wake(quorum, now_ms);
+}

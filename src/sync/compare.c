@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Digests of slots, compared with the readers' other owners. A question carries this node's own
+ * digests, the answer names those that differ: an idle slot costs ten bytes in ten seconds for each
+ * peer. One question is under way with each peer.
+ *
+ * What an answer shows: "equal" says that what this node held when it asked is what the other held
+ * when it answered, which is later. Rows only grow, so from then on this node holds all that the
+ * other held at a time after the question was asked. Only a question asked after a disagreement
+ * says something of it (sync_slot.since). N-W others of the readers and this node are N-W+1: each
+ * acknowledged write had W of them, so one of these has it, and then this node.
+ */
+#include "base/check.h"
+#include "base/memory.h"
+#include "sync/sync_state.h"
+
+/* ---- which slots ----------------------------------------------------------------------------- */
+
+static void add_shared(struct sync *sync, uint64_t node, uint16_t slot, unsigned bit)
+{
+    struct sync_peer *peer = sync_peer(sync, node);
+    check(peer != NULL);
+    if (peer->shared_count == peer->shared_room) {
+        peer->shared_room = peer->shared_room ? 2 * peer->shared_room : 64;
+        peer->shared = memory_resize(peer->shared, peer->shared_room * sizeof(*peer->shared));
+    }
+    peer->shared[peer->shared_count++] =
+        (struct sync_shared){.slot = slot, .bit = (uint8_t)bit, .due_ms = (uint32_t)sync->now_ms};
+}
+
+static bool is_among(const uint64_t *nodes, unsigned count, uint64_t node)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (nodes[i] == node)
+            return true;
+    return false;
+}
+
+static void set_slot(struct sync *sync, uint16_t slot)
+{
+    struct sync_slot *state = &sync->slots[slot];
+    uint64_t writers[LAYOUT_OWNERS_MAX];
+    struct placement placement;
+    unsigned reader_count;
+    layout_placement(sync->layout, slot, &placement);
+    const uint64_t *readers = placement_readers(&placement, &reader_count);
+    unsigned count = placement_writers(&placement, writers);
+    *state = (struct sync_slot){.since = sync->number};
+    state->owned = is_among(writers, count, sync->options.node);
+    if (!state->owned)
+        return;
+    unsigned enough = sync->options.write_quorum;
+    state->needed = (uint8_t)(enough < reader_count ? reader_count - enough : 0);
+    for (unsigned i = 0; i < count; i++) {
+        if (writers[i] == sync->options.node || !is_among(readers, reader_count, writers[i]))
+            continue;
+        state->readers |= (uint16_t)(1u << i);
+        add_shared(sync, writers[i], slot, i);
+    }
+    state->agreed = state->needed == 0;
+}
+
+void compare_set_layout(struct sync *sync)
+{
+    for (size_t i = 0; i < sync->peer_count; i++) {
+        struct sync_peer *peer = sync->peers[i];
+        peer->shared_count = 0;
+        peer->question = 0;
+        peer->asked_count = 0;
+        peer->bulk_part = 0;
+        peer->bulk_due_ms = sync->now_ms;
+    }
+    sync->wanted_count = 0;
+    for (uint32_t slot = 0; slot < SLOT_COUNT; slot++)
+        set_slot(sync, (uint16_t)slot);
+}
+
+/* ---- agreement ------------------------------------------------------------------------------- */
+
+static void judge(struct sync_slot *state)
+{
+    if (!state->agreed && (unsigned)__builtin_popcount(state->equal) >= state->needed)
+        state->agreed = true;
+}
+
+void sync_disagree(struct sync *sync, uint16_t slot)
+{
+    struct sync_slot *state = &sync->slots[slot];
+    state->since = sync->number;
+    state->equal = 0;
+    state->agreed = state->needed == 0 && state->owned;
+}
+
+static void want(struct sync *sync, struct sync_slot *state, uint16_t bits)
+{
+    sync->wanted_count += (bits != 0) - (state->wanted != 0);
+    state->wanted = bits;
+}
+
+void compare_node_up(struct sync *sync, struct sync_peer *peer)
+{
+    for (uint32_t i = 0; i < peer->shared_count; i++) {
+        sync_disagree(sync, peer->shared[i].slot);
+        peer->shared[i].tries = 0;
+        peer->shared[i].due_ms = (uint32_t)sync->now_ms;
+    }
+    peer->question = 0;
+}
+
+void compare_node_down(struct sync *sync, struct sync_peer *peer)
+{
+    peer->question = 0;
+    for (uint32_t i = 0; i < peer->shared_count; i++) {
+        struct sync_slot *state = &sync->slots[peer->shared[i].slot];
+        uint16_t bit = (uint16_t)(1u << peer->shared[i].bit);
+        want(sync, state, state->wanted & (uint16_t)~bit);
+        state->differs &= (uint16_t)~bit;
+    }
+}
+
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+static bool is_due(const struct sync *sync, const struct sync_shared *shared)
+{
+    return (int32_t)((uint32_t)sync->now_ms - shared->due_ms) >= 0;
+}
+
+static void put_off(const struct sync *sync, struct sync_shared *shared)
+{
+    unsigned wait = COMPARE_AGAIN_MS << shared->tries;
+    if (wait < COMPARE_AGAIN_MAX)
+        shared->tries++;
+    shared->due_ms = (uint32_t)sync->now_ms + wait;
+}
+
+/* Which of the shared slots are in the next part of a round. */
+static void next_part(struct sync *sync, struct sync_peer *peer, uint32_t *out_first,
+                      uint32_t *out_end)
+{
+    *out_first = *out_end = 0;
+    if (sync->now_ms < peer->bulk_due_ms)
+        return;
+    uint64_t count = peer->shared_count;
+    *out_first = (uint32_t)(count * peer->bulk_part / COMPARE_PARTS);
+    *out_end = (uint32_t)(count * (peer->bulk_part + 1) / COMPARE_PARTS);
+    peer->bulk_due_ms = sync->now_ms + COMPARE_ROUND_MS / COMPARE_PARTS;
+    if (++peer->bulk_part < COMPARE_PARTS)
+        return;
+    peer->bulk_part = 0;
+    sync->stats.rounds += peer == sync->peers[0];
+}
+
+static void ask(struct sync *sync, struct sync_peer *peer)
+{
+    uint32_t first, end;
+    struct buffer body = {0};
+    next_part(sync, peer, &first, &end);
+    if (peer->asked == NULL)
+        peer->asked = memory_alloc(COMPARE_SLOTS_MAX * sizeof(*peer->asked));
+    peer->asked_count = 0;
+    for (uint32_t i = 0; i < peer->shared_count && peer->asked_count < COMPARE_SLOTS_MAX; i++) {
+        struct sync_shared *shared = &peer->shared[i];
+        const struct sync_slot *state = &sync->slots[shared->slot];
+        bool unequal = (state->equal >> shared->bit & 1) == 0 && is_due(sync, shared);
+        if (state->gaining || (!unequal && (i < first || i >= end)))
+            continue;
+        sync_add_digest(&body, shared->slot, store_slot_digest(sync->options.store, shared->slot));
+        peer->asked[peer->asked_count++] = i;
+        put_off(sync, shared);
+    }
+    if (peer->asked_count > 0) {
+        struct sync_message message = {.number = ++sync->number, .body = buffer_bytes(&body)};
+        bool sent = sync_send(sync, peer->node, SYNC_ASK_DIGESTS, message);
+        peer->question = sent ? message.number : 0;
+        peer->question_ms = sync->now_ms;
+    }
+    buffer_deinit(&body);
+}
+
+void compare_tick(struct sync *sync)
+{
+    for (size_t i = 0; i < sync->peer_count; i++) {
+        struct sync_peer *peer = sync->peers[i];
+        if (peer->shared_count == 0 || !sync_is_up(sync, peer->node))
+            continue;
+        if (peer->question != 0 && sync->now_ms < peer->question_ms + COMPARE_ANSWER_MS)
+            continue;
+        ask(sync, peer);
+    }
+}
+
+/* ---- answering ------------------------------------------------------------------------------- */
+
+void compare_answer(struct sync *sync, uint64_t from, const struct sync_message *message)
+{
+    struct buffer body = {0};
+    struct bytes rest = message->body;
+    uint16_t slot;
+    uint64_t digest;
+    while (sync_next_digest(&rest, &slot, &digest))
+        if (!sync_owns(sync, slot) || store_slot_digest(sync->options.store, slot) != digest)
+            sync_add_slot(&body, slot);
+    struct sync_message answer = {.number = message->number, .body = buffer_bytes(&body)};
+    sync_send(sync, from, SYNC_DIFFERING, answer);
+    buffer_deinit(&body);
+}
+
+static void found_equal(struct sync *sync, struct sync_shared *shared, uint64_t question)
+{
+    struct sync_slot *state = &sync->slots[shared->slot];
+    uint16_t bit = (uint16_t)(1u << shared->bit);
+    state->differs &= (uint16_t)~bit;
+    want(sync, state, state->wanted & (uint16_t)~bit);
+    shared->tries = 0;
+    if (question <= state->since)
+        return;
+    state->equal |= bit;
+    judge(state);
+}
+
+static void found_unequal(struct sync *sync, struct sync_shared *shared)
+{
+    struct sync_slot *state = &sync->slots[shared->slot];
+    uint16_t bit = (uint16_t)(1u << shared->bit);
+    state->equal &= (uint16_t)~bit;
+    if (state->differs & bit)
+        want(sync, state, state->wanted | bit);
+    else
+        sync->stats.slots_differed++;
+    state->differs |= bit;
+}
+
+void compare_heard(struct sync *sync, uint64_t from, const struct sync_message *message)
+{
+    struct sync_peer *peer = sync_peer(sync, from);
+    if (peer == NULL || peer->question == 0 || peer->question != message->number)
+        return;
+    struct bytes rest = message->body;
+    uint16_t differing = 0;
+    bool more = sync_next_slot(&rest, &differing);
+    for (uint32_t i = 0; i < peer->asked_count; i++) {
+        struct sync_shared *shared = &peer->shared[peer->asked[i]];
+        while (more && differing < shared->slot)
+            more = sync_next_slot(&rest, &differing);
+        if (more && differing == shared->slot)
+            found_unequal(sync, shared);
+        else
+            found_equal(sync, shared, peer->question);
+    }
+    peer->question = 0;
+    sync->pulls_due = true;
+}
+
+static struct sync_shared *find_shared(struct sync_peer *peer, uint16_t slot)
+{
+    uint32_t low = 0, high = peer->shared_count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (peer->shared[middle].slot < slot)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < peer->shared_count && peer->shared[low].slot == slot ? &peer->shared[low] : NULL;
+}
+
+void compare_pulled(struct sync *sync, uint16_t slot, uint64_t node, bool fruitless)
+{
+    struct sync_slot *state = &sync->slots[slot];
+    struct sync_peer *peer = sync_peer(sync, node);
+    struct sync_shared *shared = peer != NULL ? find_shared(peer, slot) : NULL;
+    if (shared == NULL)
+        return;
+    want(sync, state, state->wanted & (uint16_t) ~(1u << shared->bit));
+    if (fruitless) {
+        state->pull_at_ms = sync->now_ms + PULL_FRUITLESS_MS;
+        return;
+    }
+    /* Was that all? */
+    shared->due_ms = (uint32_t)sync->now_ms;
+    shared->tries = 0;
+}
+
+bool compare_is_quiet(const struct sync *sync)
+{
+    for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
+        const struct sync_slot *state = &sync->slots[slot];
+        if (state->owned && (state->equal != state->readers || !state->agreed || state->differs))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows of slots that this node does not own: what it keeps for an owner that was away, or what was
+ * its own before slots moved. Page by page of the slot's list all owners are brought the rows; when
+ * all have them durably, a key leaves this node, if it is still as it was listed.
+ *
+ * While an owner is away for long the others are given the rows; which of them, and what the slot's
+ * digest was, is remembered: as long as it is still that (less the keys that have left), they need
+ * not be asked again.
+ */
+#include "base/check.h"
+#include "base/memory.h"
+#include "sync/sync_state.h"
+
+struct giving {
+    struct list link;
+    struct sync *sync;
+    uint16_t slot;
+    uint16_t to;      /* owners that are brought the rows now: bits */
+    uint16_t already; /* those that have them since before */
+    bool all;         /* together these are all owners */
+    uint64_t digest;  /* the slot's, as it must still be */
+    struct buffer after;
+    bool end;
+    struct buffer listed; /* the page */
+    uint32_t count;
+    struct export *export;
+    struct carry *carry;
+    bool within, finished, again;
+    enum status status;
+};
+
+static void giving_free(struct giving *giving)
+{
+    struct sync *sync = giving->sync;
+    export_cancel(giving->export);
+    carry_cancel(giving->carry);
+    list_remove(&giving->link);
+    sync->giving_count--;
+    buffer_deinit(&giving->after);
+    buffer_deinit(&giving->listed);
+    memory_free(giving);
+}
+
+/* ---- the end of a pass ----------------------------------------------------------------------- */
+
+static void giving_failed(struct giving *giving)
+{
+    giving->sync->give_at_ms[giving->slot] = giving->sync->now_ms + GIVE_AGAIN_MS;
+    giving_free(giving);
+}
+
+/* All pages have been brought to all who were up. */
+static void giving_through(struct giving *giving)
+{
+    struct sync *sync = giving->sync;
+    uint16_t slot = giving->slot;
+    bool unchanged = store_slot_digest(sync->options.store, slot) == giving->digest;
+    sync->given_digest[slot] = giving->digest;
+    sync->given_to[slot] = unchanged ? giving->to | giving->already : 0;
+    sync->give_at_ms[slot] = sync->now_ms + (giving->all ? 0 : GIVE_AGAIN_MS);
+    sync->scan_ms = sync->now_ms;
+    giving_free(giving);
+}
+
+/* ---- a page ---------------------------------------------------------------------------------- */
+
+static void next_page(struct giving *giving);
+static void leave(struct giving *giving);
+
+static void page_read(void *context, enum status status, const uint64_t *digests, size_t count)
+{
+    struct giving *giving = context;
+    (void)digests;
+    (void)count;
+    giving->export = NULL;
+    giving->finished = true;
+    giving->status = status;
+    if (!giving->within)
+        leave(giving);
+}
+
+/* Reads what was cold; once for a page, then it is left to the next pass. */
+static void read_cold(struct giving *giving, struct bytes names)
+{
+    struct sync *sync = giving->sync;
+    giving->again = true;
+    giving->finished = false;
+    giving->within = true;
+    giving->export = export_digests(sync->options.store, names, sync->now_ms, page_read, giving);
+    giving->within = false;
+    if (giving->finished) {
+        giving->export = NULL;
+        leave(giving);
+    }
+}
+
+/* All owners have the page: what is still as listed leaves. Those that have it since before have it
+ * only as the slot was then. */
+static void leave(struct giving *giving)
+{
+    struct sync *sync = giving->sync;
+    struct store *store = sync->options.store;
+    struct bytes rest = buffer_bytes(&giving->listed), name;
+    struct buffer cold = {0};
+    uint64_t digest;
+    while (sync_next_listed(&rest, &digest, &name)) {
+        if (giving->already != 0 && store_slot_digest(store, giving->slot) != giving->digest)
+            break;
+        enum status status = store_give_away(store, name, digest);
+        if (status == STATUS_OK)
+            giving->digest -= digest;
+        else if (status == STATUS_COLD)
+            sync_add_name(&cold, name);
+    }
+    if (buffer_size(&cold) > 0 && !giving->again)
+        read_cold(giving, buffer_bytes(&cold));
+    else
+        next_page(giving);
+    buffer_deinit(&cold);
+}
+
+static void page_brought(void *context, bool done)
+{
+    struct giving *giving = context;
+    giving->carry = NULL;
+    giving->again = false;
+    if (!done)
+        giving_failed(giving);
+    else if (giving->all)
+        leave(giving);
+    else
+        next_page(giving);
+}
+
+static void bring(struct giving *giving)
+{
+    struct sync *sync = giving->sync;
+    uint64_t writers[LAYOUT_OWNERS_MAX], targets[LAYOUT_OWNERS_MAX];
+    unsigned count = sync_writers(sync, giving->slot, writers), target_count = 0;
+    for (unsigned i = 0; i < count; i++)
+        if (giving->to >> i & 1)
+            targets[target_count++] = writers[i];
+    giving->carry = carry_begin(sync, targets, target_count, buffer_bytes(&giving->listed),
+                                page_brought, giving);
+    if (giving->carry == NULL)
+        giving_failed(giving);
+}
+
+static void go_on_listed(struct giving *giving)
+{
+    if (giving->status != STATUS_OK)
+        giving_failed(giving);
+    else if (giving->count == 0)
+        giving_through(giving);
+    else
+        bring(giving);
+}
+
+static void page_listed(void *context, enum status status, const struct export_listed *keys,
+                        size_t count, bool end)
+{
+    struct giving *giving = context;
+    giving->export = NULL;
+    giving->finished = true;
+    giving->status = status;
+    size_t i = 0;
+    for (; status == STATUS_OK && i < count && buffer_size(&giving->listed) < CARRY_BYTES_MAX; i++)
+        sync_add_listed(&giving->listed, keys[i].digest, keys[i].name);
+    giving->count = (uint32_t)i;
+    giving->end = end && i == count;
+    if (i > 0) {
+        buffer_clear(&giving->after, CARRY_BYTES_MAX);
+        buffer_append_bytes(&giving->after, keys[i - 1].name);
+    }
+    if (!giving->within)
+        go_on_listed(giving);
+}
+
+static void next_page(struct giving *giving)
+{
+    struct sync *sync = giving->sync;
+    if (giving->end) {
+        giving_through(giving);
+        return;
+    }
+    buffer_clear(&giving->listed, CARRY_BYTES_MAX);
+    giving->finished = false;
+    giving->within = true;
+    giving->export = export_list(sync->options.store, giving->slot, buffer_bytes(&giving->after),
+                                 CARRY_KEYS_MAX, sync->now_ms, page_listed, giving);
+    giving->within = false;
+    if (giving->finished) {
+        giving->export = NULL;
+        go_on_listed(giving);
+    }
+}
+
+/* ---- which slots ----------------------------------------------------------------------------- */
+
+bool give_away_is_giving(const struct sync *sync, uint16_t slot)
+{
+    for (struct list *at = sync->givings.next; at != &sync->givings; at = at->next)
+        if (list_entry(at, struct giving, link)->slot == slot)
+            return true;
+    return false;
+}
+
+/* Whether there is something to do for it now. */
+static bool prepare(const struct sync *sync, uint16_t slot, struct giving *out)
+{
+    uint64_t writers[LAYOUT_OWNERS_MAX];
+    unsigned count = sync_writers(sync, slot, writers);
+    uint64_t digest = store_slot_digest(sync->options.store, slot);
+    uint16_t everybody = (uint16_t)((1u << count) - 1), up = 0, down = 0;
+    for (unsigned i = 0; i < count; i++) {
+        up |= (uint16_t)(sync_is_up(sync, writers[i]) << i);
+        down |= (uint16_t)(sync_is_down(sync, writers[i]) << i);
+    }
+    out->slot = slot;
+    out->digest = digest;
+    out->already = sync->given_digest[slot] == digest ? sync->given_to[slot] : 0;
+    out->to = up & (uint16_t)~out->already;
+    out->all = (out->to | out->already) == everybody;
+    if (out->all && out->to == 0) {
+        out->already = 0; /* all have it: to be offered again, so that it leaves */
+        out->to = up;
+        out->all = up == everybody;
+    }
+    /* For those that are up alone only while another is away for long. */
+    return out->to != 0 && (out->all || (up | down) == everybody);
+}
+
+static bool begin(struct sync *sync, uint16_t slot)
+{
+    struct giving found = {0};
+    if (!prepare(sync, slot, &found))
+        return false;
+    struct giving *giving = memory_zeroed(sizeof(*giving));
+    *giving = found;
+    giving->sync = sync;
+    list_append(&sync->givings, &giving->link);
+    sync->giving_count++;
+    next_page(giving);
+    return true;
+}
+
+static void scan(struct sync *sync)
+{
+    sync->scan_ms = sync->now_ms + FOREIGN_SCAN_MS;
+    sync->foreign = 0;
+    for (uint32_t slot = 0; slot < SLOT_COUNT; slot++)
+        if (!sync->slots[slot].owned)
+            sync->foreign += store_slot_stored(sync->options.store, (uint16_t)slot);
+}
+
+static bool is_foreign(const struct sync *sync, uint16_t slot)
+{
+    return !sync->slots[slot].owned && store_slot_stored(sync->options.store, slot) > 0;
+}
+
+void give_away_tick(struct sync *sync)
+{
+    if (sync->now_ms >= sync->scan_ms)
+        scan(sync);
+    for (uint32_t i = 0; i < SLOT_COUNT; i++) {
+        if (sync->foreign == 0 || sync->giving_count >= GIVINGS_MAX)
+            return;
+        uint16_t slot = (uint16_t)(sync->give_cursor++ % SLOT_COUNT);
+        if (!is_foreign(sync, slot) || sync->now_ms < sync->give_at_ms[slot] ||
+            barrier_holds(sync, slot) || give_away_is_giving(sync, slot))
+            continue;
+        if (!begin(sync, slot))
+            sync->give_at_ms[slot] = sync->now_ms + GIVE_AGAIN_MS;
+    }
+}
+
+void give_away_drop(struct sync *sync)
+{
+    for (struct list *at = sync->givings.next, *next; at != &sync->givings; at = next) {
+        next = at->next;
+        giving_free(list_entry(at, struct giving, link));
+    }
+}

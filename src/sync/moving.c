@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Slots that this node gains are pulled from their old owners: from all that are up, and from so
+ * many (N-W+1) that together they hold every acknowledged write. Each must know this layout when
+ * it is asked: from then on it refuses writes of the layout before (layout_accepts), so no such write
+ * that it has not told of reaches its quorum by it. An old owner that is down is left out.
+ */
+#include "sync/sync_state.h"
+
+void moving_set_layout(struct sync *sync)
+{
+    sync->to_gain = 0;
+    sync->gain_gate = 0;
+    sync->synced_due = true;
+    if (sync->layout->phase != LAYOUT_WRITING_BOTH)
+        return;
+    for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
+        struct placement placement;
+        layout_placement(sync->layout, (uint16_t)slot, &placement);
+        if (!placement_gains(&placement, sync->options.node))
+            continue;
+        sync->slots[slot].gaining = true;
+        sync->to_gain++;
+    }
+}
+
+static void gained(struct sync *sync, struct sync_slot *state)
+{
+    state->gaining = false;
+    sync->to_gain--;
+}
+
+/* Through, or one more pull, or to be looked at again. */
+static void gain(struct sync *sync, uint16_t slot)
+{
+    struct sync_slot *state = &sync->slots[slot];
+    struct placement placement;
+    unsigned pulled = 0, missing = 0;
+    layout_placement(sync->layout, slot, &placement);
+    unsigned write = sync->options.write_quorum, old = placement.old_count;
+    unsigned enough = write < old ? old - write + 1 : 1;
+    if (enough > old)
+        enough = old;
+    for (unsigned i = 0; i < old; i++) {
+        if (placement.old[i] == sync->options.node || (state->gained_from >> i & 1) != 0)
+            pulled++;
+        else if (pull_begin(sync, slot, placement.old[i], true))
+            return;
+        else
+            missing += !sync_is_down(sync, placement.old[i]);
+    }
+    state->gain_at_ms = sync->now_ms + GAIN_AGAIN_MS;
+    if (missing == 0 && pulled >= enough)
+        gained(sync, state);
+}
+
+void moving_tick(struct sync *sync)
+{
+    for (uint32_t i = 0; i < SLOT_COUNT; i++) {
+        if (sync->to_gain == 0 || sync->pull_count >= PULLS_TO_GAIN_MAX)
+            return;
+        uint16_t slot = (uint16_t)(sync->gain_cursor++ % SLOT_COUNT);
+        const struct sync_slot *state = &sync->slots[slot];
+        if (state->gaining && !state->pulling && sync->now_ms >= state->gain_at_ms)
+            gain(sync, slot);
+    }
+}
+
+void moving_pulled(struct sync *sync, const struct pull_result *result)
+{
+    struct sync_slot *state = &sync->slots[result->slot];
+    struct placement placement;
+    layout_placement(sync->layout, result->slot, &placement);
+    if (result->gate > sync->gain_gate)
+        sync->gain_gate = result->gate;
+    state->gain_at_ms = sync->now_ms + (result->whole ? 0 : GAIN_AGAIN_MS);
+    for (unsigned i = 0; i < placement.old_count; i++)
+        if (placement.old[i] == result->node && result->whole)
+            state->gained_from |= (uint8_t)(1u << i);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench_gossip [NODES]: gossip among many nodes in virtual time, as a table. Loss is of single
+ * messages and so worse than what the bus does, which loses them only with a link.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "cluster/gossip_codec.h"
+#include "support/gossip_world.h"
+
+enum { NODES = 1000, WATCHED = 20, JOIN_MS_MAX = 300000, QUIET_MS = 60000, STEP_MS = 10 };
+
+struct verdicts {
+    uint64_t suspicions, downs;
+};
+
+/* Runs, and counts what is said of those who live by those who live: as they change their mind. */
+static struct verdicts watch(struct gossip_world *world, enum gossip_life *lives, uint64_t ms)
+{
+    struct verdicts verdicts = {0, 0};
+    for (uint64_t end_ms = world->now_ms + ms; world->now_ms < end_ms;) {
+        gossip_world_run_ms(world, STEP_MS);
+        for (uint32_t i = 0; i < world->count; i++) {
+            const struct gossip_peer *peer;
+            struct gossip *gossip = gossip_world_at(world, i);
+            for (size_t j = 0; gossip && (peer = gossip_peer_at(gossip, j)) != NULL; j++) {
+                enum gossip_life *life = &lives[(size_t)i * world->count + j];
+                verdicts.suspicions += *life == GOSSIP_UP && peer->life != GOSSIP_UP;
+                verdicts.downs += *life != GOSSIP_DOWN && peer->life == GOSSIP_DOWN;
+                *life = peer->life;
+            }
+        }
+    }
+    return verdicts;
+}
+
+static uint64_t bytes_sent(const struct gossip_world *world)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < world->count; i++)
+        sum += world->nodes[i].bytes_sent;
+    return sum;
+}
+
+static uint64_t messages_sent(const struct gossip_world *world)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < world->count; i++)
+        sum += world->nodes[i].messages_sent;
+    return sum;
+}
+
+static uint64_t run_until_agreed(struct gossip_world *world)
+{
+    uint64_t start_ms = world->now_ms;
+    while (gossip_world_disagreement(world) && world->now_ms - start_ms < JOIN_MS_MAX)
+        gossip_world_run_ms(world, 100);
+    check(!gossip_world_disagreement(world));
+    return world->now_ms - start_ms;
+}
+
+/* How many don't know yet: what that one says, or (`life`) that it is dead. */
+static uint32_t ignorant(struct gossip_world *world, uint32_t of, uint64_t said,
+                         enum gossip_life life)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < world->count; i++) {
+        const struct gossip_peer *peer =
+            i != of && gossip_world_at(world, i) ? gossip_world_view(world, i, of) : NULL;
+        if (peer)
+            count += life == GOSSIP_UP ? peer->said.layout_version != said : peer->life < life;
+    }
+    return count;
+}
+
+static uint64_t run_until_known(struct gossip_world *world, uint32_t of, uint64_t said,
+                                enum gossip_life life)
+{
+    uint64_t start_ms = world->now_ms;
+    while (ignorant(world, of, said, life) > 0 && world->now_ms - start_ms < JOIN_MS_MAX)
+        gossip_world_run_ms(world, STEP_MS);
+    return world->now_ms - start_ms;
+}
+
+static void changes(struct gossip_world *world)
+{
+    uint64_t sum_ms = 0, most_ms = 0;
+    for (uint32_t i = 0; i < WATCHED; i++) {
+        uint32_t node = i * (world->count / WATCHED);
+        struct gossip *gossip = gossip_world_at(world, node);
+        gossip_self(gossip)->layout_version = 100 + i;
+        gossip_changed(gossip);
+        uint64_t ms = run_until_known(world, node, 100 + i, GOSSIP_UP);
+        sum_ms += ms;
+        most_ms = ms > most_ms ? ms : most_ms;
+    }
+    printf("  a change is known to all          %.2f s on average, %.2f s at most\n",
+           (double)sum_ms / WATCHED / 1000, (double)most_ms / 1000);
+}
+
+static void quiet(struct gossip_world *world, enum gossip_life *lives, bool keys)
+{
+    watch(world, lives, 10 * STEP_MS); /* as it is now */
+    uint64_t bytes = bytes_sent(world), messages = messages_sent(world);
+    struct verdicts all = {0, 0};
+    for (uint64_t ms = 0; ms < QUIET_MS; ms += 1000) {
+        for (uint32_t i = 0; keys && i < world->count; i++) {
+            gossip_self(gossip_world_at(world, i))->keys++;
+            gossip_changed(gossip_world_at(world, i));
+        }
+        struct verdicts verdicts = watch(world, lives, 1000);
+        all.suspicions += verdicts.suspicions;
+        all.downs += verdicts.downs;
+    }
+    double seconds = (double)world->count * QUIET_MS / 1000;
+    printf("  %s  %.0f bytes, %.0f messages per node and second\n",
+           keys ? "keys change all the time        " : "nothing happens                 ",
+           (double)(bytes_sent(world) - bytes) / seconds,
+           (double)(messages_sent(world) - messages) / seconds);
+    printf("  false suspicions, false deaths    %.2f, %.2f per node and hour\n",
+           (double)all.suspicions / seconds * 3600, (double)all.downs / seconds * 3600);
+}
+
+static void death(struct gossip_world *world, uint32_t node, bool loud)
+{
+    uint64_t bytes = bytes_sent(world), start_ms = world->now_ms;
+    gossip_world_kill(world, node, loud);
+    uint64_t suspect_ms = run_until_known(world, node, 0, GOSSIP_SUSPECT);
+    uint64_t down_ms = suspect_ms + run_until_known(world, node, 0, GOSSIP_DOWN);
+    double seconds = (double)world->count * (double)(world->now_ms - start_ms) / 1000;
+    printf("  a death, %s  suspected by all after %.2f s, down for all after %.2f s;"
+           " %.0f bytes per node and second\n",
+           loud ? "links break             " : "silent                  ",
+           (double)suspect_ms / 1000, (double)down_ms / 1000,
+           (double)(bytes_sent(world) - bytes) / seconds);
+    gossip_world_start(world, node, 0);
+    printf("  ... and its return                known to all after %.2f s\n",
+           (double)run_until_agreed(world) / 1000);
+}
+
+static void run(uint32_t count, unsigned loss_permille)
+{
+    enum gossip_life *lives = calloc((size_t)count * count, sizeof(*lives));
+    struct gossip_world *world = gossip_world_new(count, 1);
+    check(lives);
+    printf("%u nodes, %.0f %% of messages lost, 1 to 3 ms each way\n", count,
+           (double)loss_permille / 10);
+    uint64_t join_ms = run_until_agreed(world);
+    printf("  all start at once with one seed   known to each other after %.1f s;"
+           " %.0f kB per node in all\n",
+           (double)join_ms / 1000, (double)bytes_sent(world) / count / 1000);
+    world->loss_permille = loss_permille;
+    gossip_world_run_ms(world, QUIET_MS);
+    quiet(world, lives, false);
+    quiet(world, lives, true);
+    changes(world);
+    death(world, count / 3, true);
+    gossip_world_run_ms(world, QUIET_MS);
+    death(world, count / 2, false);
+    fflush(stdout);
+    gossip_world_free(world);
+    free(lives);
+}
+
+int main(int argc, char **argv)
+{
+    long count = argc > 1 ? strtol(argv[1], NULL, 10) : NODES;
+    if (count < WATCHED || count > GOSSIP_PEERS_MAX) {
+        fprintf(stderr, "usage: bench_gossip [NODES], from %d to %d\n", WATCHED, GOSSIP_PEERS_MAX);
+        return 1;
+    }
+    run((uint32_t)count, 0);
+    run((uint32_t)count, 100);
+    return 0;
+}

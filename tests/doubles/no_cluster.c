@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stands in for what makes a node one of several, in tests of a node alone over a double of the
+ * store: none of these is ever called.
+ */
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "node/peers.h"
+#include "node/peers_admin.h"
+#include "quorum/quorum.h"
+
+#define NEVER(returned, declaration)                                                               \
+    returned declaration                                                                           \
+    {                                                                                              \
+        abort();                                                                                   \
+    }
+
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
+NEVER(enum quorum_route, quorum_route(const struct quorum *q, uint16_t slot, uint64_t *out_node))
+NEVER(bool, quorum_may_coordinate(const struct quorum *q, uint16_t slot))
+NEVER(unsigned, quorum_others_to_ask(const struct quorum *q, uint16_t slot,
+                                     struct consistency consistency, bool writes))
+NEVER(void, quorum_verify(struct quorum *q, struct quorum_verify *verify, uint64_t now_ms))
+NEVER(void, quorum_verify_cancel(struct quorum *q, struct quorum_verify *verify))
+NEVER(void, quorum_write(struct quorum *q, const struct txn *txn, struct quorum_write *write,
+                         uint64_t now_ms))
+NEVER(void, quorum_write_forget(struct quorum *q, struct quorum_write *write))
+NEVER(void, quorum_ask_outcome(struct quorum *q, struct quorum_outcome *outcome, uint64_t now_ms))
+NEVER(void, quorum_outcome_cancel(struct quorum *q, struct quorum_outcome *outcome))
+
+NEVER(enum status, peers_open(const struct peers_options *options, uint64_t now_ms,
+                              struct peers **out, struct buffer *out_error))
+NEVER(struct bus *, peers_bus(struct peers *peers))
+NEVER(void, peers_turn_begin(struct peers *peers, uint64_t now_ms))
+NEVER(void, peers_turn_end(struct peers *peers, uint64_t now_ms))
+NEVER(void, peers_tick(struct peers *peers, uint64_t now_ms))
+NEVER(uint64_t, peers_deadline_ms(const struct peers *peers))
+NEVER(enum status, peers_failure(const struct peers *peers))
+NEVER(void, peers_configure(struct peers *peers))
+NEVER(void, peers_admin(struct peers *peers, struct admin_cluster *out))
+
+void peers_close(struct peers *peers)
+{
+    check(!peers);
+}

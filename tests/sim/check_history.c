@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+#include "sim/check_history.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { NEVER_US = 0 };
+
+struct checking {
+    const struct history *history;
+    const struct check_options *options;
+    struct cluster_trace *trace;
+    struct check_counts *counts;
+    const struct history_key *key;
+};
+
+static const struct history_event *event_of(const struct checking *checking, size_t number)
+{
+    return number == SIZE_MAX ? NULL : &checking->history->events[number];
+}
+
+#define for_each_event(checking, event)                                                            \
+    for (const struct history_event *event = event_of(checking, (checking)->key->first); event;    \
+         event = event_of(checking, event->next))
+
+static size_t number_of(const struct checking *checking, const struct history_event *event)
+{
+    return (size_t)(event - checking->history->events);
+}
+
+static void fail(const struct checking *checking, const char *checker,
+                 const struct history_event *read, const struct history_event *other,
+                 const char *what)
+{
+    char about[120] = "";
+    if (other)
+        snprintf(about, sizeof(about), "; event %zu: %s by c%u, %s, from %.6f to %.6f",
+                 number_of(checking, other) + 1, history_verb_name(other->verb), other->client,
+                 history_outcome_name(other->outcome), (double)other->begun_us / SIM_SECOND,
+                 (double)other->ended_us / SIM_SECOND);
+    trace_fail(
+        checking->trace, checker, "%s: event %zu, %s%s by c%u at n%u from %.6f to %.6f: %s%s",
+        checking->key->name, number_of(checking, read) + 1, read->final ? "final " : "",
+        history_verb_name(read->verb), read->client, read->node + 1,
+        (double)read->begun_us / SIM_SECOND, (double)read->ended_us / SIM_SECOND, what, about);
+}
+
+/* Its effect was complete before the other event began, by any clock. */
+static bool was_before(const struct checking *checking, const struct history_event *event,
+                       const struct history_event *other)
+{
+    return history_has_applied(event) &&
+           event->ended_us + checking->options->slack_us < other->begun_us;
+}
+
+static bool sets_value(const struct history_event *event)
+{
+    return event->verb == VERB_SET || event->verb == VERB_SETNX || event->verb == VERB_GETSET ||
+           event->verb == VERB_DEL;
+}
+
+static bool sets_time(const struct history_event *event)
+{
+    return sets_value(event) || event->verb == VERB_EXPIRE || event->verb == VERB_PERSIST;
+}
+
+/* Who wrote a value after `written` (NULL: the key's beginning) was done, and was done before
+ * `read` began: then what `written` wrote is not to be seen any more. */
+static const struct history_event *overwriter(const struct checking *checking,
+                                              const struct history_event *written,
+                                              const struct history_event *read)
+{
+    for_each_event(checking, event)
+    {
+        if (!sets_value(event) || !history_has_applied(event) || event->ended_us >= read->begun_us)
+            continue;
+        if (!written || was_before(checking, written, event))
+            return event;
+    }
+    return NULL;
+}
+
+/* From when on what the event wrote may be hidden: 0, never. Until when it may be seen: UINT64_MAX,
+ * for ever. */
+static uint64_t hidden_from_us(const struct checking *checking, const struct history_event *event)
+{
+    uint64_t ttl_us = (uint64_t)event->amount * SIM_MS, slack_us = checking->options->slack_us;
+    bool limited = event->amount > 0 && event->verb != VERB_PERSIST;
+    if (!limited)
+        return NEVER_US;
+    uint64_t at_us = event->begun_us + ttl_us;
+    return at_us > slack_us ? at_us - slack_us : 1;
+}
+
+static uint64_t seen_until_us(const struct checking *checking, const struct history_event *event)
+{
+    bool limited = event->amount > 0 && event->verb != VERB_PERSIST;
+    if (!limited || event->outcome != OUTCOME_DONE)
+        return UINT64_MAX;
+    return event->ended_us + (uint64_t)event->amount * SIM_MS + checking->options->slack_us;
+}
+
+/* Whether another event has certainly set another time for it since, before `read`. */
+static bool time_is_replaced(const struct checking *checking, const struct history_event *setting,
+                             const struct history_event *read)
+{
+    for_each_event(checking, event)
+    {
+        if (sets_time(event) && history_has_applied(event) && event->ended_us < read->begun_us &&
+            was_before(checking, setting, event))
+            return true;
+    }
+    return false;
+}
+
+/* Whether what `written` wrote may have expired when it was read. */
+static bool may_be_hidden(const struct checking *checking, const struct history_event *written,
+                          const struct history_event *read)
+{
+    for_each_event(checking, event)
+    {
+        bool sets = event == written || event->verb == VERB_EXPIRE;
+        if (!sets || !history_may_apply(event) || event->begun_us > read->ended_us)
+            continue;
+        if (event != written && was_before(checking, event, written))
+            continue;
+        uint64_t from_us = hidden_from_us(checking, event);
+        if (from_us != NEVER_US && from_us <= read->ended_us &&
+            !time_is_replaced(checking, event, read))
+            return true;
+    }
+    return false;
+}
+
+/* Whether what `written` wrote may still have been alive. */
+static bool may_be_seen(const struct checking *checking, const struct history_event *written,
+                        const struct history_event *read)
+{
+    for_each_event(checking, event)
+    {
+        bool sets = event == written || (event->verb == VERB_EXPIRE || event->verb == VERB_PERSIST);
+        if (!sets || !history_may_apply(event) || event->begun_us > read->ended_us)
+            continue;
+        if (event != written && was_before(checking, event, written))
+            continue;
+        if (seen_until_us(checking, event) >= read->begun_us &&
+            !time_is_replaced(checking, event, read))
+            return true;
+    }
+    return false;
+}
+
+static bool must_be_current(const struct checking *checking, const struct history_event *read)
+{
+    return read->final || checking->options->strict;
+}
+
+static const char *currency_checker(const struct history_event *read)
+{
+    return read->final ? "A1" : "A6";
+}
+
+static void found_old(const struct checking *checking, const struct history_event *read,
+                      const struct history_event *lost)
+{
+    checking->counts->stale++;
+    if (must_be_current(checking, read))
+        fail(checking, currency_checker(read), read, lost,
+             read->read == HISTORY_NIL ? "there is nothing, though a write was acknowledged before"
+                                       : "the value is older than a write that was acknowledged "
+                                         "before");
+}
+
+static void check_value(const struct checking *checking, const struct history_event *read)
+{
+    const struct history_event *written = &checking->history->events[read->read - 1];
+    if (written->outcome == OUTCOME_REFUSED) {
+        fail(checking, "A13", read, written, "a write that was refused is there");
+        return;
+    }
+    if (!sets_value(written) || written->verb == VERB_DEL || !history_may_apply(written) ||
+        written->begun_us > read->ended_us) {
+        fail(checking, "A3", read, written, "nobody has written that");
+        return;
+    }
+    if (!may_be_seen(checking, written, read)) {
+        fail(checking, "A9", read, written, "the value is there after its time");
+        return;
+    }
+    const struct history_event *lost = overwriter(checking, written, read);
+    if (lost)
+        found_old(checking, read, lost);
+}
+
+/* Nothing is there: because it is the beginning, or was deleted, or has expired. */
+static void check_nothing(const struct checking *checking, const struct history_event *read)
+{
+    const struct history_event *lost = overwriter(checking, NULL, read);
+    if (!lost)
+        return;
+    for_each_event(checking, event)
+    {
+        if (!sets_value(event) || !history_may_apply(event) || event->begun_us > read->ended_us ||
+            overwriter(checking, event, read))
+            continue;
+        if (event->verb == VERB_DEL || may_be_hidden(checking, event, read))
+            return;
+    }
+    found_old(checking, read, lost);
+}
+
+static void check_read(const struct checking *checking, const struct history_event *read)
+{
+    checking->counts->reads++;
+    checking->counts->final_reads += read->final;
+    if (read->read == HISTORY_STRANGE)
+        fail(checking, "A3", read, NULL, "a value that was never written to this key");
+    else if (read->read == HISTORY_NIL)
+        check_nothing(checking, read);
+    else
+        check_value(checking, read);
+}
+
+static void check_register(const struct checking *checking)
+{
+    for_each_event(checking, event)
+    {
+        if ((event->verb == VERB_GET || event->verb == VERB_GETSET) &&
+            event->outcome == OUTCOME_DONE)
+            check_read(checking, event);
+    }
+}
+
+/* ---- counters -------------------------------------------------------------------------------- */
+
+static void check_sum(const struct checking *checking, const struct history_event *read)
+{
+    int64_t least = 0, most = 0;
+    checking->counts->reads++;
+    checking->counts->final_reads += read->final;
+    for_each_event(checking, event)
+    {
+        if (event->verb != VERB_INCRBY || !history_may_apply(event))
+            continue;
+        if (event->begun_us <= read->ended_us)
+            most += event->amount;
+        if (event == read || (history_has_applied(event) && event->ended_us < read->begun_us))
+            least += event->amount;
+    }
+    char what[120];
+    snprintf(what, sizeof(what),
+             "the sum is %" PRId64 ", between %" PRId64 " and %" PRId64 " was to be expected",
+             read->sum, least, most);
+    if (read->sum > most)
+        fail(checking, "A8", read, NULL, what);
+    if (read->sum < least) {
+        checking->counts->stale++;
+        if (must_be_current(checking, read))
+            fail(checking, "A8", read, NULL, what);
+    }
+}
+
+static void check_counter(const struct checking *checking)
+{
+    for_each_event(checking, event)
+    {
+        if (event->outcome != OUTCOME_DONE)
+            continue;
+        if (event->read == HISTORY_STRANGE)
+            fail(checking, "A3", event, NULL, "not a number");
+        else
+            check_sum(checking, event);
+    }
+}
+
+/* ---- logs ------------------------------------------------------------------------------------ */
+
+static bool has_token(const struct checking *checking, const struct history_event *read,
+                      size_t number)
+{
+    for (size_t i = read->text; i < read->text_end; i++)
+        if (checking->history->tokens[i] == number + 1)
+            return true;
+    return false;
+}
+
+/* Each at most once, and those of which both replies are known in the order of their writing. */
+static void check_tokens(const struct checking *checking, const struct history_event *read)
+{
+    const struct history *history = checking->history;
+    for (size_t i = read->text; i < read->text_end; i++) {
+        const struct history_event *written = &history->events[history->tokens[i] - 1];
+        if (written->outcome == OUTCOME_REFUSED)
+            fail(checking, "A13", read, written, "a write that was refused is there");
+        else if (written->verb != VERB_APPEND || written->begun_us > read->ended_us)
+            fail(checking, "A3", read, written, "nobody has appended that");
+        for (size_t j = read->text; j < i; j++) {
+            const struct history_event *before = &history->events[history->tokens[j] - 1];
+            if (before == written)
+                fail(checking, "A2", read, written, "appended once, and there twice");
+            else if (was_before(checking, written, before))
+                fail(checking, "A2", read, written, "appended before what stands before it");
+        }
+    }
+}
+
+/* The last token that was acknowledged is there, or one of which nobody knows; where there was only
+ * one coordinator at a time, all that were. */
+static void check_log_read(const struct checking *checking, const struct history_event *read)
+{
+    const struct history_event *last = NULL;
+    bool other = false;
+    checking->counts->reads++;
+    checking->counts->final_reads += read->final;
+    if (read->read == HISTORY_STRANGE) {
+        fail(checking, "A3", read, NULL, "a text that was never written to this key");
+        return;
+    }
+    check_tokens(checking, read);
+    for_each_event(checking, event)
+    {
+        if (event->verb != VERB_APPEND || event->begun_us > read->ended_us)
+            continue;
+        bool there = has_token(checking, read, number_of(checking, event));
+        bool certain = history_has_applied(event) && event->ended_us < read->begun_us;
+        if (certain && !there && checking->options->undivided && must_be_current(checking, read))
+            fail(checking, currency_checker(read), read, event, "an acknowledged part is missing");
+        if (certain)
+            last = event;
+        else if (there)
+            other = true;
+    }
+    if (!last || other || has_token(checking, read, number_of(checking, last)))
+        return;
+    bool seen_within_slack = false;
+    for_each_event(checking, event)
+    {
+        seen_within_slack |= event->verb == VERB_APPEND && event != last &&
+                             has_token(checking, read, number_of(checking, event)) &&
+                             !was_before(checking, event, last);
+    }
+    checking->counts->stale++;
+    if (!seen_within_slack && must_be_current(checking, read))
+        fail(checking, currency_checker(read), read, last, "the last acknowledged part is missing");
+}
+
+static void check_log(const struct checking *checking)
+{
+    for_each_event(checking, event)
+    {
+        if (event->verb == VERB_GET && event->outcome == OUTCOME_DONE)
+            check_log_read(checking, event);
+    }
+}
+
+void check_history(const struct history *history, const struct check_options *options,
+                   struct cluster_trace *trace, struct check_counts *out_counts)
+{
+    *out_counts = (struct check_counts){0};
+    struct checking checking = {
+        .history = history, .options = options, .trace = trace, .counts = out_counts};
+    for (size_t i = 0; i < history->event_count; i++) {
+        const struct history_event *event = &history->events[i];
+        if (!history_writes(event->verb))
+            continue;
+        out_counts->acknowledged += event->outcome == OUTCOME_DONE;
+        out_counts->refused += event->outcome == OUTCOME_REFUSED;
+        out_counts->unknown +=
+            event->outcome == OUTCOME_UNKNOWN || event->outcome == OUTCOME_PENDING;
+    }
+    for (size_t i = 0; i < history->key_count; i++) {
+        checking.key = &history->keys[i];
+        switch (checking.key->class) {
+        case HISTORY_COUNTER:
+            check_counter(&checking);
+            break;
+        case HISTORY_LOG:
+            check_log(&checking);
+            break;
+        default:
+            check_register(&checking);
+            break;
+        }
+    }
+}

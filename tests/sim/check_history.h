@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The checkers: what a history of a cluster's clients must not show, whatever went wrong meanwhile.
+ *
+ * Real time alone decides what came before what: an event was before another if its reply had come
+ * when the other began. What overlaps may have happened in either order, and what got no reply may
+ * happen at any later time. So there is no false alarm, whichever node did what; but where clocks
+ * are wrong, or apart by some milliseconds, the newest of several values that had not seen each
+ * other may be the one that was written first: `slack_us` is how far the times of two nodes may be
+ * apart, and orders within it count for nothing.
+ *
+ *   A1, A2  a final read shows a value that had been overwritten, or nothing where there was
+ *           something: an acknowledged write is lost, or something has come back
+ *   A3      a value that nobody has written to that key, or a write that never was to be
+ *   A5      how often a client has seen less than before: counted
+ *   A6      in strict mode: the same as A1 for each read
+ *   A8      a counter below what was acknowledged (at the end; in strict mode always) or above what
+ *           was attempted
+ *   A9      a value after its time, or gone before it
+ *   A13     a write that was refused is there
+ */
+#ifndef SIM_CHECK_HISTORY_H
+#define SIM_CHECK_HISTORY_H
+
+#include "sim/cluster_history.h"
+#include "sim/cluster_trace.h"
+
+struct check_options {
+    bool strict;       /* R + W > N and no stand-ins, and clocks that agree */
+    bool undivided;    /* no two coordinators ever at once: a log keeps all of its tokens */
+    uint64_t slack_us; /* see above */
+};
+
+struct check_counts {
+    uint64_t reads, final_reads;
+    uint64_t stale;   /* reads that a strict store would not have given: A5 */
+    uint64_t unknown; /* writes of which nobody knows */
+    uint64_t acknowledged, refused;
+};
+
+/* Says the first failure to the trace. */
+void check_history(const struct history *history, const struct check_options *options,
+                   struct cluster_trace *trace, struct check_counts *out_counts);
+
+#endif

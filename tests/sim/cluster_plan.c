@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+#include "sim/cluster_plan.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/xxh.h"
+
+enum {
+    SLACK_US =
+        5 * SIM_MS, /* clocks that agree do so to a millisecond, and time within it is counted */
+    CALM_ODDS = 12, /* a world without faults */
+    KIND_ODDS = 3,
+};
+
+struct fault_rule {
+    const char *name;
+    unsigned most; /* in one world */
+    uint64_t for_min_ms, for_max_ms;
+    uint64_t amount_min, amount_max;
+};
+
+static const struct fault_rule rules[FAULT_KINDS] = {
+    [FAULT_HALVES] = {"halves", 3, 300, 9000, 0, 0},
+    [FAULT_ONE_WAY] = {"one way", 3, 300, 8000, 0, 0},
+    [FAULT_ISOLATED] = {"isolated", 4, 200, 12000, 0, 0},
+    [FAULT_LINKS] = {"links", 4, 300, 8000, 0, 0},
+    [FAULT_FLAPPING] = {"flapping", 2, 2000, 9000, 50, 1500},
+    [FAULT_BRIDGE] = {"bridge", 2, 500, 9000, 0, 0},
+    [FAULT_RESETS] = {"resets", 2, 500, 9000, 5, 500},
+    [FAULT_SLOW_LINKS] = {"slow links", 3, 500, 9000, 5000, 400000},
+    [FAULT_CRASH] = {"crash", 5, 50, 9000, 0, 0},
+    [FAULT_DEATH] = {"death", 5, 0, 0, 0, 60},
+    [FAULT_POWER_CUT] = {"power cut", 4, 50, 9000, 0, 0},
+    [FAULT_STOP] = {"stop", 3, 50, 6000, 0, 0},
+    [FAULT_PAUSE] = {"pause", 4, 20, 12000, 0, 0},
+    [FAULT_CLOCK] = {"clock", 3, 500, 15000, 1, 300000},
+    [FAULT_SLOW_DISK] = {"slow disk", 3, 1000, 15000, 2000, 1500000},
+    [FAULT_SLOW_PROCESS] = {"slow process", 3, 500, 9000, 1000, 150000},
+    [FAULT_FULL_DISK] = {"full disk", 2, 200, 5000, 0, 0},
+};
+
+const char *cluster_fault_name(enum fault_kind kind)
+{
+    check(kind < FAULT_KINDS);
+    return rules[kind].name;
+}
+
+static struct random stream(uint64_t seed, uint64_t purpose, uint64_t number)
+{
+    uint64_t facts[3] = {seed, purpose, number};
+    return (struct random){xxh64(bytes_of(facts, sizeof(facts)))};
+}
+
+enum purpose { DRAW_SETTINGS, DRAW_LOAD, DRAW_NET, DRAW_SWARM, DRAW_FAULT };
+
+static uint64_t between(struct random *random, uint64_t least, uint64_t most)
+{
+    return least + random_below(random, most - least + 1);
+}
+
+/* Small ones as likely as large ones. */
+static uint64_t magnitude(struct random *random, uint64_t least, uint64_t most)
+{
+    uint64_t draw = between(random, least, most);
+    unsigned shift = (unsigned)random_below(random, 6);
+    draw >>= shift;
+    return draw > least ? draw : least;
+}
+
+static void draw_settings(struct random *random, struct cluster_settings *settings)
+{
+    static const unsigned sizes[] = {3, 4, 5, 5, 5, 5, 6, 7};
+    static const uint64_t seals[] = {2000, 20000, 200000, 4000000};
+    unsigned copies = random_once_in(random, 8) ? 5 : 3;
+    settings->nodes = sizes[random_below(random, 8)];
+    settings->copies = copies < settings->nodes ? copies : 3;
+    settings->read_quorum = settings->write_quorum = settings->copies / 2 + 1;
+    if (random_once_in(random, 6)) {
+        settings->write_quorum = 1 + (unsigned)random_below(random, settings->copies);
+        settings->read_quorum = settings->copies + 1 - settings->write_quorum;
+    }
+    settings->sloppy = !random_once_in(random, 3);
+    settings->sync = (enum log_sync)random_below(random, 3);
+    settings->seal_bytes = seals[random_below(random, 4)];
+    settings->quorum_timeout_ms = magnitude(random, 200, 3000);
+    settings->cold_odds = (unsigned)random_below(random, 4);
+    settings->turn_us = magnitude(random, 10, 2000);
+    settings->job_us = magnitude(random, 50, 10000);
+}
+
+static void draw_load(struct random *random, unsigned nodes, struct cluster_load *load)
+{
+    *load = (struct cluster_load){
+        .clients = (unsigned)between(random, 3, 7),
+        .nodes = nodes,
+        .hot_keys = (unsigned)between(random, 1, 4),
+        .sums = (unsigned)between(random, 1, 3),
+        .own_keys = (unsigned)between(random, 2, 6),
+        .expiring_keys = (unsigned)between(random, 1, 3),
+        .logs = 1,
+        .think_us = magnitude(random, 20 * SIM_MS, 400 * SIM_MS),
+        .timeout_us = magnitude(random, 300 * SIM_MS, 6000 * SIM_MS),
+        .stay_odds = (unsigned)between(random, 2, 60),
+        .padding_max = random_once_in(random, 3) ? (size_t)magnitude(random, 10, 60000) : 0,
+        .ttl_ms = magnitude(random, 300, 20000),
+    };
+    for (int class = 0; class < HISTORY_CLASSES; class ++)
+        load->weights[class] =
+            random_once_in(random, 5) ? 0 : 1 + (unsigned)random_below(random, 4);
+    load->weights[HISTORY_PRIVATE]++;
+}
+
+static void draw_net(struct random *random, struct sim_net_options *net)
+{
+    *net = (struct sim_net_options){
+        .seed = random_next(random),
+        .latency_us = magnitude(random, 20, 3000),
+        .jitter_us = magnitude(random, 20, 5000),
+        .tail_odds = random_once_in(random, 2) ? 0 : (unsigned)between(random, 5, 200),
+        .split_odds = random_once_in(random, 2) ? 0 : (unsigned)between(random, 2, 20),
+        .window = (size_t)magnitude(random, 65536, 4000000),
+        .reset_us = random_once_in(random, 4) ? 0 : magnitude(random, 500 * SIM_MS, 9 * SIM_SECOND),
+    };
+}
+
+/* Those whose power may be cut, all through the world: what the others have acknowledged lasts
+ * (CORRECTNESS, durability), unless every acknowledgement waits for its sync. */
+static unsigned victims(const struct cluster_settings *settings, uint64_t seed)
+{
+    struct random random = stream(seed, DRAW_SWARM, FAULT_KINDS);
+    unsigned all = (1u << settings->nodes) - 1, set = 0;
+    if (settings->sync == LOG_SYNC_ALWAYS)
+        return all;
+    for (unsigned i = 0; i + 1 < settings->write_quorum; i++)
+        set |= 1u << random_below(&random, settings->nodes);
+    return set;
+}
+
+static bool takes_one(enum fault_kind kind)
+{
+    return kind != FAULT_HALVES && kind != FAULT_ONE_WAY && kind != FAULT_BRIDGE &&
+           kind != FAULT_LINKS && kind != FAULT_CRASH && kind != FAULT_POWER_CUT &&
+           kind != FAULT_RESETS;
+}
+
+static void draw_fault(struct cluster_plan *plan, enum fault_kind kind, unsigned number)
+{
+    struct random random = stream(plan->seed, DRAW_FAULT, (uint64_t)kind << 32 | number);
+    const struct fault_rule *rule = &rules[kind];
+    unsigned all = (1u << plan->settings.nodes) - 1;
+    struct cluster_fault fault = {
+        .kind = kind,
+        .at_us = random_below(&random, plan->duration_us),
+        .for_us = magnitude(&random, rule->for_min_ms, rule->for_max_ms) * SIM_MS,
+        .nodes = (unsigned)random_next(&random) & all,
+        .amount = magnitude(&random, rule->amount_min, rule->amount_max),
+        .draw = random_next(&random),
+    };
+    if (takes_one(kind) || fault.nodes == 0)
+        fault.nodes = 1u << random_below(&random, plan->settings.nodes);
+    if (kind == FAULT_CRASH && random_once_in(&random, 2)) /* mostly one or two */
+        fault.nodes = 1u << random_below(&random, plan->settings.nodes);
+    if (kind == FAULT_POWER_CUT)
+        fault.nodes &= victims(&plan->settings, plan->seed);
+    if (fault.nodes == 0 || plan->fault_count == CLUSTER_FAULTS_MAX)
+        return;
+    plan->faults[plan->fault_count++] = fault;
+}
+
+void cluster_plan_draw(uint64_t seed, struct cluster_plan *plan)
+{
+    *plan = (struct cluster_plan){.seed = seed};
+    struct random settings = stream(seed, DRAW_SETTINGS, 0), load = stream(seed, DRAW_LOAD, 0);
+    struct random net = stream(seed, DRAW_NET, 0), swarm = stream(seed, DRAW_SWARM, 0);
+    draw_settings(&settings, &plan->settings);
+    draw_load(&load, plan->settings.nodes, &plan->load);
+    draw_net(&net, &plan->net);
+    plan->duration_us = between(&swarm, 5, 20) * SIM_SECOND;
+    if (random_once_in(&swarm, CALM_ODDS))
+        return;
+    for (int kind = 0; kind < FAULT_KINDS; kind++) {
+        bool exists = random_once_in(&swarm, KIND_ODDS);
+        unsigned count = 1 + (unsigned)random_below(&swarm, rules[kind].most);
+        for (unsigned i = 0; exists && i < count; i++)
+            draw_fault(plan, (enum fault_kind)kind, i);
+    }
+}
+
+struct check_options cluster_plan_checks(const struct cluster_plan *plan)
+{
+    const struct cluster_settings *settings = &plan->settings;
+    struct check_options options = {
+        .strict =
+            !settings->sloppy && settings->read_quorum + settings->write_quorum > settings->copies,
+        .undivided = true,
+        .slack_us = SLACK_US,
+    };
+    uint64_t apart_us = 0;
+    for (unsigned i = 0; i < plan->fault_count; i++) {
+        const struct cluster_fault *fault = &plan->faults[i];
+        if (fault->dropped)
+            continue;
+        options.undivided = false;
+        if (fault->kind == FAULT_POWER_CUT && settings->sync != LOG_SYNC_ALWAYS)
+            options.strict = false; /* what one of W has lost a read may miss, until it is synced */
+        if (fault->kind == FAULT_CLOCK && fault->amount * SIM_MS > apart_us)
+            apart_us = fault->amount * SIM_MS;
+    }
+    options.slack_us += 2 * apart_us; /* one may be ahead, the other behind */
+    if (settings->nodes == 1)
+        options.strict = options.undivided = true;
+    return options;
+}
+
+void cluster_plan_print(const struct cluster_plan *plan, struct buffer *out)
+{
+    static const char *const syncs[] = {"no", "everysec", "always"};
+    const struct cluster_settings *settings = &plan->settings;
+    buffer_printf(out,
+                  "%u nodes, N=%u R=%u W=%u %s, appendfsync %s, %u clients, %.0f s, latency "
+                  "%" PRIu64 "+%" PRIu64 " us\n",
+                  settings->nodes, settings->copies, settings->read_quorum, settings->write_quorum,
+                  settings->sloppy ? "sloppy" : "strict", syncs[settings->sync], plan->load.clients,
+                  (double)plan->duration_us / SIM_SECOND, plan->net.latency_us,
+                  plan->net.jitter_us);
+    for (unsigned i = 0; i < plan->fault_count; i++) {
+        const struct cluster_fault *fault = &plan->faults[i];
+        if (fault->dropped)
+            continue;
+        buffer_printf(out, "f%u: %s of", i, cluster_fault_name(fault->kind));
+        for (unsigned node = 0; node < settings->nodes; node++)
+            if (fault->nodes >> node & 1)
+                buffer_printf(out, " n%u", node + 1);
+        buffer_printf(out, ", from %.3f for %.3f s, %" PRIu64 "\n",
+                      (double)fault->at_us / SIM_SECOND, (double)fault->for_us / SIM_SECOND,
+                      fault->amount);
+    }
+}
+
+bool cluster_plan_drop(struct cluster_plan *plan, const char *text)
+{
+    while (*text) {
+        char kind = *text++, *end;
+        unsigned long number = strtoul(text, &end, 10);
+        if (end == text || (*end != ',' && *end != 0))
+            return false;
+        if (kind == 'f' && number < plan->fault_count)
+            plan->faults[number].dropped = true;
+        else if (kind == 'c' && number < plan->load.clients)
+            plan->idle_clients |= 1u << number;
+        else
+            return false;
+        text = *end ? end + 1 : end;
+    }
+    return true;
+}
+
+void cluster_plan_dropped(const struct cluster_plan *plan, struct buffer *out)
+{
+    const char *between_them = "";
+    for (unsigned i = 0; i < plan->fault_count; i++) {
+        if (plan->faults[i].dropped) {
+            buffer_printf(out, "%sf%u", between_them, i);
+            between_them = ",";
+        }
+    }
+    for (unsigned i = 0; i < plan->load.clients; i++) {
+        if (plan->idle_clients >> i & 1) {
+            buffer_printf(out, "%sc%u", between_them, i);
+            between_them = ",";
+        }
+    }
+}
