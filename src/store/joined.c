@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* One copy among several: digests, what waits for collection, and its removal. */
-#include "base/check.h"
 #include "store/apply.h"
 #include "store/derive.h"
 #include "store/export.h"
