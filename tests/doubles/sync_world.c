@@ -582,8 +582,10 @@ static void spread_layout(struct world *world)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
-static bool is_held_back(const struct world *world, unsigned type)
+static bool is_held_back(const struct world *world, unsigned from, unsigned type)
 {
+    if (type == SYNC_PUSHED && world->silent == from + 1)
+        return true;
     return world->holds_answers && (type == SYNC_PUSHED || type == SYNC_WANTED);
 }
 
@@ -600,7 +602,7 @@ static void deliver(struct world *world, unsigned from, unsigned to)
         world->types[letter->type]++;
         if (letter->type == REPLICATE) {
             take_replicate(world, to, letter);
-        } else if (!is_held_back(world, letter->type)) {
+        } else if (!is_held_back(world, from, letter->type)) {
             enum status status = sync_receive(world->nodes[to].sync, from + 1, letter->type,
                                               letter->payload, world->now_ms);
             check(status == STATUS_OK);
