@@ -54,6 +54,7 @@ static void free_spares(struct quorum *quorum)
         struct batch *batch = quorum->spare;
         quorum->spare = batch->chain;
         buffer_deinit(&batch->messages[0]);
+        buffer_deinit(&batch->grounds);
         buffer_deinit(&batch->requests);
         memory_free(batch->messages);
         memory_free(batch);

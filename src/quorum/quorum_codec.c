@@ -61,17 +61,19 @@ bool quorum_decode_ask(struct unpack *in, struct quorum_ask *out)
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 void quorum_put_replicate(char *out, const struct quorum_ask *ask, uint32_t message,
-                          size_t rows_size)
+                          size_t rows_size, size_t grounds_size)
 {
     out = pack_u64(pack_u64(pack_u64(out, ask->cluster), ask->version), ask->number);
-    pack_u32(pack_u32(out, message), (uint32_t)rows_size);
+    out = pack_u32(pack_u32(out, message), (uint32_t)rows_size);
+    pack_u32(out, (uint32_t)grounds_size);
 }
 
 bool quorum_decode_replicate(struct unpack *in, struct quorum_replicate *out)
 {
     out->message = next_u32(in);
-    uint32_t size = next_u32(in);
+    uint32_t size = next_u32(in), grounds_size = next_u32(in);
     out->rows = unpack_bytes(in, size);
+    out->grounds = unpack_bytes(in, grounds_size);
     out->requests = rest_of(in);
     struct bytes rest = out->requests;
     struct quorum_request request;

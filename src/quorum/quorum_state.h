@@ -79,9 +79,9 @@ struct batch {
     bool is_let_go;       /* its rows are forgotten, owners were told missed */
     struct buffer *messages;
     uint32_t message_count, message_room;
-    uint32_t total; /* messages that it was sent in */
-    struct buffer requests;
-    size_t rows_from; /* in the last message, of the command under way */
+    uint32_t total;                  /* messages that it was sent in */
+    struct buffer grounds, requests; /* the end of the last message */
+    size_t rows_from;                /* in the last message, of the command under way */
     struct list parts;
     struct acks acks;
     struct target targets[ACKS_HOLDERS_MAX]; /* of acks.holders */
@@ -178,7 +178,11 @@ unsigned quorum_readers_needed(const struct quorum *quorum, struct consistency c
 
 struct batch *batch_new(struct quorum *quorum, const struct acks_owners *owners, uint16_t slot,
                         uint64_t now_ms);
-void batch_add_row(struct batch *batch, struct bytes name, struct bytes row, bool is_long);
+/* With a ground (size 0: none; store/import.h) it comes to the last message. */
+void batch_add_row(struct batch *batch, struct bytes name, struct bytes row, struct bytes ground,
+                   bool is_long);
+/* The rows of a message, as they are kept. */
+struct bytes batch_rows(const struct batch *batch, uint32_t message);
 /* Nothing comes to it any more: out it goes. */
 void batch_send(struct quorum *quorum, struct batch *batch, uint64_t now_ms);
 void batch_add_part(struct batch *batch, struct pending *pending, uint8_t level);

@@ -126,10 +126,21 @@ void txn_stage(struct txn *txn, struct bytes name, struct bytes row)
         if (room > INDEX_FROM)
             index_build(txn);
     }
-    txn->staged[txn->staged_count] = (struct txn_row){name, row};
+    txn->staged[txn->staged_count] = (struct txn_row){.name = name, .row = row};
     if (txn->index)
         index_add(txn, txn->staged_count);
     txn->staged_count++;
+}
+
+void txn_stage_onto(struct txn *txn, struct bytes name, struct bytes row, struct bytes held)
+{
+    bool is_first = held.size > 0 && !find_staged(txn, name);
+    struct bytes ground = BYTES("");
+    if (is_first)
+        ground = arena_copy(txn->arena, held);
+    txn_stage(txn, name, row);
+    if (is_first)
+        txn->staged[txn->staged_count - 1].ground = ground;
 }
 
 struct dot txn_dot(struct txn *txn, uint64_t newest)

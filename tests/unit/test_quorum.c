@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "doubles/quorum_world.h"
 #include "quorum/quorum_codec.h"
+#include "row/chunked.h"
 #include "row/row.h"
 
 static unsigned sent(struct world *world, unsigned node, enum quorum_message type)
@@ -364,6 +365,72 @@ static void test_one_message_of_many_is_not_all(void **state)
     fake_rows_go_on(&world.nodes[1].store);
     world_run(&world, 3);
     assert_true(write.is_done && write.status == STATUS_OK);
+    world_deinit(&world);
+}
+
+/* Writes to a long string that was there before: a chunk, and the head, which stands on what the
+ * coordinator's was. */
+static void write_onto(struct world *world, struct world_write *write, const char *key,
+                       struct dot base, uint32_t chunk)
+{
+    struct world_node *node = &world->nodes[0];
+    struct txn_row staged[2];
+    struct txn txn = {.staged = staged, .staged_count = 2, .arena = &world->arena};
+    memset(staged, 0, sizeof(staged));
+    write->head = world_head(world, key);
+    write->dot = (struct dot){actor_of(node->node, 1), ++node->clock};
+    if (base.time == 0)
+        base = write->dot;
+    staged[0].name = row_key_chunk(&world->arena, write->head, base, chunk);
+    staged[1].name = write->head;
+    for (int i = 0; i < 2; i++) {
+        struct bytes value =
+            i == 0 ? BYTES("chunk") : chunked_pack(&world->arena, (struct chunked){base, 9999});
+        enum value_form form = i == 0 ? VALUE_CHUNK : VALUE_CHUNKED;
+        staged[i].row = row_encode_common(&world->arena, write->dot, form, value, EXPIRY_NEVER);
+        if (i == 1)
+            staged[i].ground = arena_copy(&world->arena, fake_rows_get(&node->store, write->head));
+        assert_int_equal(fake_rows_put(&node->store, staged[i].name, staged[i].row), STATUS_OK);
+    }
+    txn.gate = node->store.position;
+    world_write_init(write, 0);
+    quorum_write(node->quorum, &txn, &write->write, world->now_ms);
+}
+
+static void test_a_head_does_not_come_where_earlier_chunks_are_missing(void **state)
+{
+    struct world world;
+    struct world_write write = {0};
+    (void)state;
+    world_init(&world, 3, 1);
+    world_cut(&world, 0, 2);
+    write_onto(&world, &write, "long", (struct dot){0, 0}, 0);
+    world_run(&world, 10);
+    assert_true(write.is_done && write.status == STATUS_OK);
+    struct dot base = write.dot;
+    world_heal(&world, 0, 2); /* it has missed the first chunk */
+    for (unsigned layout = 0; layout < 2; layout++) {
+        for (uint32_t chunk = 1; chunk <= 2; chunk++) {
+            write_onto(&world, &write, "long", base, chunk);
+            if (layout == 1) { /* and is asked again */
+                world_turn(&world);
+                quorum_set_layout(world.nodes[0].quorum, &world.layout, world.now_ms);
+            }
+            world_run(&world, 10);
+            assert_true(write.is_done && write.status == STATUS_OK);
+            assert_true(world_has(&world, 1, write.head, write.dot));
+            assert_int_equal(fake_rows_get(&world.nodes[2].store, write.head).size, 0);
+            struct bytes name = row_key_chunk(&world.arena, write.head, base, chunk);
+            assert_true(fake_rows_get(&world.nodes[2].store, name).size > 0);
+        }
+        world_run(&world, QUORUM_KEPT_MS + 10);
+    }
+    assert_true(world_told(&world, 0, 2, write.head));
+    struct world_write anew = {0}; /* all is in it; and what follows comes with it */
+    write_onto(&world, &anew, "long", (struct dot){0, 0}, 0);
+    write_onto(&world, &write, "long", anew.dot, 1);
+    world_run(&world, 10);
+    assert_int_equal(world_count(&world, write.head, write.dot), 3);
     world_deinit(&world);
 }
 
@@ -923,6 +990,7 @@ int main(void)
         cmocka_unit_test(test_a_forgotten_write_goes_on),
         cmocka_unit_test(test_a_long_write_ends_with_its_head),
         cmocka_unit_test(test_one_message_of_many_is_not_all),
+        cmocka_unit_test(test_a_head_does_not_come_where_earlier_chunks_are_missing),
         cmocka_unit_test(test_a_barrier_waits_for_what_is_kept_for_an_owner),
         cmocka_unit_test(test_a_barrier_waits_for_repairs),
         cmocka_unit_test(test_a_node_of_another_layout_refuses),
