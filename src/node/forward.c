@@ -117,7 +117,7 @@ static bool send_part(struct forwarder *forwarder, const struct forward *forward
                        buffer_bytes(out));
 }
 
-static bool send_to(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
+static bool send_to(struct forwarder *forwarder, struct forward *forward)
 {
     struct bytes rest = buffer_bytes(&forward->request);
     if (forward->node == forwarder->options.node) {
@@ -130,7 +130,7 @@ static bool send_to(struct forwarder *forwarder, struct forward *forward, uint64
             .slots = forward->slots,
             .bytes = rest,
         };
-        remote_take(forwarder, forward->node, &call, now_ms);
+        remote_take(forwarder, forward->node, &call);
         return true;
     }
     do {
@@ -151,7 +151,7 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
         route = quorum_route(forwarder->options.quorum, forward->slot, &forward->node);
     if (route == QUORUM_HERE)
         forward->node = forwarder->options.node;
-    if (route != QUORUM_NOWHERE && send_to(forwarder, forward, now_ms)) {
+    if (route != QUORUM_NOWHERE && send_to(forwarder, forward)) {
         set_state(forwarder, forward, FORWARD_SENT);
         forward->was_sent = true;
         forward->due_ms = now_ms + SENT_TIMEOUTS * forwarder->options.timeout_ms;
@@ -275,8 +275,7 @@ void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, 
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static enum status receive_forward(struct forwarder *forwarder, uint64_t from, struct unpack *in,
-                                   uint64_t now_ms)
+static enum status receive_forward(struct forwarder *forwarder, uint64_t from, struct unpack *in)
 {
     struct remote_call call = {0};
     call.client = unpack_next_varint(in);
@@ -290,7 +289,7 @@ static enum status receive_forward(struct forwarder *forwarder, uint64_t from, s
     if (in->failed || call.db >= forwarder->options.dispatch->sessions->databases)
         return STATUS_CORRUPT;
     call.bytes = bytes_of(in->next, (size_t)(in->end - in->next));
-    remote_take(forwarder, from, &call, now_ms);
+    remote_take(forwarder, from, &call);
     return STATUS_OK;
 }
 
@@ -313,7 +312,7 @@ enum status forwarder_receive(struct forwarder *forwarder, uint64_t from, unsign
 {
     struct unpack in = unpack_begin(payload);
     if (type == MESSAGE_FORWARD)
-        return receive_forward(forwarder, from, &in, now_ms);
+        return receive_forward(forwarder, from, &in);
     if (type == MESSAGE_FORWARDED)
         return receive_forwarded(forwarder, from, &in, now_ms);
     if (type != MESSAGE_CLIENT_GONE)
@@ -375,7 +374,7 @@ void forwarder_turn(struct forwarder *forwarder, uint64_t now_ms)
         forwarder->silence_ms = now_ms + FORWARD_SILENCE_MS;
         give_up_on_silent(forwarder, now_ms);
     }
-    remote_turn(forwarder, now_ms);
+    remote_turn(forwarder);
 }
 
 uint64_t forwarder_deadline_ms(const struct forwarder *forwarder)

@@ -189,7 +189,7 @@ static void part_answered(struct forward *forward, struct bytes reply)
 {
     struct part *part = forward->context;
     struct gather *gather = part->gather;
-    uint64_t now_ms = gather->forwarder->options.dispatch->now_ms;
+    uint64_t now_ms = gather->forwarder->options.dispatch->cluster.steady_ms;
     part->under_way = false;
     if (gather->kind == GATHER_FLUSH && flush_on(part, reply)) {
         send(part, now_ms);
@@ -259,7 +259,8 @@ static enum status combine(struct gather *gather, struct session *session)
 enum status gather_finish(struct session *session)
 {
     struct gather *gather = session->gather;
-    if (gather->lost && session->request.now_ms < gather->deadline_ms)
+    if (gather->lost &&
+        gather->forwarder->options.dispatch->cluster.steady_ms < gather->deadline_ms)
         return STATUS_AWAITING;
     enum status status = STATUS_REPLIED;
     if (gather->lost && (session->request.command->flags & CMD_WRITE))
