@@ -662,6 +662,8 @@ void peers_turn_begin(struct peers *peers, uint64_t wall_ms)
     uint64_t now_ms = peers_steady_ms(peers);
     peers->ahead_ms = (int64_t)(wall_ms - now_ms);
     peers->options.dispatch->cluster.steady_ms = now_ms;
+    store_set_cluster_time(peers->options.store,
+                           now_ms - (uint64_t)gossip_clock_offset_ms(peers->gossip));
     watch_for_stall(peers, now_ms);
     if (gossip_version(peers->gossip) != peers->gossip_version)
         follow_gossip(peers, now_ms);

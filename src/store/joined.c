@@ -101,6 +101,11 @@ uint64_t store_collectable_count(const struct store *store)
     return store->facts.tombstones + store->expired_waiting;
 }
 
+void store_set_cluster_time(struct store *store, uint64_t now_ms)
+{
+    store->cluster_ms = now_ms;
+}
+
 bool store_is_joined(const struct store *store)
 {
     return store->identity.joined;
