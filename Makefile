@@ -18,6 +18,8 @@ FLAGS_debug := -O0 -g3
 FLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 FLAGS_tsan := -O1 -g -fsanitize=thread
+# With planted bugs to choose from: base/mutant.h.
+FLAGS_mutant := -O2 -g -DSHOAL_MUTANTS
 # Clang minds NULL + 0, which an empty buffer's bytes are.
 FLAGS_fuzz := $(FLAGS_asan) -fsanitize=fuzzer-no-link -fno-sanitize=pointer-overflow
 LIBS_release := -ljemalloc
@@ -36,9 +38,9 @@ TEST_OBJECTS := $(TEST_SOURCES:tests/%.c=$(OUT)/tests/%.o)
 DOUBLES := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(wildcard tests/doubles/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
-.PHONY: all help run cluster test lint unit unit-build sim conversation upstream-suite fuzz fuzz-build \
-	fuzz-commands fuzz-bytes process programs bench bench-gossip debug asan tsan kill powercut \
-	diskfull docs install clean
+.PHONY: all help run cluster test lint unit unit-build sim sim-mutants conversation upstream-suite \
+	fuzz fuzz-build fuzz-commands fuzz-bytes process programs bench bench-gossip debug asan tsan \
+	kill powercut diskfull docs install clean
 all: build/shoal-server
 
 build/shoal-server: $(OUT)/shoal-server
@@ -96,6 +98,10 @@ standing_on = $(patsubst tests/%.c,$(OUT)/%,$(shell grep -ls '"doubles/$(1).h"' 
 $(call standing_on,talk): $(OUT)/tests/doubles/talk.o
 $(call standing_on,talk) $(call standing_on,fake_txn): $(OUT)/tests/doubles/fake_txn.o
 $(call standing_on,node_world): $(OUT)/tests/doubles/node_world.o $(OUT)/tests/doubles/no_cluster.o
+$(call standing_on,quorum_world): $(OUT)/tests/doubles/quorum_world.o
+$(call standing_on,quorum_world) $(call standing_on,fake_rows): $(OUT)/tests/doubles/fake_rows.o
+$(call standing_on,sync_world): $(OUT)/tests/doubles/sync_world.o
+$(call standing_on,sync_world) $(call standing_on,fake_copies): $(OUT)/tests/doubles/fake_copies.o
 
 unit/%: $(OUT)/unit/%
 	$<
@@ -110,8 +116,12 @@ $(OUT)/shoal-sim: $(OUT)/tests.a $(OUT)/shoal.a
 	$(CC) -o $@ $^ $(LDFLAGS) -lcmocka $(LDLIBS)
 
 SEEDS ?= 300
-sim: $(OUT)/shoal-sim # simulated disks that crash, tear and flip bits: make sim SEEDS=100000
+sim: $(OUT)/shoal-sim # stores and whole clusters in worlds of faults: make sim SEEDS=100000
 	$< --first tests/sim/seeds.txt --seeds $(SEEDS)
+
+sim-mutants: # does the simulator find planted bugs? make sim-mutants ONLY=epoch SEEDS=20000
+	@$(MAKE) --no-print-directory KIND=mutant build/mutant/shoal-sim
+	@scripts/mutants.py --seeds $(SEEDS) $(ONLY)
 
 conversation: all # the same conversations with redis-server and with Shoal
 	@tests/conversation/run.py $(ONLY)
@@ -126,7 +136,9 @@ FUZZ := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_MAIN := $(if $(filter fuzz,$(KIND)),libfuzzer,replay)
 $(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/tests/fuzz/$(FUZZ_MAIN).o $(OUT)/tests.a $(OUT)/shoal.a
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDFLAGS) $(if $(filter fuzz,$(KIND)),-fsanitize=fuzzer) -lcmocka $(LDLIBS)
+	$(CC) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS) \
+		$(if $(filter fuzz,$(KIND)),-fsanitize=fuzzer) -lcmocka $(LDLIBS)
+$(OUT)/fuzz/fuzz_quorum: $(OUT)/tests/doubles/quorum_world.o $(OUT)/tests/doubles/fake_rows.o
 
 .SECONDARY: $(FUZZ:%=$(OUT)/tests/fuzz/%.o)
 fuzz-build: $(FUZZ:%=$(OUT)/fuzz/%)
@@ -186,4 +198,4 @@ clean: # build/ away; data stays
 	rm -rf build
 
 -include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(DOUBLES:.o=.d) $(OUT)/main.d \
-	$(wildcard $(OUT)/unit/*.d $(OUT)/tests/fuzz/*.d)
+	$(wildcard $(OUT)/unit/*.d $(OUT)/tests/fuzz/*.d $(OUT)/tests/bench/*.d)

@@ -19,13 +19,15 @@ struct runtime_bus {
     struct listener *listener;
     struct dialer *dialer;
     struct list wires;
+    struct list writable;  /* wires whose sockets take bytes again */
     struct list ending;    /* wires to be closed */
     uint64_t complaint_ms; /* the next one is not before */
 };
 
 /* What carries a link: nothing yet, a dial, a connection. */
 struct wire {
-    struct list at; /* of wires or ending */
+    struct list at;       /* of wires or ending */
+    struct list writable; /* of the owner's, or alone */
     struct runtime_bus *owner;
     struct bus_link *link;
     struct connection *connection;
@@ -57,6 +59,7 @@ static struct wire *wire_new(struct runtime_bus *self, struct bus_link *link)
     wire->owner = self;
     wire->link = link;
     list_append(&self->wires, &wire->at);
+    list_init(&wire->writable);
     bus_set_connection(link, wire);
     return wire;
 }
@@ -77,6 +80,7 @@ static void wire_close(struct wire *wire)
     struct runtime_bus *self = wire->owner;
     struct bus_link *link = wire->link;
     list_remove(&wire->at);
+    list_remove(&wire->writable);
     dial_cancel(wire->dial);
     connection_free(wire->connection);
     memory_free(wire);
@@ -115,11 +119,12 @@ static void wire_filled(void *peer, size_t size)
     check(size == 0); /* there was no room */
 }
 
+/* Sent at the end of the turn: what has been added in it tells of what is not in the log before. */
 static void wire_writable(void *peer)
 {
     struct wire *wire = peer;
     wire->full = false;
-    wire_send(wire);
+    list_append(&wire->owner->writable, &wire->writable);
 }
 
 static void wire_over(void *peer)
@@ -212,6 +217,12 @@ void runtime_bus_close_ended(struct runtime_bus *self)
 
 void runtime_bus_send(struct runtime_bus *self)
 {
+    while (!list_is_empty(&self->writable)) {
+        struct wire *wire = list_entry(self->writable.next, struct wire, writable);
+        list_remove(&wire->writable);
+        wire_send(wire);
+    }
+    /* After that, for what has gone may have made others ready. */
     struct bus_link *link;
     while (self->bus && (link = bus_next_output(self->bus)))
         wire_send(bus_connection(link));
@@ -252,6 +263,7 @@ enum status runtime_bus_open(const struct runtime_bus_options *options, uint16_t
     self->dialer = dialer_new(options->loop);
     list_init(&self->wires);
     list_init(&self->ending);
+    list_init(&self->writable);
     *out = self;
     return STATUS_OK;
 }

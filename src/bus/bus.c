@@ -162,7 +162,7 @@ static void hang_up(struct bus *bus, struct bus_link *link)
     bus->options.hang_up(bus->options.context, link);
 }
 
-static void refuse(struct bus *bus, struct bus_link *link, enum status why, uint64_t now_ms)
+static void refuse(struct bus *bus, struct bus_link *link, const char *why, uint64_t now_ms)
 {
     if (link->stage == STAGE_ENDED)
         return;
@@ -194,8 +194,29 @@ static struct bus_link *link_dial_for(struct bus *bus, enum link_purpose purpose
     return link;
 }
 
+static void no_stranger(struct bus *bus, struct bus_link *link)
+{
+    bus->strangers -= link->stranger;
+    link->stranger = false;
+}
+
+/* So that those who come and say nothing do not keep out those who would. */
+static void send_away_oldest_stranger(struct bus *bus, uint64_t now_ms)
+{
+    for (struct list *at = bus->young.next; at != &bus->young; at = at->next) {
+        struct bus_link *link = list_entry(at, struct bus_link, at);
+        if (!link->stranger || link->since_ms + BUS_STRANGER_MS > now_ms)
+            continue;
+        no_stranger(bus, link);
+        hang_up(bus, link);
+        return;
+    }
+}
+
 struct bus_link *bus_accepted(struct bus *bus, const char *address, uint64_t now_ms)
 {
+    if (bus->strangers == BUS_STRANGERS_MAX)
+        send_away_oldest_stranger(bus, now_ms);
     if (bus->strangers == BUS_STRANGERS_MAX)
         return NULL;
     char nonce[LINK_NONCE_SIZE];
@@ -218,12 +239,6 @@ void bus_connected(struct bus *bus, struct bus_link *link, uint64_t now_ms)
     link_ready(bus, link);
 }
 
-static void no_stranger(struct bus *bus, struct bus_link *link)
-{
-    bus->strangers -= link->stranger;
-    link->stranger = false;
-}
-
 /* When to try again; each time later. */
 static uint64_t next_try(struct bus *bus, uint64_t *wait_ms, uint64_t now_ms)
 {
@@ -238,7 +253,9 @@ void bus_closed(struct bus *bus, struct bus_link *link, uint64_t now_ms)
     /* The other side does not say what it thinks of a proof: it goes. */
     if (link->stage == STAGE_GREETING && link->link.state == LINK_AWAITS_WELCOME &&
         bus->options.refused)
-        bus->options.refused(bus->options.context, link->address, STATUS_INVALID, now_ms);
+        bus->options.refused(bus->options.context, link->address,
+                             "it did not accept this node: has it the same cluster-secret?",
+                             now_ms);
     struct peer *peer = link->peer;
     if (link->meet) {
         link->meet->try_ms = next_try(bus, &link->meet->wait_ms, now_ms);
@@ -367,7 +384,7 @@ static void hear(struct bus *bus, struct bus_link *link, const struct link_news 
     enum status status = bus->options.message(bus->options.context, link->link.peer, news->type,
                                               news->payload, now_ms);
     if (status != STATUS_OK)
-        refuse(bus, link, status, now_ms);
+        refuse(bus, link, "its message makes no sense", now_ms);
 }
 
 void bus_receive(struct bus *bus, struct bus_link *link, struct bytes bytes, uint64_t now_ms)
@@ -400,7 +417,7 @@ void bus_receive(struct bus *bus, struct bus_link *link, struct bytes bytes, uin
                 meet_itself(bus, link, now_ms))
                 hang_up(bus, link);
             else
-                refuse(bus, link, news.why, now_ms);
+                refuse(bus, link, news.reason, now_ms);
             break;
         }
     }

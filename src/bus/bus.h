@@ -25,7 +25,8 @@ enum {
     BUS_PEERS_MAX = 4096,
     BUS_OUTPUT_MAX = 256 * 1024 * 1024, /* not yet sent to one peer: beyond, messages are dropped */
     BUS_STRANGERS_MAX = 256,            /* links that have not proven themselves yet */
-    BUS_GREETING_MS = 5000,             /* they have so long */
+    BUS_GREETING_MS = 5000,             /* they have so long, */
+    BUS_STRANGER_MS = 1000,             /* or only so long, when there are too many */
     BUS_HOST_MAX = 256,                 /* of a host name, with its NUL */
     BUS_MEETS_MAX = 256,                /* addresses of strangers that are dialed at a time */
     BUS_RETRY_MIN_MS = 100,             /* between one try to dial and the next, before jitter */
@@ -55,11 +56,10 @@ struct bus_options {
     /* A node that nobody had asked for by number: the one behind an address that was dialed by
      * bus_meet, or one that has dialed this node. `host` is where a meet found it, or empty. */
     void (*met)(void *context, uint64_t node, struct bytes host, uint16_t port, uint64_t now_ms);
-    /* A connection is given up for what the other side said, for the log: STATUS_INVALID (it is not
-     * who it should be, or does not know the secret), STATUS_VERSION, STATUS_TOO_BIG,
-     * STATUS_CORRUPT, or what `message` returned. `address`: where it came from or what was dialed;
-     * anybody can make it be called. May be NULL. */
-    void (*refused)(void *context, const char *address, enum status why, uint64_t now_ms);
+    /* A connection is given up for what the other side is or said, for the log: "its cluster-secret
+     * is another one". `address`: where it came from or what was dialed. Anybody can make it be
+     * called, as often as he likes. May be NULL. */
+    void (*refused)(void *context, const char *address, const char *why, uint64_t now_ms);
 
     /* What the bus asks of the world. The answers are bus_connected or bus_closed, never before the
      * call returns. The host is a name or an address, looked up anew for each try. */
@@ -102,7 +102,7 @@ uint64_t bus_settled_count(const struct bus *bus, uint64_t node);
 
 /* ---- connections: for whoever has the sockets ------------------------------------------------ */
 
-/* Somebody has connected to the bus port. NULL: too many strangers, close it. */
+/* Somebody has connected to the bus port. NULL: too many strangers have come just now, close it. */
 struct bus_link *bus_accepted(struct bus *bus, const char *address, uint64_t now_ms);
 void bus_connected(struct bus *bus, struct bus_link *link, uint64_t now_ms);
 void bus_receive(struct bus *bus, struct bus_link *link, struct bytes bytes, uint64_t now_ms);

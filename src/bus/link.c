@@ -118,46 +118,61 @@ void link_deinit(struct link *link)
 /* ---- what may come ---------------------------------------------------------------------------
  */
 
-static enum link_event failed(struct link *link, enum status why, struct link_news *out)
+static enum link_event failed(struct link *link, enum status why, const char *reason,
+                              struct link_news *out)
 {
     link->state = LINK_BROKEN;
     out->why = why;
+    out->reason = reason;
     return LINK_FAILED;
 }
 
-/* The other side's greeting: who it is, and whether both speak one version. */
-static enum status meet_peer(struct link *link, const char *bytes)
+static enum link_event failed_frame(struct link *link, enum status why, struct link_news *out)
+{
+    const char *reason = why == STATUS_VERSION   ? "it speaks another version of the bus"
+                         : why == STATUS_TOO_BIG ? "it says too much at once"
+                                                 : "it does not speak as a node does";
+    return failed(link, why, reason, out);
+}
+
+/* The other side's greeting: who it is, and whether both speak one version. LINK_QUIET: all is
+ * well. */
+static enum link_event meet_peer(struct link *link, const char *bytes, struct link_news *out)
 {
     struct greeting greeting = greeting_unpack(bytes);
     bool anybody = link->peer == 0;
     if (greeting.node == 0 || greeting.node >> LINK_NODE_BITS)
-        return STATUS_CORRUPT;
+        return failed_frame(link, STATUS_CORRUPT, out);
     if (!anybody && greeting.node != link->peer)
-        return STATUS_INVALID;
+        return failed(link, STATUS_INVALID, "it is another node than the one that was there", out);
     link->peer = greeting.node;
     if (greeting.node == link->node)
-        return STATUS_INVALID;
-    if (greeting.version_min > LINK_VERSION_MAX || greeting.version_max < LINK_VERSION_MIN)
-        return STATUS_VERSION;
+        return failed(link, STATUS_INVALID,
+                      "it has the number of this node: is its data directory a copy?", out);
+    if (greeting.version_min > LINK_VERSION_MAX || greeting.version_max < LINK_VERSION_MIN ||
+        greeting.purpose > LINK_INTRODUCTION)
+        return failed_frame(link, STATUS_VERSION, out);
     link->version =
         greeting.version_max < LINK_VERSION_MAX ? greeting.version_max : LINK_VERSION_MAX;
-    return STATUS_OK;
+    return LINK_QUIET;
+}
+
+static enum link_event refuse_proof(struct link *link, struct link_news *out)
+{
+    return failed(link, STATUS_INVALID, "its cluster-secret is another one", out);
 }
 
 static enum link_event take_hello(struct link *link, struct bytes payload, struct link_news *out)
 {
     memcpy(link->greetings[HELLO], payload.data, LINK_GREETING_SIZE);
-    struct greeting greeting = greeting_unpack(payload.data);
-    enum status status = meet_peer(link, payload.data);
-    if (status == STATUS_OK && greeting.purpose > LINK_INTRODUCTION)
-        status = STATUS_VERSION;
+    enum link_event event = meet_peer(link, payload.data, out);
     /* Who speaks another version shall learn which one this node speaks. */
-    if (status == STATUS_OK || status == STATUS_VERSION)
+    if (event == LINK_QUIET || out->why == STATUS_VERSION)
         frame_append(&link->output, FRAME_CHALLENGE,
                      bytes_of(link->greetings[CHALLENGE], LINK_GREETING_SIZE));
-    if (status != STATUS_OK)
-        return failed(link, status, out);
-    link->purpose = (enum link_purpose)greeting.purpose;
+    if (event != LINK_QUIET)
+        return event;
+    link->purpose = (enum link_purpose)greeting_unpack(payload.data).purpose;
     link->state = LINK_AWAITS_PROOF;
     return LINK_CLAIMED;
 }
@@ -166,9 +181,9 @@ static enum link_event take_challenge(struct link *link, struct bytes payload,
                                       struct link_news *out)
 {
     memcpy(link->greetings[CHALLENGE], payload.data, LINK_GREETING_SIZE);
-    enum status status = meet_peer(link, payload.data);
-    if (status != STATUS_OK)
-        return failed(link, status, out);
+    enum link_event event = meet_peer(link, payload.data, out);
+    if (event != LINK_QUIET)
+        return event;
     say_proof(link, FRAME_PROOF, dialer_role);
     link->state = LINK_AWAITS_WELCOME;
     return LINK_QUIET;
@@ -177,7 +192,7 @@ static enum link_event take_challenge(struct link *link, struct bytes payload,
 static enum link_event take_proof(struct link *link, struct bytes payload, struct link_news *out)
 {
     if (!is_proven(link, payload, dialer_role))
-        return failed(link, STATUS_INVALID, out);
+        return refuse_proof(link, out);
     say_proof(link, FRAME_WELCOME, acceptor_role);
     link->state = LINK_OPEN;
     return LINK_GREETED;
@@ -186,7 +201,7 @@ static enum link_event take_proof(struct link *link, struct bytes payload, struc
 static enum link_event take_welcome(struct link *link, struct bytes payload, struct link_news *out)
 {
     if (!is_proven(link, payload, acceptor_role))
-        return failed(link, STATUS_INVALID, out);
+        return refuse_proof(link, out);
     link->state = LINK_OPEN;
     return LINK_GREETED;
 }
@@ -195,7 +210,7 @@ static enum link_event take_ack(struct link *link, struct bytes payload, struct 
 {
     uint64_t count = unpack_u64(payload.data);
     if (count <= link->acknowledged || count > link->sent)
-        return failed(link, STATUS_CORRUPT, out);
+        return failed_frame(link, STATUS_CORRUPT, out);
     link->acknowledged = count;
     return LINK_ACKNOWLEDGED;
 }
@@ -223,7 +238,7 @@ static enum link_event take_frame(struct link *link, const struct frame *frame,
 {
     if (hears_messages(link)) {
         if (frame->type >= FRAME_HELLO)
-            return failed(link, STATUS_CORRUPT, out);
+            return failed_frame(link, STATUS_CORRUPT, out);
         link->heard++;
         out->type = frame->type;
         out->payload = frame->payload;
@@ -233,24 +248,21 @@ static enum link_event take_frame(struct link *link, const struct frame *frame,
     bool fits = frame->type == expected->type && frame->payload.size == expected->size;
     /* An acceptor of an introduction has nothing more to hear. */
     if (!fits || (link->state == LINK_OPEN && !link->dialer))
-        return failed(link, STATUS_CORRUPT, out);
+        return failed_frame(link, STATUS_CORRUPT, out);
     return expected->take(link, frame->payload, out);
 }
 
 /* ---- bytes in --------------------------------------------------------------------------------
  */
 
-/* Fills the frame in link->input up to `size` bytes. False: there are not so many yet. */
-static bool gather(struct link *link, struct bytes *in, size_t size)
+/* Fills the frame in link->input up to `size` bytes, as far as there are so many. */
+static void gather(struct link *link, struct bytes *in, size_t size)
 {
     size_t missing = size - buffer_size(&link->input);
     size_t part = missing < in->size ? missing : in->size;
-    if (part > 0) {
-        memcpy(buffer_reserve(&link->input, missing), in->data, part);
-        buffer_commit(&link->input, part);
-        *in = bytes_of(in->data + part, in->size - part);
-    }
-    return part == missing;
+    memcpy(buffer_reserve(&link->input, missing), in->data, part);
+    buffer_commit(&link->input, part);
+    *in = bytes_of(in->data + part, in->size - part);
 }
 
 /* The next frame, from *in itself if it is whole there. STATUS_ABSENT: all of *in is taken. */
@@ -267,9 +279,10 @@ static enum status next_frame(struct link *link, struct bytes *in, struct frame 
         if (status != STATUS_ABSENT || in->size == 0)
             return status;
     }
-    do {
-        status = frame_parse(buffer_bytes(&link->input), payload_max, out, &size);
-    } while (status == STATUS_ABSENT && gather(link, in, size));
+    while ((status = frame_parse(buffer_bytes(&link->input), payload_max, out, &size)) ==
+               STATUS_ABSENT &&
+           in->size > 0)
+        gather(link, in, size);
     /* The bytes stay where they are until the next call. */
     if (status == STATUS_OK)
         buffer_consume(&link->input, size);
@@ -284,7 +297,7 @@ enum link_event link_next(struct link *link, struct bytes *in, struct link_news 
         if (status == STATUS_ABSENT)
             return LINK_QUIET;
         if (status != STATUS_OK)
-            return failed(link, status, out);
+            return failed_frame(link, status, out);
         enum link_event event = take_frame(link, &frame, out);
         if (event != LINK_QUIET)
             return event;

@@ -86,7 +86,8 @@ enum link_event {
 struct link_news {
     unsigned type;        /* of a message */
     struct bytes payload; /* until the next call */
-    enum status why; /* it failed: VERSION, INVALID (who it is, or no proof), TOO_BIG, CORRUPT */
+    enum status why;    /* it failed: VERSION, INVALID (who it is, or no proof), TOO_BIG, CORRUPT */
+    const char *reason; /* the same for people: what the other side did */
 };
 
 /* Takes bytes from the front of *in until something has happened; to be called again until it is

@@ -11,8 +11,6 @@
  */
 #include "cluster/gossip_state.h"
 
-#include <stdlib.h>
-
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/xxh.h"
@@ -47,6 +45,7 @@ static struct peer *insert(struct gossip *gossip, uint64_t node)
         gossip->peers = memory_resize(gossip->peers, gossip->capacity * sizeof(*gossip->peers));
     }
     struct peer *peer = memory_zeroed(sizeof(*peer));
+    list_init(&peer->watched);
     memmove(gossip->peers + place + 1, gossip->peers + place,
             (gossip->count - place) * sizeof(*gossip->peers));
     gossip->peers[place] = peer;
@@ -257,12 +256,10 @@ static struct peer *meet(struct gossip *gossip, const struct gossip_entry *entry
     return peer;
 }
 
-/* What is really new is passed on: it came as news, or from the node itself. */
-static void hear_entry(struct gossip *gossip, uint64_t from, const struct gossip_entry *entry,
-                       bool news)
+/* News are passed on where they are new. */
+static void hear_entry(struct gossip *gossip, const struct gossip_entry *entry, bool news)
 {
     uint64_t node = entry->said.node;
-    news |= node == from;
     if (node == gossip->self.node) {
         hear_of_self(gossip, entry);
         return;
@@ -299,13 +296,13 @@ static void hear_entry(struct gossip *gossip, uint64_t from, const struct gossip
         rumour_news(gossip, peer);
 }
 
-static enum status hear_entries(struct gossip *gossip, uint64_t from, struct unpack *in, bool news)
+static enum status hear_entries(struct gossip *gossip, struct unpack *in, bool news)
 {
     while (gossip_has_more(in)) {
         struct gossip_entry entry;
         gossip_take_entry(in, &entry);
         if (!in->failed)
-            hear_entry(gossip, from, &entry, news);
+            hear_entry(gossip, &entry, news);
     }
     return gossip_taken(in);
 }
@@ -491,6 +488,7 @@ struct gossip *gossip_new(const struct gossip_options *options, uint64_t now_ms)
     gossip->self = options->self;
     gossip->outbox = options->outbox;
     gossip->random.state = options->random;
+    list_init(&gossip->watched);
     gossip->clock_ms = gossip->time_ms = gossip->start_ms = now_ms;
     gossip->step_ms = now_ms + GOSSIP_STEP_MS;
     /* Not all of those that are started together shall speak at once. */
@@ -545,7 +543,7 @@ static enum status receive(struct gossip *gossip, uint64_t from, unsigned type, 
         return hear_marks(gossip, from, in, type == GOSSIP_DIGEST);
     case GOSSIP_ENTRIES:
     case GOSSIP_NEWS:
-        return hear_entries(gossip, from, in, type == GOSSIP_NEWS);
+        return hear_entries(gossip, in, type == GOSSIP_NEWS);
     case GOSSIP_PROBE:
         return probe_hear(gossip, from, in);
     case GOSSIP_ANSWER:
@@ -622,6 +620,7 @@ void gossip_forget(struct gossip *gossip, uint64_t node, uint64_t now_ms)
     gossip->forgotten[gossip->forgotten_count++] =
         (struct forgotten){node, peer->view.said.generation, gossip->time_ms + GOSSIP_FORGOTTEN_MS};
     gossip->summary ^= mark_hash(peer_mark(peer));
+    list_remove(&peer->watched);
     size_t place = place_of(gossip, node);
     gossip->count--;
     memmove(gossip->peers + place, gossip->peers + place + 1,

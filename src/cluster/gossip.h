@@ -5,8 +5,8 @@
  * on direct probes (Hayashibara et al. 2004), probes through others before anybody is declared down
  * (SWIM: Das et al. 2002; Lifeguard: Dadgar et al. 2018), suspicion that can be refuted.
  *
- * Pure: messages and time in, messages out. Who the members are that own data is not decided here
- * but agreed upon: cluster/layout.h.
+ * Pure: messages and time in, messages out; `now_ms` is the wall clock, which may be set back. Who
+ * the members are that own data is not decided here but agreed upon: cluster/layout.h.
  */
 #ifndef CLUSTER_GOSSIP_H
 #define CLUSTER_GOSSIP_H
@@ -42,6 +42,11 @@ struct gossip_self {
     uint64_t keys;      /* that it holds */
 };
 
+/*
+ * A node that was just heard of is suspect until it has answered. One that others reach but this
+ * node doesn't (a cut in one direction, a link that cannot be had) stays suspect here and never is
+ * down; only a first silence, which may have been chance, is forgiven on others' word.
+ */
 enum gossip_life {
     GOSSIP_UP,
     GOSSIP_SUSPECT, /* it doesn't answer, or its link broke: to be passed over for now */
@@ -67,7 +72,9 @@ struct gossip *gossip_new(const struct gossip_options *options, uint64_t now_ms)
 void gossip_free(struct gossip *gossip);
 
 /* What it says of itself: to be changed freely, but for node and generation; gossip_changed tells
- * that it was. */
+ * that it was. The generation is raised when others know of a later life of this node (its clock
+ * was set back). What is no printable text in host and zone, and blanks in the host, are said as
+ * '?'. */
 struct gossip_self *gossip_self(struct gossip *gossip);
 void gossip_changed(struct gossip *gossip);
 
@@ -106,9 +113,9 @@ bool gossip_is_up(const struct gossip *gossip, uint64_t node);
  * something from them looks whether it has. */
 uint64_t gossip_version(const struct gossip *gossip);
 
-/* The most that two clocks differ is to be a minute: how far this node's wall clock is from the
- * median of its peers', as their messages tell, in milliseconds. 0 where there is none to compare
- * with. */
+/* The most that two clocks differ is to be a minute: how far this node's wall clock is ahead of
+ * the median of its peers', as their answers tell, in milliseconds; negative: behind. Of an even
+ * number of peers, the middle one that is nearer. 0 where there is none to compare with. */
 int64_t gossip_clock_offset_ms(const struct gossip *gossip);
 
 #endif

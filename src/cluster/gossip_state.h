@@ -10,6 +10,7 @@
 #define CLUSTER_GOSSIP_STATE_H
 
 #include "base/buffer.h"
+#include "base/list.h"
 #include "base/random.h"
 #include "cluster/detector.h"
 #include "cluster/gossip.h"
@@ -46,8 +47,8 @@ struct reporter {
 struct peer {
     struct gossip_peer view;
     uint64_t version, incarnation;
-    struct detector detector;
 
+    struct list watched; /* in gossip->watched: it is waited for, or suspect */
     bool waiting;        /* a probe is not answered */
     uint64_t waiting_ms; /* since the first such */
     uint64_t retry_ms;
@@ -63,6 +64,7 @@ struct peer {
     unsigned asked, replied; /* others, in the last round of asking */
     bool cleared; /* by others' word, since it last answered itself: that helps once only */
 
+    struct detector detector;
     struct reporter reporters[GOSSIP_REPORTERS_MAX]; /* view.reports of them */
 
     bool news;   /* its entry is to be passed on */
@@ -99,6 +101,7 @@ struct gossip {
     uint64_t outbid_generation, outbid_version; /* heard of itself: somebody has its number */
 
     struct peer **peers; /* by node number */
+    struct list watched; /* those that a step must look at: few, mostly */
     size_t count, capacity;
     size_t next_probe, next_ask; /* whose turn it is */
     uint64_t summary;            /* XOR of the hashes of all marks */

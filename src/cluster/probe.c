@@ -31,6 +31,12 @@ static void set_life(struct gossip *gossip, struct peer *peer, enum gossip_life 
     gossip->version++;
 }
 
+static void watch(struct gossip *gossip, struct peer *peer)
+{
+    if (list_is_empty(&peer->watched))
+        list_append(&gossip->watched, &peer->watched);
+}
+
 void probe_trouble(struct gossip *gossip)
 {
     gossip->troubled = true;
@@ -44,6 +50,8 @@ void probe_send(struct gossip *gossip, struct peer *peer)
         peer->waiting = true;
         peer->waiting_ms = gossip->time_ms;
     }
+    if (peer->view.life != GOSSIP_DOWN)
+        watch(gossip, peer);
     peer->retry_ms = gossip->time_ms + GOSSIP_RETRY_MS;
     gossip_put_number(&gossip->out, ++gossip->number);
     gossip_put_number(&gossip->out, gossip->time_ms);
@@ -102,6 +110,7 @@ void probe_vouch(struct gossip *gossip, struct peer *peer)
     peer->down_ms = gossip->time_ms + patience(gossip, GOSSIP_SUSPICION_MS);
     if (peer->view.life == GOSSIP_DOWN) {
         set_life(gossip, peer, GOSSIP_SUSPECT);
+        watch(gossip, peer);
     } else if (!peer->broken && !peer->cleared && peer->view.heard_ms != 0) {
         peer->cleared = true;
         peer->waiting_ms = gossip->time_ms;
@@ -162,8 +171,14 @@ static void end_errands(struct gossip *gossip, const struct peer *target, uint64
 
 void probe_step(struct gossip *gossip)
 {
-    for (size_t i = 0; i < gossip->count; i++)
-        step_peer(gossip, gossip->peers[i]);
+    for (struct list *link = gossip->watched.next, *next; link != &gossip->watched; link = next) {
+        struct peer *peer = list_entry(link, struct peer, watched);
+        next = link->next;
+        step_peer(gossip, peer);
+        bool done = peer->view.life == GOSSIP_UP && !peer->waiting;
+        if (done || peer->view.life == GOSSIP_DOWN)
+            list_remove(link);
+    }
     end_errands(gossip, NULL, 0);
 }
 

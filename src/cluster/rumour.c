@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What must be everywhere soon is passed on at once, once by each node, to a few others drawn by
- * lot (Demers et al. 1987): what a node says newly of itself, and whom somebody suspects. Whoever is
- * left out learns the first from reconciliation.
+ * lot (Demers et al. 1987): what a node says newly of itself, and whom somebody suspects. Whoever
+ * is left out learns the first from reconciliation.
  *
  * A report makes nobody suspect: who hears it probes for himself. The suspect refutes it with a
  * higher incarnation.
  */
-#include "base/check.h"
 #include "cluster/gossip_state.h"
 
 void rumour_news(struct gossip *gossip, struct peer *peer)

@@ -153,6 +153,7 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
         forward->node = forwarder->options.node;
     if (route != QUORUM_NOWHERE && send_to(forwarder, forward, now_ms)) {
         set_state(forwarder, forward, FORWARD_SENT);
+        forward->was_sent = true;
         forward->due_ms = now_ms + SENT_TIMEOUTS * forwarder->options.timeout_ms;
         return;
     }
@@ -163,6 +164,7 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
 void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
     forward->number = forwarder->next_number++;
+    forward->was_sent = forward->was_lost = false;
     forward->state = FORWARD_SENT;
     forward->deadline_ms = now_ms + forwarder->options.timeout_ms;
     forward->request = forward->reply = (struct buffer){0};
@@ -200,6 +202,7 @@ void forward_answer(struct forwarder *forwarder, uint64_t number, uint8_t flags,
         lose(forwarder, forward);
     } else {
         set_state(forwarder, forward, FORWARD_WAITING);
+        forward->was_sent = forward->was_lost; /* who refuses has not run it */
         forward->due_ms = now_ms + FORWARD_RETRY_MS;
     }
 }
@@ -233,6 +236,8 @@ static void find_outcome(struct forwarder *forwarder, struct forward *forward, u
 
 static void recover(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
+    forward->deadline_ms = now_ms + forwarder->options.timeout_ms;
+    forward->was_lost = true;
     if (forward->fixed) {
         lose(forwarder, forward);
     } else if (forward->writes) {
@@ -243,22 +248,28 @@ static void recover(struct forwarder *forwarder, struct forward *forward, uint64
     }
 }
 
+static bool may_leave(const struct forward *forward, bool gone)
+{
+    return gone || forward->blind || !forward->writes;
+}
+
 /* Its `lost` may cancel others: each time the list is looked at anew. */
-static struct forward *sent_to(struct forwarder *forwarder, uint64_t node)
+static struct forward *sent_to(struct forwarder *forwarder, uint64_t node, bool gone)
 {
     for (struct list *at = forwarder->all.next; at != &forwarder->all; at = at->next) {
         struct forward *forward = list_entry(at, struct forward, link);
-        if (forward->state == FORWARD_SENT && forward->node == node)
+        if (forward->state == FORWARD_SENT && forward->node == node && may_leave(forward, gone))
             return forward;
     }
     return NULL;
 }
 
-void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, uint64_t now_ms)
+void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, uint64_t now_ms)
 {
     struct forward *forward;
-    remote_origin_gone(forwarder, node);
-    while ((forward = sent_to(forwarder, node)))
+    if (gone)
+        remote_origin_gone(forwarder, node);
+    while ((forward = sent_to(forwarder, node, gone)))
         recover(forwarder, forward, now_ms);
 }
 
@@ -355,7 +366,8 @@ void forwarder_turn(struct forwarder *forwarder, uint64_t now_ms)
         if (now_ms >= forward->deadline_ms && forward->fixed)
             lose(forwarder, forward);
         else if (now_ms >= forward->deadline_ms)
-            answer(forwarder, forward, bytes_text(down_text));
+            answer(forwarder, forward,
+                   bytes_text(forward->was_sent && forward->writes ? unknown_text : down_text));
         else
             try(forwarder, forward, now_ms);
     }

@@ -67,6 +67,7 @@ struct forward {
     struct forwarder *forwarder;
     uint64_t number, node, due_ms, deadline_ms;
     unsigned state;
+    bool was_sent, was_lost; /* somebody may have run it; has gone before it answered */
     struct buffer request, reply;
     struct quorum_outcome outcome;
 };
@@ -81,8 +82,12 @@ void forwarder_client_gone(struct forwarder *forwarder, uint64_t client);
 MUST_CHECK enum status forwarder_receive(struct forwarder *forwarder, uint64_t from, unsigned type,
                                          struct bytes payload, uint64_t now_ms);
 
-/* What was sent to it is to be run elsewhere, and what it had sent here is forgotten. */
-void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, uint64_t now_ms);
+/*
+ * What was sent to it is to be run elsewhere. `gone`: the link is broken, so it has run it, or never
+ * will; and what it had sent here is forgotten. Else it is only silent, and may yet run it: what
+ * must not run twice waits for it.
+ */
+void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, uint64_t now_ms);
 
 /* ---- for the dispatch: sessions that run what others forward --------------------------------- */
 

@@ -205,9 +205,30 @@ static void part_answered(struct forward *forward, struct bytes reply)
         resume(gather);
 }
 
+/* A part has failed: so has all, but what other parts have written is there. */
+static bool refuse_if_any_has(const struct gather_parts *parts, struct session *session)
+{
+    const struct bytes *error = NULL;
+    bool run = false;
+    for (uint32_t i = 0; i < parts->count; i++) {
+        struct bytes reply = parts->replies[i];
+        bool failed = reply.size == 0 || reply.data[0] == '-';
+        if (failed && !error)
+            error = &parts->replies[i];
+        run = run || !failed || bytes_starts_with(reply, BYTES("-UNKNOWN"));
+    }
+    if (!error)
+        return false;
+    if (run && (session->request.command->flags & CMD_WRITE))
+        reply_error(&session->reply, BYTES("UNKNOWN A part of the command was refused, others may "
+                                           "have been run"));
+    else
+        buffer_append_bytes(session->reply.out, *error);
+    return true;
+}
+
 static enum status combine(struct gather *gather, struct session *session)
 {
-    struct buffer *out = session->reply.out;
     struct gather_parts parts = {.key_count = gather->key_count, .scan_end = gather->scan_end};
     struct arena *arena = &session->arena;
     parts.count = gather->kind == GATHER_RANDOM || gather->kind == GATHER_SCAN ? 1 : gather->count;
@@ -221,11 +242,8 @@ static enum status combine(struct gather *gather, struct session *session)
         parts.positions[i] = gather->parts[first + i].positions;
         parts.counts[i] = gather->parts[first + i].count;
     }
-    for (uint32_t i = 0; i < parts.count; i++)
-        if (parts.replies[i].size == 0 || parts.replies[i].data[0] == '-') {
-            buffer_append_bytes(out, parts.replies[i]);
-            return STATUS_REPLIED;
-        }
+    if (refuse_if_any_has(&parts, session))
+        return STATUS_REPLIED;
     static bool (*const combiners[])(const struct gather_parts *, struct arena *,
                                      struct reply *) = {
         [GATHER_SUM] = gather_sum,           [GATHER_VALUES] = gather_values,
@@ -244,7 +262,11 @@ enum status gather_finish(struct session *session)
     if (gather->lost && session->request.now_ms < gather->deadline_ms)
         return STATUS_AWAITING;
     enum status status = STATUS_REPLIED;
-    if (gather->lost)
+    if (gather->lost && (session->request.command->flags & CMD_WRITE))
+        reply_error(&session->reply,
+                    BYTES("UNKNOWN Nodes that ran a part of the command have gone: "
+                          "it may have been run or not"));
+    else if (gather->lost)
         reply_error(&session->reply, BYTES("CLUSTERDOWN Nodes are lost while they are asked"));
     else
         status = combine(gather, session);

@@ -545,6 +545,11 @@ struct store *node_store(const struct node *node)
     return node->store;
 }
 
+struct peers *node_peers(const struct node *node)
+{
+    return node->peers;
+}
+
 uint64_t node_rows_budget(const struct node *node)
 {
     return node->budget.rows;

@@ -20,6 +20,7 @@
 #include "store/store.h"
 
 struct node;
+struct peers;
 
 /* What a node needs from the world. All borrowed. */
 struct host {
@@ -109,6 +110,9 @@ struct store *node_store(const struct node *node);
 /* Its links to other nodes: whoever has the sockets brings what they bring, and after the end of a
  * turn takes what they are to send. NULL: no cluster is enabled. */
 struct bus *node_bus(struct node *node);
+
+/* What it knows of the others (node/peers.h), for checks from outside; NULL without a cluster. */
+struct peers *node_peers(const struct node *node);
 
 /* The bounds of rows in memory, given what the process uses: each 100 ms, from node_tick. */
 uint64_t node_rows_budget(const struct node *node);

@@ -32,6 +32,8 @@ struct seed {
 struct peer {
     uint64_t node;
     bool up;
+    uint64_t settled;    /* messages that it had acknowledged, when that last changed: */
+    uint64_t settled_ms; /* or when there was nothing to acknowledge */
 };
 
 struct peers {
@@ -102,6 +104,7 @@ static void adopt_layout(struct peers *peers, uint64_t now_ms)
     quorum_set_layout(peers->quorum, layout, now_ms);
     sync_set_layout(peers->sync, layout, now_ms);
     cluster->served = true;
+    cluster->routes++;
     peers->layout_version = layout->version;
     journal_write(peers->options.host->journal, JOURNAL_NOTICE,
                   "Cluster %012" PRIx64 ": layout %" PRIu64 " with %zu members%s", layout->cluster,
@@ -143,7 +146,7 @@ static void bus_down(void *context, uint64_t node, uint64_t now_ms)
     struct peers *peers = context;
     gossip_link_down(peers->gossip, node, now_ms);
     quorum_node_down(peers->quorum, node, now_ms);
-    forwarder_node_lost(peers->forwarder, node, now_ms);
+    forwarder_node_lost(peers->forwarder, node, true, now_ms);
 }
 
 static void bus_met(void *context, uint64_t node, struct bytes host, uint16_t port, uint64_t now_ms)
@@ -160,16 +163,14 @@ static void bus_met(void *context, uint64_t node, struct bytes host, uint16_t po
 }
 
 /* Anybody can make it be called: the log says so now and then. */
-static void bus_refused(void *context, const char *address, enum status why, uint64_t now_ms)
+static void bus_refused(void *context, const char *address, const char *why, uint64_t now_ms)
 {
     struct peers *peers = context;
     if (now_ms < peers->refusal_told_ms + REFUSALS_TOLD_MS)
         return;
     peers->refusal_told_ms = now_ms;
-    journal_write(
-        peers->options.host->journal, JOURNAL_WARNING, "A link with %s is refused: %s", address,
-        why == STATUS_INVALID ? "it is not who it should be, or has another cluster-secret"
-                              : status_text(why));
+    journal_write(peers->options.host->journal, JOURNAL_WARNING, "A link with %s is refused: %s",
+                  address, why);
 }
 
 static void dial(void *context, struct bus_link *link, const char *host, uint16_t port)
@@ -555,6 +556,25 @@ static struct peer *known_peer(struct peers *peers, uint64_t node)
     return peer;
 }
 
+/*
+ * Acknowledgements come by themselves while a node's loop turns, so their absence tells sooner than
+ * missed probes that it stands still, or that nothing reaches it. It is passed over until it
+ * answers again.
+ */
+static void watch_silence(struct peers *peers, uint64_t node, uint64_t now_ms)
+{
+    struct peer *peer = known_peer(peers, node);
+    uint64_t settled = bus_settled_count(peers->bus, node);
+    bool idle = settled == bus_sent_count(peers->bus, node);
+    if (idle || settled != peer->settled || now_ms < peer->settled_ms) {
+        peer->settled = settled;
+        peer->settled_ms = now_ms;
+    } else if (peer->up && now_ms > peer->settled_ms + PEERS_SILENCE_MS) {
+        peer->settled_ms = now_ms;
+        gossip_link_down(peers->gossip, node, now_ms);
+    }
+}
+
 static void follow_life(struct peers *peers, const struct gossip_peer *peer, uint64_t now_ms)
 {
     uint64_t node = peer->said.node;
@@ -563,12 +583,13 @@ static void follow_life(struct peers *peers, const struct gossip_peer *peer, uin
     if (up == known->up)
         return;
     known->up = up;
+    peers->options.dispatch->cluster.routes++;
     if (up) {
         sync_node_up(peers->sync, node, now_ms);
     } else {
         quorum_node_down(peers->quorum, node, now_ms);
         sync_node_down(peers->sync, node, now_ms);
-        forwarder_node_lost(peers->forwarder, node, now_ms);
+        forwarder_node_lost(peers->forwarder, node, false, now_ms);
     }
     journal_write(peers->options.host->journal, JOURNAL_NOTICE, "Node %012" PRIx64 " (%s:%u) %s",
                   node, peer->said.host, peer->said.port, up ? "is there" : "does not answer");
@@ -597,6 +618,7 @@ static void follow_gossip(struct peers *peers, uint64_t now_ms)
         }
         if (peer->life == GOSSIP_UP)
             follow_version(peers, peer, now_ms);
+        watch_silence(peers, peer->said.node, now_ms);
     }
 }
 
@@ -610,8 +632,11 @@ static void watch_for_stall(struct peers *peers, uint64_t now_ms)
     uint64_t now_ns = host->monotonic_ns(host->context);
     uint64_t gone_ms = peers->turned_ns ? (now_ns - peers->turned_ns) / 1000000 : 0;
     peers->turned_ns = now_ns;
-    if (gone_ms > SLEEP_MAX_MS + PEERS_STALL_MS)
-        gossip_stalled(peers->gossip, gone_ms, now_ms);
+    if (gone_ms <= PEERS_STALL_MS)
+        return;
+    gossip_stalled(peers->gossip, gone_ms, now_ms);
+    for (size_t i = 0; i < peers->known_count; i++) /* what they said meanwhile was not heard */
+        peers->known[i].settled_ms = now_ms;
 }
 
 void peers_turn_begin(struct peers *peers, uint64_t now_ms)

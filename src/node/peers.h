@@ -21,7 +21,8 @@ enum {
     PEERS_TICK_MS = 50,
     PEERS_MEET_MS = 1000,   /* how long a seed is tried, before all are tried anew */
     PEERS_FOUND_MS = 3000,  /* a first seed looks so long for a cluster that is there already */
-    PEERS_STALL_MS = 1000,  /* a turn that took longer stood still */
+    PEERS_STALL_MS = 150,   /* a turn that took longer stood still: ticks are closer */
+    PEERS_SILENCE_MS = 250, /* a peer that acknowledges nothing for so long is passed over */
     PEERS_REMOVED_MAX = 64, /* members that an operator has removed, remembered */
 };
 

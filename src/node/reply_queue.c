@@ -63,8 +63,16 @@ static void move(struct buffer *from, size_t begin, struct buffer *to)
 void queue_push(struct session *session, struct queued_reply *reply, struct buffer *out,
                 size_t begin)
 {
+    struct queued_reply *last = last_of(session);
+    bool is_empty = last && last->free == free_plain && !last->gate && !last->shut && begin == 0 &&
+                    out == &last->bytes;
     reply->session = session;
     move(out, begin, &reply->bytes);
+    if (is_empty) { /* it was made for what now stands here */
+        list_remove(&last->link);
+        session->queue_count--;
+        free_plain(last);
+    }
     list_append(&session->queue, &reply->link);
     session->queue_count++;
     if (!reply->waiting)

@@ -125,6 +125,7 @@ static void abandon_forwarded(struct queued_reply *reply)
 static void forward_answered(struct forward *forward, struct bytes reply)
 {
     struct forwarded *forwarded = forward->context;
+    forwarded->reply.session->forwards_open--;
     buffer_append_bytes(&forwarded->reply.bytes, reply);
     forwarded->reply.shut = false;
     queue_answered(&forwarded->reply);
@@ -170,6 +171,8 @@ static enum status forward(struct dispatch *dispatch, struct session *session,
     };
     forward_send(dispatch->cluster.forwarder, &forwarded->forward, dispatch->now_ms);
     session->forwards = true;
+    session->forwards_open++;
+    session->forwards_routes = dispatch->cluster.routes;
     return STATUS_FORWARDED;
 }
 
@@ -204,6 +207,9 @@ static enum status route_keys(struct dispatch *dispatch, struct session *session
 {
     enum gather_kind kind = kind_of(dispatch, &session->request);
     struct places places;
+    /* What a client sent for a slot stays in order, also when the slot's coordinator changes. */
+    if (session->forwards_open > 0 && session->forwards_routes != dispatch->cluster.routes)
+        return STATUS_THROTTLED;
     if (kind >= GATHER_DATABASE_SUM && !session->remote)
         return gather_database(dispatch->cluster.forwarder, session, dispatch->now_ms);
     if (!find_places(dispatch, session, &places) || places.count == 0)

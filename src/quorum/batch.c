@@ -262,9 +262,10 @@ static void tell_missed(struct quorum *quorum, struct batch *batch)
     if (all_confirmed(quorum, batch))
         return;
     struct buffer heads = {0};
+    struct bytes last = BYTES(""); /* of them */
     uint16_t slot = 0;
     for (uint32_t i = 0; i < batch->message_count; i++) {
-        struct bytes rest = buffer_bytes(&batch->messages[i]), name, row, head, last = BYTES("");
+        struct bytes rest = buffer_bytes(&batch->messages[i]), name, row, head;
         rest = bytes_of(rest.data + QUORUM_REPLICATE_SIZE, rest.size - QUORUM_REPLICATE_SIZE);
         if (i == batch->message_count - 1)
             rest.size -= buffer_size(&batch->requests);

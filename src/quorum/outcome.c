@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What became of a request whose coordinator is gone. All owners of the slot are asked. As soon as
- * one knows it, its rows are seen to be with W of them: those who know it durably have them, and the
- * others are sent them, taken from one who knows.
+ * one knows it, its rows are seen to be with W of them: those who know it durably have them, and
+ * the others are sent them, taken from one who knows.
  */
 #include "base/check.h"
 #include "base/memory.h"

@@ -5,9 +5,9 @@
  *
  * The coordinator of a slot is the first of its owners that is up (Dynamo: DeCandia et al. 2007).
  * It runs the command on its own store; rows, never commands, go to the other owners. An owner that
- * is down, or slow, is replaced by the next node of the ring (sloppy quorum), which keeps the rows and
- * gives them to the owners later: rows of a slot that a node does not own are its hints, so a hint
- * is as durable as any row and never expires (sync/).
+ * is down, or slow, is replaced by the next node of the ring (sloppy quorum), which keeps the rows
+ * and gives them to the owners later: rows of a slot that a node does not own are its hints, so a
+ * hint is as durable as any row and never expires (sync/).
  *
  * Pure, on the store: messages, time and finished imports in; messages and calls of `done` out.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Read repair: rows that differ come here, are merged, and go to those who lack them. A page at a
- * time, the next one when the last is stored: of a long string the head is never without its chunks.
+ * time, the next one when the last is stored: a long string's head is never without its chunks.
  */
 #include "base/memory.h"
 #include "quorum/verification.h"

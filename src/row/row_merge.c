@@ -5,9 +5,13 @@
  */
 #include "row/row.h"
 
+#include "base/mutant.h"
+
 /* Whether a row with this vector has seen the dot. */
 static bool seen(const struct vector *vector, const struct vector *stable, struct dot dot)
 {
+    if (MUTANT(context_ignored))
+        return false;
     return vector_covers(vector, dot) || (stable && vector_covers(stable, dot));
 }
 
@@ -88,6 +92,8 @@ static void merge_expiries(const struct row *a, const struct row *b, const struc
         i += order <= 0;
         j += order >= 0;
     }
+    if (MUTANT(expiry_not_merged))
+        count = 0;
     out->expiry_count = count;
 }
 
@@ -104,7 +110,9 @@ void row_join_increments(const struct increments *a, const struct increments *b,
         const struct increment *x = &a->items[i], *y = &b->items[j];
         i += x->actor <= y->actor;
         j += y->actor <= x->actor;
-        if (x->actor == y->actor)
+        if (x->actor == y->actor && MUTANT(increment_lost_in_merge))
+            join.items[join.count++] = compare_increments(x, y) >= 0 ? *y : *x;
+        else if (x->actor == y->actor)
             join.items[join.count++] = compare_increments(x, y) >= 0 ? *x : *y;
         else
             join.items[join.count++] = x->actor < y->actor ? *x : *y;

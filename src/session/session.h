@@ -79,12 +79,14 @@ struct session {
     /* Its request waits, and will run again: in the database that it came for, whatever SWAPDB has
      * made of its number since, and within the limits of that time. */
     bool held;
-    bool forwards;   /* requests of it went to other nodes */
-    bool refused;    /* the request is not to be run here: see node/forward.h */
-    bool finished;   /* sends nothing more: closed once all is answered */
-    bool killed;     /* SESSION_CLOSING, without waiting for the output */
-    bool close_told; /* whoever has the connection was asked to close it */
-    bool paused;     /* takes no requests until more output is sent */
+    bool forwards;            /* requests of it went to other nodes: */
+    unsigned forwards_open;   /* so many are not answered yet, and were sent when */
+    uint64_t forwards_routes; /* dispatch_cluster.routes was this */
+    bool refused;             /* the request is not to be run here: see node/forward.h */
+    bool finished;            /* sends nothing more: closed once all is answered */
+    bool killed;              /* SESSION_CLOSING, without waiting for the output */
+    bool close_told;          /* whoever has the connection was asked to close it */
+    bool paused;              /* takes no requests until more output is sent */
     char *name, *library, *library_version; /* owned, NULL for none */
     char address[SESSION_ADDRESS_MAX], local_address[SESSION_ADDRESS_MAX]; /* "127.0.0.1:54321" */
     uint64_t created_ms, active_ms;

@@ -4,6 +4,8 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/pack.h"
+#include "base/xxh.h"
+#include "store/export.h"
 #include "store/meta.h"
 #include "store/store.h"
 
@@ -47,6 +49,12 @@ const struct slot_facts *facts_look(const struct facts *facts, uint16_t slot, ui
     if (db >= facts->databases || !facts->slots[db])
         return &none;
     return &facts->slots[db][slot];
+}
+
+uint64_t export_digest(struct bytes name, struct bytes row)
+{
+    uint64_t halves[] = {xxh64(name), xxh64(row)};
+    return xxh64(bytes_of((const char *)halves, sizeof(halves)));
 }
 
 static uint64_t *block_of(struct facts *facts, uint16_t slot, uint8_t db)

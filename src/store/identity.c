@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/mutant.h"
 #include "base/xxh.h"
 
 #define IDENTITY_NAME "identity"
@@ -241,7 +242,7 @@ static enum status take(struct files *files, uint64_t mark, uint64_t random48,
     bool was_clean = !is_new && identity->clean;
     if (is_new || (!was_clean && identity->epoch == ACTOR_EPOCH_MAX))
         become_new_node(identity, random48);
-    else if (!was_clean)
+    else if (!was_clean && !MUTANT(epoch_kept_after_crash))
         become_next_epoch(identity);
     identity->mark = mark;
     identity->clean = false;

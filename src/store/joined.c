@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* One copy among several: digests, what waits for collection, and its removal. */
-#include "base/check.h"
-#include "base/xxh.h"
 #include "store/apply.h"
 #include "store/derive.h"
 #include "store/export.h"
 
 enum { COLLECTABLE_LOOKS = 20000 }; /* entries, per call */
-
-uint64_t export_digest(struct bytes name, struct bytes row)
-{
-    uint64_t halves[] = {xxh64(name), xxh64(row)};
-    return xxh64(bytes_of((const char *)halves, sizeof(halves)));
-}
 
 uint64_t store_slot_digest(const struct store *store, uint16_t slot)
 {

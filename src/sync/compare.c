@@ -125,6 +125,13 @@ static bool is_due(const struct sync *sync, const struct sync_shared *shared)
     return (int32_t)((uint32_t)sync->now_ms - shared->due_ms) >= 0;
 }
 
+/* Not equal as far as is known; or to be gained, and not seen equal by one who has this layout. */
+static bool is_open(const struct sync_slot *state, const struct sync_shared *shared)
+{
+    uint16_t through = state->gaining ? state->gained_from : state->equal;
+    return (through >> shared->bit & 1) == 0;
+}
+
 static void put_off(const struct sync *sync, struct sync_shared *shared)
 {
     unsigned wait = COMPARE_AGAIN_MS << shared->tries;
@@ -161,8 +168,8 @@ static void ask(struct sync *sync, struct sync_peer *peer)
     for (uint32_t i = 0; i < peer->shared_count && peer->asked_count < COMPARE_SLOTS_MAX; i++) {
         struct sync_shared *shared = &peer->shared[i];
         const struct sync_slot *state = &sync->slots[shared->slot];
-        bool unequal = (state->equal >> shared->bit & 1) == 0 && is_due(sync, shared);
-        if (state->gaining || (!unequal && (i < first || i >= end)))
+        bool open = is_open(state, shared) && is_due(sync, shared);
+        if (!open && (i < first || i >= end))
             continue;
         sync_add_digest(&body, shared->slot, store_slot_digest(sync->options.store, shared->slot));
         peer->asked[peer->asked_count++] = i;
@@ -223,10 +230,10 @@ static void found_unequal(struct sync *sync, struct sync_shared *shared)
     struct sync_slot *state = &sync->slots[shared->slot];
     uint16_t bit = (uint16_t)(1u << shared->bit);
     state->equal &= (uint16_t)~bit;
-    if (state->differs & bit)
-        want(sync, state, state->wanted | bit);
-    else
+    if ((state->differs & bit) == 0)
         sync->stats.slots_differed++;
+    else if (!state->gaining)
+        want(sync, state, state->wanted | bit);
     state->differs |= bit;
 }
 
@@ -246,6 +253,7 @@ void compare_heard(struct sync *sync, uint64_t from, const struct sync_message *
             found_unequal(sync, shared);
         else
             found_equal(sync, shared, peer->question);
+        moving_compared(sync, shared->slot, shared->bit, message->version);
     }
     peer->question = 0;
     sync->pulls_due = true;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Slots that this node gains are pulled from their old owners: from all that are up, and from so
- * many (N-W+1) that together they hold every acknowledged write. Each must know this layout when
- * it is asked: from then on it refuses writes of the layout before (layout_accepts), so no such write
+ * many (N-W+1) that together they hold every acknowledged write. Each must know this layout when it
+ * is asked: from then on it refuses writes of the layout before (layout_accepts), so no such write
  * that it has not told of reaches its quorum by it. An old owner that is down is left out.
+ *
+ * Digests are compared first (compare.c): a slot that is equal need not be pulled.
  */
 #include "sync/sync_state.h"
 
@@ -44,7 +46,7 @@ static void gain(struct sync *sync, uint16_t slot)
     for (unsigned i = 0; i < old; i++) {
         if (placement.old[i] == sync->options.node || (state->gained_from >> i & 1) != 0)
             pulled++;
-        else if (pull_begin(sync, slot, placement.old[i], true))
+        else if ((state->differs >> i & 1) != 0 && pull_begin(sync, slot, placement.old[i], true))
             return;
         else
             missing += !sync_is_down(sync, placement.old[i]);
@@ -66,6 +68,21 @@ void moving_tick(struct sync *sync)
     }
 }
 
+void moving_compared(struct sync *sync, uint16_t slot, unsigned bit, uint64_t version)
+{
+    struct sync_slot *state = &sync->slots[slot];
+    if (!state->gaining)
+        return;
+    state->gain_at_ms = sync->now_ms;
+    sync->pulls_due = true;
+    if ((state->differs >> bit & 1) != 0 || version < sync->layout->version)
+        return;
+    uint64_t gate = store_gate_now(sync->options.store);
+    if (gate > sync->gain_gate)
+        sync->gain_gate = gate;
+    state->gained_from |= (uint8_t)(1u << bit);
+}
+
 void moving_pulled(struct sync *sync, const struct pull_result *result)
 {
     struct sync_slot *state = &sync->slots[result->slot];
@@ -74,6 +91,7 @@ void moving_pulled(struct sync *sync, const struct pull_result *result)
     if (result->gate > sync->gain_gate)
         sync->gain_gate = result->gate;
     state->gain_at_ms = sync->now_ms + (result->whole ? 0 : GAIN_AGAIN_MS);
+    sync->pulls_due = true;
     for (unsigned i = 0; i < placement.old_count; i++)
         if (placement.old[i] == result->node && result->whole)
             state->gained_from |= (uint8_t)(1u << i);

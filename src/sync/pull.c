@@ -4,9 +4,9 @@
  * list: its digests are compared with this node's own, and of the keys that differ rows are asked
  * for, in parts. Nothing is kept of a pull that breaks off: it begins anew some time.
  *
- *   LISTING --LISTED--> COMPARING --own digests--> FETCHING --ROWS--> IMPORTING --stored--> FETCHING
- *      ^                    | nothing differs                             | the page is through
- *      +--------------------+---------------------------------------------+
+ *   LISTING --LISTED--> COMPARING --own digests--> FETCHING --ROWS--> IMPORTING --> FETCHING
+ *      ^                    | nothing differs                            | the page is through
+ *      +--------------------+--------------------------------------------+
  */
 #include "base/check.h"
 #include "base/memory.h"

@@ -67,7 +67,7 @@ struct sync_slot {
     bool owned, agreed;
     bool pulling;        /* by one pull at a time */
     uint64_t pull_at_ms; /* not before */
-    /* Gaining: bits are of places among the old owners. */
+    /* Gaining; the first bits are the old owners'. */
     bool gaining;
     uint8_t gained_from;
     uint64_t gain_at_ms; /* to be tried again */
@@ -234,6 +234,8 @@ bool give_away_is_giving(const struct sync *sync, uint16_t slot);
 void moving_set_layout(struct sync *sync);
 void moving_tick(struct sync *sync);
 void moving_pulled(struct sync *sync, const struct pull_result *result);
+/* That owner's answer, and its layout: the slot is equal, or differs now. */
+void moving_compared(struct sync *sync, uint16_t slot, unsigned bit, uint64_t version);
 
 /* ---- collect.c: as the coordinator of slots -------------------------------------------------- */
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/memory.h"
 #include "cluster/gossip_codec.h"
 #include "support/gossip_world.h"
 
@@ -16,24 +17,37 @@ struct verdicts {
     uint64_t suspicions, downs;
 };
 
-/* Runs, and counts what is said of those who live by those who live: as they change their mind. */
-static struct verdicts watch(struct gossip_world *world, enum gossip_life *lives, uint64_t ms)
+/* What each node believed of each other one when it was last looked at. */
+struct beliefs {
+    enum gossip_life *lives;
+    uint64_t *versions; /* of each node's gossip then */
+};
+
+static void look(struct gossip_world *world, struct beliefs *beliefs, uint32_t node,
+                 struct verdicts *out)
 {
-    struct verdicts verdicts = {0, 0};
+    const struct gossip_peer *peer;
+    struct gossip *gossip = gossip_world_at(world, node);
+    if (!gossip || gossip_version(gossip) == beliefs->versions[node])
+        return;
+    beliefs->versions[node] = gossip_version(gossip);
+    for (size_t i = 0; (peer = gossip_peer_at(gossip, i)) != NULL; i++) {
+        enum gossip_life *life = &beliefs->lives[(size_t)node * world->count + i];
+        out->suspicions += *life == GOSSIP_UP && peer->life != GOSSIP_UP;
+        out->downs += *life != GOSSIP_DOWN && peer->life == GOSSIP_DOWN;
+        *life = peer->life;
+    }
+}
+
+/* Runs, and counts how often somebody changes its mind for the worse; all are alive. */
+static void watch(struct gossip_world *world, struct beliefs *beliefs, uint64_t ms,
+                  struct verdicts *out)
+{
     for (uint64_t end_ms = world->now_ms + ms; world->now_ms < end_ms;) {
         gossip_world_run_ms(world, STEP_MS);
-        for (uint32_t i = 0; i < world->count; i++) {
-            const struct gossip_peer *peer;
-            struct gossip *gossip = gossip_world_at(world, i);
-            for (size_t j = 0; gossip && (peer = gossip_peer_at(gossip, j)) != NULL; j++) {
-                enum gossip_life *life = &lives[(size_t)i * world->count + j];
-                verdicts.suspicions += *life == GOSSIP_UP && peer->life != GOSSIP_UP;
-                verdicts.downs += *life != GOSSIP_DOWN && peer->life == GOSSIP_DOWN;
-                *life = peer->life;
-            }
-        }
+        for (uint32_t i = 0; i < world->count; i++)
+            look(world, beliefs, i, out);
     }
-    return verdicts;
 }
 
 static uint64_t bytes_sent(const struct gossip_world *world)
@@ -100,19 +114,18 @@ static void changes(struct gossip_world *world)
            (double)sum_ms / WATCHED / 1000, (double)most_ms / 1000);
 }
 
-static void quiet(struct gossip_world *world, enum gossip_life *lives, bool keys)
+static void quiet(struct gossip_world *world, struct beliefs *beliefs, bool keys)
 {
-    watch(world, lives, 10 * STEP_MS); /* as it is now */
-    uint64_t bytes = bytes_sent(world), messages = messages_sent(world);
     struct verdicts all = {0, 0};
+    watch(world, beliefs, STEP_MS, &all); /* as it is now */
+    all = (struct verdicts){0, 0};
+    uint64_t bytes = bytes_sent(world), messages = messages_sent(world);
     for (uint64_t ms = 0; ms < QUIET_MS; ms += 1000) {
         for (uint32_t i = 0; keys && i < world->count; i++) {
             gossip_self(gossip_world_at(world, i))->keys++;
             gossip_changed(gossip_world_at(world, i));
         }
-        struct verdicts verdicts = watch(world, lives, 1000);
-        all.suspicions += verdicts.suspicions;
-        all.downs += verdicts.downs;
+        watch(world, beliefs, 1000, &all);
     }
     double seconds = (double)world->count * QUIET_MS / 1000;
     printf("  %s  %.0f bytes, %.0f messages per node and second\n",
@@ -142,9 +155,11 @@ static void death(struct gossip_world *world, uint32_t node, bool loud)
 
 static void run(uint32_t count, unsigned loss_permille)
 {
-    enum gossip_life *lives = calloc((size_t)count * count, sizeof(*lives));
+    struct beliefs beliefs = {
+        memory_zeroed((size_t)count * count * sizeof(*beliefs.lives)),
+        memory_zeroed(count * sizeof(*beliefs.versions)),
+    };
     struct gossip_world *world = gossip_world_new(count, 1);
-    check(lives);
     printf("%u nodes, %.0f %% of messages lost, 1 to 3 ms each way\n", count,
            (double)loss_permille / 10);
     uint64_t join_ms = run_until_agreed(world);
@@ -152,20 +167,22 @@ static void run(uint32_t count, unsigned loss_permille)
            " %.0f kB per node in all\n",
            (double)join_ms / 1000, (double)bytes_sent(world) / count / 1000);
     world->loss_permille = loss_permille;
-    gossip_world_run_ms(world, QUIET_MS);
-    quiet(world, lives, false);
-    quiet(world, lives, true);
+    gossip_world_run_ms(world, QUIET_MS / 3);
+    quiet(world, &beliefs, false);
     changes(world);
     death(world, count / 3, true);
-    gossip_world_run_ms(world, QUIET_MS);
+    gossip_world_run_ms(world, QUIET_MS / 6);
     death(world, count / 2, false);
-    fflush(stdout);
+    gossip_world_run_ms(world, QUIET_MS / 6);
+    quiet(world, &beliefs, true);
     gossip_world_free(world);
-    free(lives);
+    memory_free(beliefs.lives);
+    memory_free(beliefs.versions);
 }
 
 int main(int argc, char **argv)
 {
+    setvbuf(stdout, NULL, _IOLBF, 0);
     long count = argc > 1 ? strtol(argv[1], NULL, 10) : NODES;
     if (count < WATCHED || count > GOSSIP_PEERS_MAX) {
         fprintf(stderr, "usage: bench_gossip [NODES], from %d to %d\n", WATCHED, GOSSIP_PEERS_MAX);

@@ -105,8 +105,8 @@ static bool increments_equal(const struct increments *a, const struct increments
     return true;
 }
 
-/* Whether an actor says one thing in one row and another in the other: no history does (rule 1),
- * and nothing is promised of what they merge to. */
+/* Whether an actor says one thing in one row and another in the other: no history does (rule 1).
+ * What they merge to is promised only where nothing is stable. */
 static bool contradict(const struct row *a, const struct row *b)
 {
     for (uint32_t i = 0; i < a->sibling_count; i++)
@@ -143,7 +143,8 @@ static void check_merge(struct bytes a, struct bytes b, const struct vector *sta
 {
     struct row row_a, row_b, merged;
     struct bytes ab, ba, again;
-    if (!decode(a, arena, &row_a) || !decode(b, arena, &row_b) || contradict(&row_a, &row_b))
+    if (!decode(a, arena, &row_a) || !decode(b, arena, &row_b) ||
+        (stable && contradict(&row_a, &row_b)))
         return;
     row_merge(&row_a, &row_b, stable, arena, &merged);
     enum status status = merge(a, b, stable, arena, &ab);

@@ -59,9 +59,9 @@ static bool sets_value(const struct history_event *event)
            event->verb == VERB_DEL;
 }
 
-static bool sets_time(const struct history_event *event)
+static bool changes_time(const struct history_event *event)
 {
-    return sets_value(event) || event->verb == VERB_EXPIRE || event->verb == VERB_PERSIST;
+    return event->verb == VERB_EXPIRE || event->verb == VERB_PERSIST;
 }
 
 /* Who wrote a value after `written` (NULL: the key's beginning) was done, and was done before
@@ -100,13 +100,13 @@ static uint64_t seen_until_us(const struct checking *checking, const struct hist
     return event->ended_us + (uint64_t)event->amount * SIM_MS + checking->options->slack_us;
 }
 
-/* Whether another event has certainly set another time for it since, before `read`. */
+/* Whether another time has certainly been given since to what then was there, before `read`. */
 static bool time_is_replaced(const struct checking *checking, const struct history_event *setting,
                              const struct history_event *read)
 {
     for_each_event(checking, event)
     {
-        if (sets_time(event) && history_has_applied(event) && event->ended_us < read->begun_us &&
+        if (changes_time(event) && history_has_applied(event) && event->ended_us < read->begun_us &&
             was_before(checking, setting, event))
             return true;
     }
@@ -138,7 +138,7 @@ static bool may_be_seen(const struct checking *checking, const struct history_ev
 {
     for_each_event(checking, event)
     {
-        bool sets = event == written || (event->verb == VERB_EXPIRE || event->verb == VERB_PERSIST);
+        bool sets = event == written || changes_time(event);
         if (!sets || !history_may_apply(event) || event->begun_us > read->ended_us)
             continue;
         if (event != written && was_before(checking, event, written))

@@ -29,6 +29,7 @@ struct node_link {
     struct session *session;
     struct bus_link *bus;
     bool dialed, told; /* that it is connected */
+    bool full;         /* the socket did not take all: it will tell when there is room */
     bool abrupt;       /* to be closed without waiting for its output */
 };
 
@@ -163,16 +164,19 @@ static void close_session(void *context, struct session *session, bool now)
 static void link_send(struct node_link *link)
 {
     struct cluster_node *node = link->node;
-    if (link->abrupt || !link->socket)
+    if (link->abrupt || !link->socket || link->full)
         return;
     if (link->session) {
         struct bytes output =
             bytes_of(buffer_bytes(&link->session->output).data, link->session->output_free);
         size_t sent = sim_socket_send(link->socket, output);
+        link->full = sent < output.size;
         if (sent > 0)
             node_sent(node->node, link->session, sent);
     } else if (link->bus) {
-        size_t sent = sim_socket_send(link->socket, bus_output(link->bus));
+        struct bytes output = bus_output(link->bus);
+        size_t sent = sim_socket_send(link->socket, output);
+        link->full = sent < output.size;
         if (sent > 0)
             bus_sent(node_bus(node->node), link->bus, sent);
     }
@@ -242,8 +246,10 @@ static void link_turn(struct node_link *link, uint64_t now_ms)
     sim_socket_consume(link->socket, bytes.size);
     if (sim_socket_has_ended(link->socket))
         link_end(link, true);
-    else
-        link_send(link); /* there may be room */
+    else if (link->full) { /* there may be room */
+        link->full = false;
+        link_send(link);
+    }
 }
 
 /* ---- the process ----------------------------------------------------------------------------- */
@@ -373,7 +379,7 @@ static void clean_up(struct cluster_node *node, bool power_lost)
 
 static void restart_later(struct cluster_node *node)
 {
-    if (node->may_restart)
+    if (node->may_restart && node->held_down == 0)
         sim_timer_set(node->clock, &node->restart,
                       node->clock->now_us + RESTART_MIN_US +
                           random_below(&node->random, RESTART_MORE_US));
@@ -381,7 +387,7 @@ static void restart_later(struct cluster_node *node)
 
 void cluster_node_start(struct cluster_node *node)
 {
-    if (node->state != CLUSTER_DOWN)
+    if (node->state != CLUSTER_DOWN || node->held_down > 0)
         return;
     sim_timer_cancel(node->clock, &node->restart);
     configure(node);
@@ -399,6 +405,7 @@ void cluster_node_start(struct cluster_node *node)
         .monotonic_ns = monotonic_ns,
         .memory_use = memory_use_of,
         .close = close_session,
+        .bus_port = CLUSTER_BUS_PORT,
         .dial = dial,
         .hang_up = hang_up,
         .context = node,
@@ -408,7 +415,7 @@ void cluster_node_start(struct cluster_node *node)
     bool died = is_disk_dead(node);
     if (status != STATUS_OK) {
         struct bytes reason = buffer_bytes(&error);
-        if (!died)
+        if (!died && status != STATUS_DISK_FULL)
             trace_fail(node->trace, "start", "n%u does not start: %s: %.*s", node->index + 1,
                        status_text(status), (int)reason.size, reason.data);
         trace_tell(node->trace, "n%u dies while it starts", node->index + 1);
@@ -434,15 +441,20 @@ static void on_restart(void *context)
 static void end_process(struct cluster_node *node, bool power_lost)
 {
     sim_net_silence(node->net, node->index);
+    sim_files_halt_after(node->disk, 0);
+    sim_tier_crash(node->tier_disk);
     while (!list_is_empty(&node->links)) {
         struct node_link *link = list_entry(node->links.next, struct node_link, link);
+        if (link->bus)
+            bus_closed(node_bus(node->node), link->bus, cluster_node_wall_ms(node));
         if (link->socket && power_lost)
             sim_socket_drop(link->socket);
         else if (link->socket)
             sim_socket_close(link->socket);
         link_free(link);
     }
-    sim_workers_crash(node->workers);
+    /* What is under way runs out, so that its memory is freed: nothing of it has an effect. */
+    sim_workers_interface(node->workers)->ops->drain(sim_workers_interface(node->workers));
     node_abandon(node->node);
     clean_up(node, power_lost);
     restart_later(node);

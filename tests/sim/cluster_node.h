@@ -54,7 +54,8 @@ struct cluster_node {
     /* The process. */
     enum cluster_state state;
     unsigned lives;
-    bool may_restart; /* whoever dies starts again after a while */
+    bool may_restart;   /* who dies by itself starts again after a while */
+    unsigned held_down; /* faults that keep it down */
     struct config config;
     struct tier *tier;
     struct sim_workers *workers;

@@ -69,13 +69,17 @@ static uint64_t magnitude(struct random *random, uint64_t least, uint64_t most)
     return draw > least ? draw : least;
 }
 
-static void draw_settings(struct random *random, struct cluster_settings *settings)
+static void draw_settings(struct random *random, unsigned nodes, struct cluster_settings *settings)
 {
-    static const unsigned sizes[] = {3, 4, 5, 5, 5, 5, 6, 7};
+    static const unsigned sizes[] = {3, 4, 5, 5, 5, 5, 6, 1};
     static const uint64_t seals[] = {2000, 20000, 200000, 4000000};
     unsigned copies = random_once_in(random, 8) ? 5 : 3;
-    settings->nodes = sizes[random_below(random, 8)];
-    settings->copies = copies < settings->nodes ? copies : 3;
+    settings->nodes = nodes ? nodes : sizes[random_below(random, 8)];
+    if (nodes)
+        (void)random_next(random);
+    settings->copies = copies <= settings->nodes ? copies
+                       : settings->nodes < 3     ? settings->nodes
+                                                 : 3;
     settings->read_quorum = settings->write_quorum = settings->copies / 2 + 1;
     if (random_once_in(random, 6)) {
         settings->write_quorum = 1 + (unsigned)random_below(random, settings->copies);
@@ -169,12 +173,12 @@ static void draw_fault(struct cluster_plan *plan, enum fault_kind kind, unsigned
     plan->faults[plan->fault_count++] = fault;
 }
 
-void cluster_plan_draw(uint64_t seed, struct cluster_plan *plan)
+void cluster_plan_draw(uint64_t seed, unsigned nodes, struct cluster_plan *plan)
 {
     *plan = (struct cluster_plan){.seed = seed};
     struct random settings = stream(seed, DRAW_SETTINGS, 0), load = stream(seed, DRAW_LOAD, 0);
     struct random net = stream(seed, DRAW_NET, 0), swarm = stream(seed, DRAW_SWARM, 0);
-    draw_settings(&settings, &plan->settings);
+    draw_settings(&settings, nodes, &plan->settings);
     draw_load(&load, plan->settings.nodes, &plan->load);
     draw_net(&net, &plan->net);
     plan->duration_us = between(&swarm, 5, 20) * SIM_SECOND;

@@ -55,7 +55,8 @@ struct cluster_plan {
     unsigned idle_clients; /* a set: they do nothing, for shrinking */
 };
 
-void cluster_plan_draw(uint64_t seed, struct cluster_plan *plan);
+/* `nodes` 0: as many as the seed says. One node is a node without a cluster. */
+void cluster_plan_draw(uint64_t seed, unsigned nodes, struct cluster_plan *plan);
 
 /* What may be checked in this world, whatever was dropped. */
 struct check_options cluster_plan_checks(const struct cluster_plan *plan);

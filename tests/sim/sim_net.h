@@ -38,8 +38,8 @@ struct sim_net_options {
     uint64_t reset_us;   /* waiting for a blocked way so long ends a connection; 0: never does */
 };
 
-/* What the process on a machine is told: to be noted, and looked at later; nothing of this interface
- * is called from there. Its sockets are its own: it closes each of them. */
+/* What the process on a machine is told: to be noted, and looked at later; nothing of this
+ * interface is called from there. Its sockets are its own: it closes each of them. */
 struct sim_net_handler {
     /* Somebody has connected. */
     void (*accepted)(void *context, struct sim_socket *socket);

@@ -50,6 +50,7 @@ struct reply {
 struct world {
     uint64_t seed;
     bool trace, failed;
+    bool joined; /* the store is one copy among several: nothing leaves it by itself */
     struct random random;
     uint64_t now_ms;
     struct sim_files *disk;

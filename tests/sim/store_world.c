@@ -2,8 +2,11 @@
 #include "sim/store_world.h"
 
 #include "base/memory.h"
+#include "row/slot.h"
 #include "sim/store_audit.h"
 #include "sim/store_client.h"
+#include "store/export.h"
+#include "store/generation.h"
 
 enum {
     LIVES_MAX = 6,
@@ -12,6 +15,8 @@ enum {
     SETTLE_ROUNDS = 30,
     SETTLE_MS = 1100,
     CLOCK_BACK_MS = 5000,
+    SETTLE_JOINED_MS = 301 * 1000, /* the index is then searched from the first on */
+    JOINED_ODDS = 4,
     ALL_TIME_LEFT_MS = 0, /* a clock on which nothing has expired */
 };
 
@@ -70,6 +75,15 @@ static void turn_end(struct world *world)
         take_replies(world);
     else if (!world_expects(world, status))
         world_fail(world, "the turn's end: %s", status_text(status));
+}
+
+/* Again, where the process died before it had. */
+static enum status join(struct world *world)
+{
+    enum status status = STATUS_OK;
+    if (world->joined && !store_is_joined(world->store))
+        status = store_join(world->store);
+    return status;
 }
 
 /* STATUS_IO if the process died of a fault meanwhile. */
@@ -184,6 +198,8 @@ static bool read_state(struct world *world, struct model_state *out)
 
 static bool must_be_gone(const struct world *world, const struct gone *gone)
 {
+    if (world->joined) /* nobody has judged the clock */
+        return false;
     return gone->gate > 0 && (world->power_cut ? gone->durable : gone->told);
 }
 
@@ -394,6 +410,41 @@ static void fault(struct world *world)
     }
 }
 
+/* ---- what sync/ does where there are other copies -------------------------------------------- */
+
+struct collectable {
+    struct buffer names;   /* notes */
+    struct buffer digests; /* of them */
+};
+
+static void note_collectable(void *context, struct bytes name, uint64_t digest)
+{
+    struct collectable *collectable = context;
+    generation_note(&collectable->names, name);
+    buffer_append(&collectable->digests, &digest, sizeof(digest));
+}
+
+/* All other copies agree. */
+static void collect(struct world *world)
+{
+    struct collectable found = {0};
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+        store_find_collectable(world->store, (uint16_t)slot, world->now_ms, 100, note_collectable,
+                               &found);
+    struct bytes name, digests = buffer_bytes(&found.digests);
+    unsigned count = 0;
+    for (size_t at = 0; generation_next_note(&found.names, &at, &name); count++) {
+        uint64_t digest;
+        memcpy(&digest, digests.data + count * sizeof(digest), sizeof(digest));
+        enum status status = store_give_away(world->store, name, digest);
+        if (status != STATUS_OK && !world_expects(world, status))
+            world_fail(world, "collecting: %s", status_text(status));
+    }
+    world_tell(world, "collected %u", count);
+    buffer_deinit(&found.names);
+    buffer_deinit(&found.digests);
+}
+
 static void pass_time(struct world *world, uint64_t most_ms)
 {
     struct random *random = &world->random;
@@ -436,6 +487,8 @@ static void step(struct world *world)
     }
     if (random_once_in(random, 400))
         fault(world);
+    if (world->joined && random_once_in(random, 50) && !is_dead(world))
+        collect(world);
 }
 
 static uint64_t count_visible(const struct world *world, unsigned db, uint64_t *out_uncertain)
@@ -461,7 +514,7 @@ static void settle(struct world *world)
     struct store_stats stats;
     heal(world);
     for (unsigned round = 0; left && round < SETTLE_ROUNDS; round++) {
-        set_clock(world, world->now_ms + SETTLE_MS);
+        set_clock(world, world->now_ms + (world->joined ? SETTLE_JOINED_MS : SETTLE_MS));
         store_stats(world->store, &stats);
         uint64_t seals = stats.seals;
         store_tick(world->store, world->now_ms);
@@ -469,6 +522,8 @@ static void settle(struct world *world)
         world->options.workers->ops->drain(world->options.workers);
         if (is_dead(world))
             return;
+        if (world->joined)
+            collect(world);
         left = round == 0 ? "a search that was under way" : NULL;
         store_stats(world->store, &stats);
         if (stats.sealing || stats.seals != seals)
@@ -524,6 +579,10 @@ static void draw_options(struct world *world)
     world->options.eviction =
         random_once_in(random, 4) ? 1 + random_below(random, EVICT_VOLATILE_TTL) : EVICT_NOTHING;
     world->mix = operation_mix_draw(random);
+    if (world->joined) {
+        world->options.eviction = EVICT_NOTHING;
+        world->mix.weights[FLUSH] = 0;
+    }
     sim_tier_set_cold(world->tier_disk, (unsigned)random_below(random, 4));
 }
 
@@ -539,6 +598,9 @@ bool store_world_run(uint64_t seed, bool trace, uint64_t *out_hash)
     model_init(&world->model);
     if (random_once_in(&world->random, 4))
         world->clock_back_odds = 20;
+    world->joined = seed % JOINED_ODDS == 0;
+    if (world->joined) /* what has expired comes back with it */
+        world->clock_back_odds = 0;
     unsigned lives = 1 + (unsigned)random_below(&world->random, LIVES_MAX);
     size_t least = 0;
     for (unsigned life = 0; life < lives && !world->failed; life++) {
@@ -548,6 +610,8 @@ bool store_world_run(uint64_t seed, bool trace, uint64_t *out_hash)
         if (world->failed)
             break;
         check_actor(world);
+        if (join(world) != STATUS_OK && !is_dead(world))
+            world_fail(world, "joining failed");
         world->eviction = world->options.eviction;
         live(world);
         least = life_end(world, (enum end)random_below(&world->random, ENDS));

@@ -17,6 +17,8 @@
  * back, with no restart (A9);
  *   - a reply waits until what it tells of is durable;
  *   - no actor contradicts itself (rule 1);
+ *   - where the store is one copy among several (one seed in four), nothing leaves it but what the
+ * world collects, and that for good;
  *   - when nothing goes wrong any more, all work that is left gets done, and counts are exact;
  *   - the tables, lists, counts and bytes in memory equal their recomputation, and the tier's facts
  * what it holds.

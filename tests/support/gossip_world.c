@@ -78,6 +78,7 @@ static bool send(void *context, uint64_t node, unsigned type, struct bytes paylo
     world->bytes_by_type[type % GOSSIP_WORLD_TYPES] += payload.size;
     world->messages_by_type[type % GOSSIP_WORLD_TYPES]++;
     if (world->cut[link_of(world, from->index, to)] ||
+        (world->lost_types >> type % GOSSIP_WORLD_TYPES & 1) != 0 ||
         random_below(&world->random, 1000) < world->loss_permille)
         return true;
     struct gossip_letter *letter = memory_alloc(sizeof(*letter) + payload.size);

@@ -33,6 +33,7 @@ struct gossip_world {
     struct random random;
     uint64_t now_ms;
     unsigned loss_permille;
+    unsigned lost_types; /* bit by bit, messages that never arrive */
     uint64_t delay_min_ms, delay_max_ms;
     /* By [from * count + to]. */
     bool *linked;

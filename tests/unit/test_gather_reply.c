@@ -84,7 +84,7 @@ static void test_requests(void **state)
     struct bytes words[] = {BYTES("GET"), BYTES("k\r\n")};
     (void)state;
     gather_request(&out, words, 2);
-    assert_memory_equal(buffer_bytes(&out).data, "*2\r\n$3\r\nGET\r\n$3\r\nk\r\n\r\n", 24);
+    assert_memory_equal(buffer_bytes(&out).data, "*2\r\n$3\r\nGET\r\n$3\r\nk\r\n\r\n", 22);
     gather_request_with(&out, BYTES("DEL"), BYTES("$1\r\na\r\n"), 1);
     assert_int_equal(buffer_size(&out), 20);
     assert_memory_equal(buffer_bytes(&out).data, "*2\r\n$3\r\nDEL\r\n$1\r\na\r\n", 20);

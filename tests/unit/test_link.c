@@ -323,6 +323,16 @@ static void before_the_greeting_nothing_else_is_read(void **state)
     assert_int_equal(ends->acceptor.state, LINK_BROKEN);
 }
 
+/* Not only when a whole header is there. */
+static void nonsense_in_pieces_is_noticed_at_once(void **state)
+{
+    struct ends *ends = *state;
+    feed(ends, &ends->acceptor, BYTES("Sh"));
+    assert_int_equal(ends->acceptor_event, LINK_QUIET);
+    feed(ends, &ends->acceptor, BYTES("ut"));
+    assert_int_equal(ends->acceptor_event, LINK_FAILED);
+}
+
 static void a_peer_that_talks_nonsense_is_cut_off(void **state)
 {
     struct ends *ends = *state;
@@ -362,6 +372,7 @@ int main(void)
         TEST(versions_must_overlap),
         TEST(a_number_has_48_bits_and_is_not_zero),
         TEST(before_the_greeting_nothing_else_is_read),
+        TEST(nonsense_in_pieces_is_noticed_at_once),
         TEST(a_peer_that_talks_nonsense_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

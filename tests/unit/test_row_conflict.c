@@ -12,7 +12,7 @@
 #include "base/random.h"
 #include "row/row.h"
 
-enum { ROUNDS = 30000, ACTORS = 3, TIMES = 3 };
+enum { ROUNDS = 5000, ACTORS = 3, TIMES = 3 };
 
 struct scene {
     struct random random;

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "sim/cluster_faults.h"
+
+#include "base/check.h"
+
+static bool has(const struct cluster_fault *fault, unsigned node)
+{
+    return fault->nodes >> node & 1;
+}
+
+/* ---- links ----------------------------------------------------------------------------------- */
+
+/* Whether the fault cuts the way between these two. */
+static bool cuts(const struct cluster_trouble *trouble, unsigned from, unsigned to)
+{
+    const struct cluster_fault *fault = trouble->fault;
+    bool apart = has(fault, from) != has(fault, to);
+    unsigned bridge = (unsigned)(fault->draw % trouble->faults->plan->settings.nodes);
+    switch (fault->kind) {
+    case FAULT_HALVES:
+    case FAULT_ISOLATED:
+    case FAULT_FLAPPING:
+        return apart;
+    case FAULT_ONE_WAY:
+        return has(fault, from) && !has(fault, to);
+    case FAULT_LINKS:
+        return fault->draw >> ((from * 8 + to) % 63) & 1;
+    case FAULT_BRIDGE:
+        return apart && from != bridge && to != bridge;
+    default:
+        return false;
+    }
+}
+
+static void set_cut(struct cluster_trouble *trouble, bool cut)
+{
+    unsigned nodes = trouble->faults->plan->settings.nodes;
+    struct sim_net *net = trouble->faults->net;
+    if (trouble->cut == cut)
+        return;
+    trouble->cut = cut;
+    for (unsigned from = 0; from < nodes; from++) {
+        for (unsigned to = 0; to < nodes; to++) {
+            if (from == to || !cuts(trouble, from, to))
+                continue;
+            if (cut)
+                sim_net_block(net, from, to);
+            else
+                sim_net_unblock(net, from, to);
+        }
+    }
+}
+
+static void set_slow(struct cluster_trouble *trouble, uint64_t extra_us)
+{
+    unsigned nodes = trouble->faults->plan->settings.nodes;
+    for (unsigned from = 0; from < nodes; from++) {
+        for (unsigned to = 0; to < nodes; to++) {
+            if (has(trouble->fault, from) || has(trouble->fault, to))
+                sim_net_set_slow(trouble->faults->net, from, to, extra_us);
+        }
+    }
+}
+
+/* ---- nodes ----------------------------------------------------------------------------------- */
+
+static void begin_at(struct cluster_trouble *trouble, struct cluster_node *node)
+{
+    const struct cluster_fault *fault = trouble->fault;
+    switch (fault->kind) {
+    case FAULT_CRASH:
+        node->held_down++;
+        cluster_node_crash(node);
+        break;
+    case FAULT_POWER_CUT:
+        node->held_down++;
+        cluster_node_cut_power(node);
+        break;
+    case FAULT_STOP:
+        node->held_down++;
+        cluster_node_stop(node);
+        break;
+    case FAULT_DEATH:
+        sim_files_halt_after(node->disk, fault->amount);
+        break;
+    case FAULT_PAUSE:
+        cluster_node_pause(node);
+        break;
+    case FAULT_CLOCK:
+        cluster_node_set_offset(node,
+                                fault->draw & 1 ? (int64_t)fault->amount : -(int64_t)fault->amount);
+        break;
+    case FAULT_SLOW_DISK:
+        node->slow_job_us = fault->amount;
+        break;
+    case FAULT_SLOW_PROCESS:
+        node->slow_turn_us = fault->amount;
+        break;
+    case FAULT_FULL_DISK:
+        sim_files_set_capacity(node->disk, sim_files_used(node->disk));
+        sim_tier_set_full(node->tier_disk, true);
+        break;
+    default:
+        break;
+    }
+}
+
+static void end_at(struct cluster_trouble *trouble, struct cluster_node *node)
+{
+    switch (trouble->fault->kind) {
+    case FAULT_CRASH:
+    case FAULT_POWER_CUT:
+    case FAULT_STOP:
+        check(node->held_down > 0);
+        node->held_down--;
+        cluster_node_start(node);
+        break;
+    case FAULT_PAUSE:
+        cluster_node_resume(node);
+        break;
+    case FAULT_CLOCK:
+        cluster_node_set_offset(node, 0);
+        break;
+    case FAULT_SLOW_DISK:
+        node->slow_job_us = 0;
+        break;
+    case FAULT_SLOW_PROCESS:
+        node->slow_turn_us = 0;
+        break;
+    case FAULT_FULL_DISK:
+        sim_files_set_capacity(node->disk, SIM_FILES_UNLIMITED);
+        sim_tier_set_full(node->tier_disk, false);
+        break;
+    default:
+        break;
+    }
+}
+
+static void at_each_node(struct cluster_trouble *trouble,
+                         void (*what)(struct cluster_trouble *, struct cluster_node *))
+{
+    for (unsigned i = 0; i < trouble->faults->plan->settings.nodes; i++)
+        if (has(trouble->fault, i))
+            what(trouble, &trouble->faults->nodes[i]);
+}
+
+/* ---- in time --------------------------------------------------------------------------------- */
+
+static void tell(struct cluster_trouble *trouble, const char *what)
+{
+    unsigned number = (unsigned)(trouble->fault - trouble->faults->plan->faults);
+    trace_tell(trouble->faults->trace, "fault f%u, %s, %s", number,
+               cluster_fault_name(trouble->fault->kind), what);
+}
+
+static void begin(struct cluster_trouble *trouble)
+{
+    trouble->begun = true;
+    trouble->end_us = trouble->faults->clock->now_us + trouble->fault->for_us;
+    tell(trouble, "begins");
+    set_cut(trouble, true);
+    if (trouble->fault->kind == FAULT_SLOW_LINKS)
+        set_slow(trouble, trouble->fault->amount);
+    at_each_node(trouble, begin_at);
+}
+
+static void end(struct cluster_trouble *trouble)
+{
+    trouble->ended = true;
+    sim_timer_cancel(trouble->faults->clock, &trouble->timer);
+    tell(trouble, "ends");
+    set_cut(trouble, false);
+    if (trouble->fault->kind == FAULT_SLOW_LINKS)
+        set_slow(trouble, 0);
+    at_each_node(trouble, end_at);
+}
+
+/* What happens again and again. */
+static void beat(struct cluster_trouble *trouble)
+{
+    unsigned nodes = trouble->faults->plan->settings.nodes;
+    if (trouble->fault->kind == FAULT_FLAPPING)
+        set_cut(trouble, !trouble->cut);
+    else if (trouble->fault->kind == FAULT_RESETS)
+        sim_net_reset(trouble->faults->net, (unsigned)random_below(&trouble->random, nodes),
+                      random_next(&trouble->random));
+}
+
+static void on_timer(void *context)
+{
+    struct cluster_trouble *trouble = context;
+    const struct cluster_fault *fault = trouble->fault;
+    uint64_t now_us = trouble->faults->clock->now_us, next_us;
+    if (!trouble->begun)
+        begin(trouble);
+    else if (now_us >= trouble->end_us)
+        end(trouble);
+    else
+        beat(trouble);
+    if (trouble->ended)
+        return;
+    next_us = trouble->end_us;
+    if (fault->kind == FAULT_FLAPPING || fault->kind == FAULT_RESETS)
+        next_us = now_us + fault->amount * SIM_MS / 2 +
+                  random_below(&trouble->random, fault->amount * SIM_MS);
+    if (next_us > trouble->end_us)
+        next_us = trouble->end_us;
+    sim_timer_set(trouble->faults->clock, &trouble->timer, next_us);
+}
+
+void cluster_faults_start(struct cluster_faults *faults, const struct cluster_plan *plan,
+                          struct cluster_node *nodes, struct sim_net *net, struct sim_clock *clock,
+                          struct cluster_trace *trace)
+{
+    *faults = (struct cluster_faults){
+        .plan = plan, .nodes = nodes, .net = net, .clock = clock, .trace = trace};
+    for (unsigned i = 0; i < plan->fault_count; i++) {
+        struct cluster_trouble *trouble = &faults->troubles[i];
+        *trouble = (struct cluster_trouble){
+            .faults = faults,
+            .fault = &plan->faults[i],
+            .random = {plan->faults[i].draw},
+            .timer = {.fire = on_timer, .context = trouble},
+        };
+        if (!plan->faults[i].dropped)
+            sim_timer_set(clock, &trouble->timer, clock->now_us + plan->faults[i].at_us);
+    }
+}
+
+void cluster_faults_heal(struct cluster_faults *faults)
+{
+    for (unsigned i = 0; i < faults->plan->fault_count; i++) {
+        struct cluster_trouble *trouble = &faults->troubles[i];
+        sim_timer_cancel(faults->clock, &trouble->timer);
+        if (trouble->begun && !trouble->ended)
+            end(trouble);
+    }
+    for (unsigned i = 0; i < faults->plan->settings.nodes; i++) {
+        struct cluster_node *node = &faults->nodes[i];
+        sim_files_halt_after(node->disk, UINT64_MAX);
+        if (!sim_files_halted(node->disk))
+            cluster_node_start(node);
+    }
+}

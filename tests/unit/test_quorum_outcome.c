@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "doubles/quorum_world.h"
+
+struct outcome {
+    struct quorum_outcome outcome;
+    bool is_done;
+    enum status status;
+    char reply[16];
+};
+
+static void told(struct quorum_outcome *outcome, enum status status, struct bytes reply)
+{
+    struct outcome *self = outcome->context;
+    assert_false(self->is_done);
+    self->is_done = true;
+    self->status = status;
+    snprintf(self->reply, sizeof(self->reply), "%.*s", (int)reply.size, reply.data);
+}
+
+static void ask(struct world *world, struct outcome *outcome, unsigned node, const char *key,
+                uint64_t number)
+{
+    *outcome = (struct outcome){.outcome = {.id = {99, number},
+                                            .slot = slot_of_key(bytes_text(key)),
+                                            .done = told,
+                                            .context = outcome}};
+    quorum_ask_outcome(world->nodes[node].quorum, &outcome->outcome, world->now_ms);
+}
+
+static void write_with_id(struct world *world, struct world_write *write, unsigned node,
+                          const char *key, uint64_t number)
+{
+    write->write.id = (struct request_id){99, number};
+    write->write.reply = BYTES("+OK");
+    world_write(world, write, node, key);
+}
+
+static void test_what_became_of_a_request_that_was_run(void **state)
+{
+    struct world world;
+    struct world_write write = {0};
+    struct outcome outcome;
+    (void)state;
+    world_init(&world, 3, 1);
+    write_with_id(&world, &write, 0, "k", 7);
+    world_run(&world, 4);
+    world_isolate(&world, 0);
+    ask(&world, &outcome, 1, "k", 7);
+    world_run(&world, 4);
+    assert_true(outcome.is_done);
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_string_equal(outcome.reply, "+OK");
+    ask(&world, &outcome, 1, "k", 8);
+    world_run(&world, 4);
+    assert_true(outcome.is_done);
+    assert_int_equal(outcome.status, STATUS_ABSENT);
+    world_run(&world, QUORUM_REQUESTS_KEPT_MS);
+    ask(&world, &outcome, 1, "k", 7);
+    world_run(&world, 4);
+    assert_true(outcome.is_done);
+    assert_int_equal(outcome.status, STATUS_ABSENT);
+    world_deinit(&world);
+}
+
+static void test_a_request_that_one_owner_has_heard_of_is_given_to_others(void **state)
+{
+    for (unsigned asker = 1; asker <= 2; asker++) {
+        struct world world;
+        struct world_write write = {0};
+        struct outcome outcome;
+        (void)state;
+        world_init(&world, 3, 1);
+        world.held[0][2] = true;
+        write_with_id(&world, &write, 0, "k", 7);
+        world_run(&world, 4);
+        world_isolate(&world, 0);
+        world.held[0][2] = false;
+        assert_false(world_has(&world, 2, write.head, write.dot));
+        ask(&world, &outcome, asker, "k", 7);
+        world_run(&world, QUORUM_RETRY_MS + 10);
+        assert_true(outcome.is_done);
+        assert_int_equal(outcome.status, STATUS_OK);
+        assert_string_equal(outcome.reply, "+OK");
+        assert_true(world_has(&world, 2, write.head, write.dot));
+        world_deinit(&world);
+    }
+}
+
+static void test_nobody_can_tell(void **state)
+{
+    struct world world;
+    struct outcome outcome;
+    (void)state;
+    world_init(&world, 3, 1);
+    world_isolate(&world, 0);
+    ask(&world, &outcome, 0, "k", 7);
+    world_run(&world, WORLD_TIMEOUT_MS - 10);
+    assert_false(outcome.is_done);
+    world_run(&world, 20 + QUORUM_RETRY_MS);
+    assert_true(outcome.is_done);
+    assert_int_equal(outcome.status, STATUS_INVALID);
+    ask(&world, &outcome, 0, "k", 7);
+    quorum_outcome_cancel(world.nodes[0].quorum, &outcome.outcome);
+    world_run(&world, 2000);
+    assert_false(outcome.is_done);
+    world_deinit(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_became_of_a_request_that_was_run),
+        cmocka_unit_test(test_a_request_that_one_owner_has_heard_of_is_given_to_others),
+        cmocka_unit_test(test_nobody_can_tell),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
