@@ -240,6 +240,18 @@ static uint64_t settled_count(void *context, uint64_t node)
     return bus_settled_count(peers->bus, node);
 }
 
+static uint64_t work_begun(void *context)
+{
+    struct peers *peers = context;
+    return quorum_work_begun(peers->quorum);
+}
+
+static bool work_ended(void *context, uint64_t mark)
+{
+    struct peers *peers = context;
+    return quorum_work_ended(peers->quorum, mark);
+}
+
 static void synced(void *context, uint64_t version)
 {
     struct peers *peers = context;
@@ -347,6 +359,8 @@ static void open_data(struct peers *peers)
         .write_quorum = (unsigned)config->write_quorum,
         .sent_count = sent_count,
         .settled_count = settled_count,
+        .work_begun = work_begun,
+        .work_ended = work_ended,
         .synced = synced,
         .other_layout = other_layout,
         .context = peers,

@@ -420,6 +420,21 @@ void verifications_restart(struct quorum *quorum, uint64_t now_ms)
     list_splice(&quorum->verify_next, &quorum->verifications);
 }
 
+bool verifications_ended(const struct quorum *quorum, uint64_t mark)
+{
+    const struct list *link = quorum->verifications.next;
+    for (; link != &quorum->verifications; link = link->next) {
+        const struct verification *verification = list_entry(link, struct verification, link);
+        const struct list *at = verification->rounds.next;
+        for (; at != &verification->rounds; at = at->next) {
+            const struct round *round = list_entry(at, struct round, link);
+            if (round->number < mark && round_mends(round))
+                return false;
+        }
+    }
+    return true;
+}
+
 void verifications_deinit(struct quorum *quorum)
 {
     struct list *lists[] = {&quorum->verify_next, &quorum->verifications, &quorum->verified};
