@@ -142,6 +142,23 @@ static bool send_to(struct forwarder *forwarder, struct forward *forward)
     return true;
 }
 
+/* A large request takes its time, in which the node may look as if it stood still. */
+static uint64_t patience_ms(const struct forward *forward)
+{
+    return buffer_size(&forward->request) / FORWARD_PART_MAX * FORWARD_PART_MS;
+}
+
+uint64_t forwarder_patience_ms(const struct forwarder *forwarder, uint64_t node)
+{
+    uint64_t most_ms = 0;
+    for (struct list *at = forwarder->all.next; at != &forwarder->all; at = at->next) {
+        const struct forward *forward = list_entry(at, struct forward, link);
+        if (forward->node == node && patience_ms(forward) > most_ms)
+            most_ms = patience_ms(forward);
+    }
+    return most_ms;
+}
+
 static void try(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
     enum quorum_route route = QUORUM_THERE;
@@ -154,7 +171,8 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
     if (route != QUORUM_NOWHERE && send_to(forwarder, forward)) {
         set_state(forwarder, forward, FORWARD_SENT);
         forward->was_sent = true;
-        forward->due_ms = now_ms + SENT_TIMEOUTS * forwarder->options.timeout_ms;
+        forward->due_ms =
+            now_ms + SENT_TIMEOUTS * forwarder->options.timeout_ms + patience_ms(forward);
         return;
     }
     set_state(forwarder, forward, FORWARD_WAITING);
@@ -213,7 +231,7 @@ static void learned(struct quorum_outcome *outcome, enum status status, struct b
     struct forwarder *forwarder = forward->forwarder;
     if (status == STATUS_OK) {
         answer(forwarder, forward, reply);
-    } else if (status == STATUS_ABSENT && forward->blind) {
+    } else if (forward->blind) {
         set_state(forwarder, forward, FORWARD_WAITING);
         forward->due_ms = 0;
     } else {

@@ -597,7 +597,9 @@ static void watch_silence(struct peers *peers, uint64_t node, uint64_t now_ms)
     if (idle || settled != peer->settled || now_ms < peer->settled_ms) {
         peer->settled = settled;
         peer->settled_ms = now_ms;
-    } else if (peer->up && now_ms > peer->settled_ms + PEERS_SILENCE_MS) {
+    } else if (peer->up && now_ms > peer->settled_ms + PEERS_SILENCE_MS &&
+               now_ms > peer->settled_ms + PEERS_SILENCE_MS +
+                            forwarder_patience_ms(peers->forwarder, node)) {
         peer->settled_ms = now_ms;
         gossip_link_down(peers->gossip, node, now_ms);
     }
