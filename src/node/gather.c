@@ -9,6 +9,11 @@
 #include "node/forward_state.h"
 #include "node/gather_reply.h"
 
+enum {
+    TIMEOUTS = 2, /* that may pass while nodes are lost and all begins anew */
+    FLUSH_TIMEOUTS = 60,
+};
+
 struct part {
     struct forward forward;
     struct gather *gather;
@@ -291,7 +296,9 @@ static struct gather *begin(struct forwarder *forwarder, struct session *session
     struct gather *gather = session->gather;
     if (!gather) {
         gather = session->gather = memory_zeroed(sizeof(*gather));
-        gather->deadline_ms = now_ms + 2 * forwarder->options.timeout_ms;
+        bool flushes = gather_kind_of(session->request.command) == GATHER_FLUSH;
+        gather->deadline_ms =
+            now_ms + (flushes ? FLUSH_TIMEOUTS : TIMEOUTS) * forwarder->options.timeout_ms;
     }
     gather->lost = false;
     gather->forwarder = forwarder;
