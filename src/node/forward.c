@@ -182,7 +182,7 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
 void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
     forward->number = forwarder->next_number++;
-    forward->was_sent = forward->was_lost = false;
+    forward->was_sent = forward->was_lost;
     forward->state = FORWARD_SENT;
     forward->deadline_ms = now_ms + forwarder->options.timeout_ms;
     forward->request = forward->reply = (struct buffer){0};
@@ -206,6 +206,13 @@ void forwarder_client_gone(struct forwarder *forwarder, uint64_t client)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
+/* It failed where it was tried again, but the one who had it before may have run it. */
+static bool refused_now(const struct forward *forward, struct bytes reply)
+{
+    return forward->was_lost && forward->writes && buffer_size(&forward->reply) == 0 &&
+           bytes_starts_with(reply, BYTES("-"));
+}
+
 void forward_answer(struct forwarder *forwarder, uint64_t number, uint8_t flags, struct bytes reply,
                     uint64_t now_ms)
 {
@@ -215,12 +222,13 @@ void forward_answer(struct forwarder *forwarder, uint64_t number, uint8_t flags,
     if (!(flags & FORWARD_REFUSED) && (flags & FORWARD_MORE)) {
         buffer_append_bytes(&forward->reply, reply);
     } else if (!(flags & FORWARD_REFUSED)) {
-        answer(forwarder, forward, reply);
+        answer(forwarder, forward, refused_now(forward, reply) ? bytes_text(unknown_text) : reply);
     } else if (forward->fixed) {
+        forward->was_sent = forward->was_lost; /* who refuses has not run it */
         lose(forwarder, forward);
     } else {
         set_state(forwarder, forward, FORWARD_WAITING);
-        forward->was_sent = forward->was_lost; /* who refuses has not run it */
+        forward->was_sent = forward->was_lost;
         forward->due_ms = now_ms + FORWARD_RETRY_MS;
     }
 }

@@ -68,7 +68,8 @@ struct forward {
     struct forwarder *forwarder;
     uint64_t number, node, due_ms, deadline_ms;
     unsigned state;
-    bool was_sent, was_lost; /* somebody may have run it; has gone before it answered */
+    bool was_sent, was_lost; /* somebody may have run it; has gone before it answered: this may be
+                                so already when it is sent */
     struct buffer request, reply;
     struct quorum_outcome outcome;
 };

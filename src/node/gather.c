@@ -93,6 +93,17 @@ static void cancel_parts(struct gather *gather)
     gather->count = gather->pending = 0;
 }
 
+/* Whatever becomes of it when it is tried anew: it may be there already. */
+static bool may_have_run(const struct gather *gather)
+{
+    for (uint32_t i = 0; i < gather->count; i++) {
+        const struct part *part = &gather->parts[i];
+        if (part->forward.was_sent || buffer_size(&part->reply) > 0)
+            return true;
+    }
+    return false;
+}
+
 /* A node is gone: the session tries anew at the next tick, when others know it too. */
 static void part_lost(struct forward *forward)
 {
@@ -100,6 +111,8 @@ static void part_lost(struct forward *forward)
     struct gather *gather = part->gather;
     struct session *session = gather->session;
     part->under_way = false;
+    if ((session->request.command->flags & CMD_WRITE) && may_have_run(gather))
+        session->ran_in_part = true;
     cancel_parts(gather);
     gather->lost = true;
     if (session->state != SESSION_AWAITING)
