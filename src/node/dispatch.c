@@ -44,6 +44,7 @@ void dispatch_configure(struct dispatch *dispatch)
 void dispatch_deinit(struct dispatch *dispatch)
 {
     check(list_is_empty(&dispatch->throttled));
+    buffer_deinit(&dispatch->sessions->scratch);
     if (dispatch->arena.blocks)
         arena_deinit(&dispatch->arena);
     memory_free(dispatch->cluster.kinds);
@@ -204,8 +205,8 @@ static void place_reply(struct dispatch *dispatch, struct session *session, size
     } else if (out == &session->output) {
         if (session->gate_request > session->gate_rest)
             session->gate_rest = session->gate_request;
-    } else {
-        queue_gate(session, session->gate_request);
+    } else if (buffer_size(out) > begin) { /* else it has another place, or there is none */
+        queue_settle(session, out, session->gate_request);
     }
 }
 
@@ -382,7 +383,7 @@ static struct request_limits limits_of(const struct session *session)
 
 static bool has_much_output(const struct session *session)
 {
-    size_t size = buffer_size(&session->output);
+    size_t size = buffer_size(&session->output) + session->queue_bytes;
     if (session->queue_count > DISPATCH_QUEUE_PAUSE)
         return true;
     return size > DISPATCH_STRANGER_OUTPUT_PAUSE &&
@@ -409,8 +410,11 @@ static void refuse_malformed(struct session *session)
 {
     struct bytes error = bytes_text(session->parser.error);
     stats_error(session->sessions->stats, error);
+    session->reply.out = queue_out(session);
     if (!session->reply_off)
         reply_error(&session->reply, error);
+    if (session->reply.out != &session->output && !session->reply_off)
+        queue_settle(session, session->reply.out, 0);
     session_close(session);
 }
 
@@ -659,6 +663,14 @@ static void resume_if_relieved(struct dispatch *dispatch, struct session *sessio
     list_append(&dispatch->sessions->resumed, &session->waiting);
 }
 
+/* It has waited for its queue, and perhaps there was nothing to send. */
+static void close_if_idle(struct session *session)
+{
+    if (session->state == SESSION_CLOSING && !session->close_told &&
+        list_is_empty(&session->queue) && list_is_empty(&session->waiting))
+        list_append(&session->sessions->closing, &session->waiting);
+}
+
 /* What other nodes were to do first is done. */
 static void release_queue(struct dispatch *dispatch, struct session *session)
 {
@@ -671,10 +683,9 @@ static void release_queue(struct dispatch *dispatch, struct session *session)
             buffer_append_bytes(&session->output, buffer_bytes(&reply->bytes));
         queue_free(reply);
     }
-    if (session->remote)
-        return;
     settle_output(dispatch, session);
     resume_if_relieved(dispatch, session);
+    close_if_idle(session);
 }
 
 static void release_queues(struct dispatch *dispatch)

@@ -105,6 +105,7 @@ static enum status verify(struct dispatch *dispatch, struct session *session,
 /* A client's request at another node, and the place of its reply. */
 struct forwarded {
     struct queued_reply reply;
+    bool silent; /* the client wants none */
     struct forward forward;
     struct forwarder *forwarder;
 };
@@ -127,7 +128,9 @@ static void forward_answered(struct forward *forward, struct bytes reply)
 {
     struct forwarded *forwarded = forward->context;
     forwarded->reply.session->forwards_open--;
-    buffer_append_bytes(&forwarded->reply.bytes, reply);
+    if (!forwarded->silent)
+        buffer_append_bytes(&forwarded->reply.bytes, reply);
+    forwarded->reply.held = 0;
     forwarded->reply.shut = false;
     queue_answered(&forwarded->reply);
 }
@@ -155,6 +158,8 @@ static enum status forward(struct dispatch *dispatch, struct session *session,
     struct buffer *out = session->reply.out;
     forwarded->forwarder = dispatch->cluster.forwarder;
     forwarded->reply.waiting = forwarded->reply.shut = true;
+    forwarded->reply.held = sizeof(*forwarded) + dispatch->request.size;
+    forwarded->silent = session->reply_off || session->reply_skip;
     forwarded->reply.free = free_forwarded;
     forwarded->reply.abandon = abandon_forwarded;
     queue_push(session, &forwarded->reply, out, buffer_size(out));
