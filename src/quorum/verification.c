@@ -555,7 +555,10 @@ static void look_at(struct round *round, uint64_t now_ms)
         uint64_t at_ms = asked->sent_ms + QUORUM_RETRY_MS;
         if (asked->mend || (asked->state == ASKED && !asked->is_slow))
             at_ms = asked->sent_ms + patience(quorum, asked);
-        else if (asked->state != ASKED_LOST)
+        else if (asked->state == ASKED_NOT_YET) { /* not needed, or was not up: it may be now */
+            at_ms = now_ms + QUORUM_RETRY_MS;
+            more = true;
+        } else if (asked->state != ASKED_LOST)
             continue;
         if (now_ms >= at_ms) {
             if (asked->mend) {
