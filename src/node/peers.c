@@ -673,13 +673,22 @@ uint64_t peers_steady_ms(const struct peers *peers)
     return peers->opened_ms + (host->monotonic_ns(host->context) - peers->opened_ns) / 1000000;
 }
 
+/* For the store; 0: nobody has said yet. */
+static uint64_t cluster_time(const struct peers *peers, uint64_t now_ms)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    bool alone = layout && member_count(layout) <= 1;
+    if (!alone && !gossip_clock_is_known(peers->gossip))
+        return 0;
+    return now_ms - (uint64_t)gossip_clock_offset_ms(peers->gossip);
+}
+
 void peers_turn_begin(struct peers *peers, uint64_t wall_ms)
 {
     uint64_t now_ms = peers_steady_ms(peers);
     peers->ahead_ms = (int64_t)(wall_ms - now_ms);
     peers->options.dispatch->cluster.steady_ms = now_ms;
-    store_set_cluster_time(peers->options.store,
-                           now_ms - (uint64_t)gossip_clock_offset_ms(peers->gossip));
+    store_set_cluster_time(peers->options.store, cluster_time(peers, now_ms));
     watch_for_stall(peers, now_ms);
     if (gossip_version(peers->gossip) != peers->gossip_version)
         follow_gossip(peers, now_ms);
