@@ -12,6 +12,7 @@
  */
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/mutant.h"
 #include "sync/sync_state.h"
 
 /* ---- which slots ----------------------------------------------------------------------------- */
@@ -232,7 +233,7 @@ static void found_unequal(struct sync *sync, struct sync_shared *shared)
     state->equal &= (uint16_t)~bit;
     if ((state->differs & bit) == 0)
         sync->stats.slots_differed++;
-    else if (!state->gaining)
+    else if (!state->gaining && !MUTANT(no_anti_entropy))
         want(sync, state, state->wanted | bit);
     state->differs |= bit;
 }
