@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/mutant.h"
 #include "base/pack.h"
 #include "node/forward_state.h"
 
@@ -237,9 +238,9 @@ static void learned(struct quorum_outcome *outcome, enum status status, struct b
 {
     struct forward *forward = outcome->context;
     struct forwarder *forwarder = forward->forwarder;
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && !MUTANT(forwarded_write_run_again)) {
         answer(forwarder, forward, reply);
-    } else if (forward->blind) {
+    } else if (forward->blind || MUTANT(forwarded_write_run_again)) {
         set_state(forwarder, forward, FORWARD_WAITING);
         forward->due_ms = 0;
     } else {
@@ -391,8 +392,11 @@ void forwarder_turn(struct forwarder *forwarder, uint64_t now_ms)
         if (now_ms >= forward->deadline_ms && forward->fixed)
             lose(forwarder, forward);
         else if (now_ms >= forward->deadline_ms)
-            answer(forwarder, forward,
-                   bytes_text(forward->was_sent && forward->writes ? unknown_text : down_text));
+            answer(
+                forwarder, forward,
+                bytes_text(forward->was_sent && forward->writes && !MUTANT(unknown_told_as_refused)
+                               ? unknown_text
+                               : down_text));
         else
             try(forwarder, forward, now_ms);
     }
