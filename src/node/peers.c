@@ -138,6 +138,7 @@ static enum status bus_message(void *context, uint64_t node, unsigned type, stru
 static void bus_up(void *context, uint64_t node, uint64_t now_ms)
 {
     struct peers *peers = context;
+    forwarder_node_up(peers->forwarder, node);
     gossip_link_up(peers->gossip, node, now_ms);
 }
 
@@ -624,7 +625,7 @@ static void follow_gossip(struct peers *peers, uint64_t now_ms)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
-static void watch_for_stall(struct peers *peers, uint64_t now_ms)
+void peers_wake(struct peers *peers, uint64_t now_ms)
 {
     const struct host *host = peers->options.host;
     if (!host->monotonic_ns)
@@ -635,13 +636,13 @@ static void watch_for_stall(struct peers *peers, uint64_t now_ms)
     if (gone_ms <= PEERS_STALL_MS)
         return;
     gossip_stalled(peers->gossip, gone_ms, now_ms);
+    forwarder_stalled(peers->forwarder);
     for (size_t i = 0; i < peers->known_count; i++) /* what they said meanwhile was not heard */
         peers->known[i].settled_ms = now_ms;
 }
 
 void peers_turn_begin(struct peers *peers, uint64_t now_ms)
 {
-    watch_for_stall(peers, now_ms);
     if (gossip_version(peers->gossip) != peers->gossip_version)
         follow_gossip(peers, now_ms);
     forwarder_turn(peers->forwarder, now_ms);

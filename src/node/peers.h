@@ -44,7 +44,10 @@ void peers_close(struct peers *peers);
 
 struct bus *peers_bus(struct peers *peers);
 
-/* Before the dispatch resumes, and after store_turn_end. */
+/* Before anything runs that has arrived in this turn: has the process stood still? */
+void peers_wake(struct peers *peers, uint64_t now_ms);
+
+/* After the dispatch has resumed, and after store_turn_end. */
 void peers_turn_begin(struct peers *peers, uint64_t now_ms);
 void peers_turn_end(struct peers *peers, uint64_t now_ms);
 void peers_tick(struct peers *peers, uint64_t now_ms);

@@ -33,6 +33,7 @@ NEVER(void, quorum_outcome_cancel(struct quorum *q, struct quorum_outcome *outco
 NEVER(enum status, peers_open(const struct peers_options *options, uint64_t now_ms,
                               struct peers **out, struct buffer *out_error))
 NEVER(struct bus *, peers_bus(struct peers *peers))
+NEVER(void, peers_wake(struct peers *peers, uint64_t now_ms))
 NEVER(void, peers_turn_begin(struct peers *peers, uint64_t now_ms))
 NEVER(void, peers_turn_end(struct peers *peers, uint64_t now_ms))
 NEVER(void, peers_tick(struct peers *peers, uint64_t now_ms))
