@@ -18,14 +18,15 @@ struct remote {
     struct session *session;
     struct list requests;            /* that have not run */
     struct remote_request *incoming; /* of which more is to come; NULL: none */
-    uint64_t number;                 /* of the one that runs, or ran last */
+    uint64_t number, era;            /* of the one that runs, or ran last */
+    bool twice;
     bool has_slots;
     uint64_t slots[SLOT_COUNT / 64];
 };
 
 struct remote_request {
     struct list link;
-    uint64_t number;
+    uint64_t number, era;
     uint8_t flags, db;
     struct consistency consistency;
     struct buffer slots; /* empty: all */
@@ -147,6 +148,7 @@ static struct remote_request *request_of(const struct remote_call *call)
 {
     struct remote_request *request = memory_zeroed(sizeof(*request));
     request->number = call->number;
+    request->era = call->era;
     request->flags = call->flags;
     request->db = call->db;
     request->consistency = call->consistency;
@@ -192,6 +194,8 @@ static void run(struct remote *remote, struct remote_request *request)
     session->consistency.read = request->consistency.read;
     session->consistency.write = request->consistency.write;
     remote->number = session->request_number = request->number;
+    remote->era = request->era;
+    remote->twice = request->flags & FORWARD_TWICE;
     remote->has_slots = buffer_size(&request->slots) > 0;
     if (remote->has_slots)
         memcpy(remote->slots, buffer_bytes(&request->slots).data, FORWARD_SLOTS_SIZE);
@@ -246,8 +250,15 @@ const uint64_t *remote_slots(const struct remote *remote)
     return remote->has_slots ? remote->slots : NULL;
 }
 
+bool remote_is_late(const struct remote *remote)
+{
+    return remote->twice && remote->era != remote->forwarder->era;
+}
+
 void remote_reply(struct remote *remote, uint64_t number, bool refused, struct bytes reply)
 {
+    if (refused && remote->era != remote->forwarder->era)
+        forward_tell_era(remote->forwarder, remote->origin->node);
     answer(remote->forwarder, remote->origin->node, number, refused ? FORWARD_REFUSED : 0,
            refused ? BYTES("") : reply);
 }

@@ -123,10 +123,11 @@ class Cluster:
         for node in self.running():
             node.name = node.ask('CLUSTER', 'MYID').decode()
 
-    def wait_until_seen_down(self, index, limit_s=FORM_LIMIT_S):
-        """All others have passed it over: it is suspect, or down."""
+    def wait_until_seen_down(self, index, limit_s=FORM_LIMIT_S, nodes=None):
+        """All others, or these, have passed it over: it is suspect, or down."""
         name = self.nodes[index].name
-        wait_for(lambda: all('fail' in node.sees().get(name, '') for node in self.running()),
+        asked = self.running() if nodes is None else [self.nodes[i] for i in nodes]
+        wait_for(lambda: all('fail' in node.sees().get(name, '') for node in asked),
                  limit_s, f'node {index} is seen down')
 
     def words(self):
