@@ -529,6 +529,14 @@ static void settle(struct dispatch *dispatch, struct session *session)
         settle_monitors(dispatch);
 }
 
+static void set_time(struct dispatch *dispatch, uint64_t now_ms)
+{
+    struct dispatch_cluster *cluster = &dispatch->cluster;
+    dispatch->now_ms = now_ms;
+    if (cluster->clock_ms)
+        cluster->steady_ms = cluster->clock_ms(cluster->clock_context);
+}
+
 static void count_input(struct session *session, size_t size, uint64_t now_ms)
 {
     session->active_ms = now_ms;
@@ -539,7 +547,7 @@ static void count_input(struct session *session, size_t size, uint64_t now_ms)
 void dispatch_receive(struct dispatch *dispatch, struct session *session, struct bytes bytes,
                       uint64_t now_ms)
 {
-    dispatch->now_ms = now_ms;
+    set_time(dispatch, now_ms);
     count_input(session, bytes.size, now_ms);
     if (session->state == SESSION_CLOSING)
         return;
@@ -570,7 +578,7 @@ char *dispatch_room(struct session *session, size_t *out_size)
 void dispatch_received(struct dispatch *dispatch, struct session *session, size_t size,
                        uint64_t now_ms)
 {
-    dispatch->now_ms = now_ms;
+    set_time(dispatch, now_ms);
     count_input(session, size, now_ms);
     if (session->state == SESSION_CLOSING)
         return;
@@ -590,7 +598,7 @@ void dispatch_finished(struct dispatch *dispatch, struct session *session)
 void dispatch_resume(struct dispatch *dispatch, uint64_t now_ms)
 {
     struct list ready;
-    dispatch->now_ms = now_ms;
+    set_time(dispatch, now_ms);
     list_init(&ready);
     list_splice(&ready, &dispatch->sessions->resumed);
     while (!list_is_empty(&ready)) {

@@ -117,7 +117,7 @@ static bool send_part(struct forwarder *forwarder, const struct forward *forward
                        buffer_bytes(out));
 }
 
-static bool send_to(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
+static bool send_to(struct forwarder *forwarder, struct forward *forward)
 {
     struct bytes rest = buffer_bytes(&forward->request);
     if (forward->node == forwarder->options.node) {
@@ -130,7 +130,7 @@ static bool send_to(struct forwarder *forwarder, struct forward *forward, uint64
             .slots = forward->slots,
             .bytes = rest,
         };
-        remote_take(forwarder, forward->node, &call, now_ms);
+        remote_take(forwarder, forward->node, &call);
         return true;
     }
     do {
@@ -142,6 +142,23 @@ static bool send_to(struct forwarder *forwarder, struct forward *forward, uint64
     return true;
 }
 
+/* A large request takes its time, in which the node may look as if it stood still. */
+static uint64_t patience_ms(const struct forward *forward)
+{
+    return buffer_size(&forward->request) / FORWARD_PART_MAX * FORWARD_PART_MS;
+}
+
+uint64_t forwarder_patience_ms(const struct forwarder *forwarder, uint64_t node)
+{
+    uint64_t most_ms = 0;
+    for (struct list *at = forwarder->all.next; at != &forwarder->all; at = at->next) {
+        const struct forward *forward = list_entry(at, struct forward, link);
+        if (forward->node == node && patience_ms(forward) > most_ms)
+            most_ms = patience_ms(forward);
+    }
+    return most_ms;
+}
+
 static void try(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
     enum quorum_route route = QUORUM_THERE;
@@ -151,10 +168,11 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
         route = quorum_route(forwarder->options.quorum, forward->slot, &forward->node);
     if (route == QUORUM_HERE)
         forward->node = forwarder->options.node;
-    if (route != QUORUM_NOWHERE && send_to(forwarder, forward, now_ms)) {
+    if (route != QUORUM_NOWHERE && send_to(forwarder, forward)) {
         set_state(forwarder, forward, FORWARD_SENT);
         forward->was_sent = true;
-        forward->due_ms = now_ms + SENT_TIMEOUTS * forwarder->options.timeout_ms;
+        forward->due_ms =
+            now_ms + SENT_TIMEOUTS * forwarder->options.timeout_ms + patience_ms(forward);
         return;
     }
     set_state(forwarder, forward, FORWARD_WAITING);
@@ -213,7 +231,7 @@ static void learned(struct quorum_outcome *outcome, enum status status, struct b
     struct forwarder *forwarder = forward->forwarder;
     if (status == STATUS_OK) {
         answer(forwarder, forward, reply);
-    } else if (status == STATUS_ABSENT && forward->blind) {
+    } else if (forward->blind) {
         set_state(forwarder, forward, FORWARD_WAITING);
         forward->due_ms = 0;
     } else {
@@ -275,8 +293,7 @@ void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, 
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static enum status receive_forward(struct forwarder *forwarder, uint64_t from, struct unpack *in,
-                                   uint64_t now_ms)
+static enum status receive_forward(struct forwarder *forwarder, uint64_t from, struct unpack *in)
 {
     struct remote_call call = {0};
     call.client = unpack_next_varint(in);
@@ -290,7 +307,7 @@ static enum status receive_forward(struct forwarder *forwarder, uint64_t from, s
     if (in->failed || call.db >= forwarder->options.dispatch->sessions->databases)
         return STATUS_CORRUPT;
     call.bytes = bytes_of(in->next, (size_t)(in->end - in->next));
-    remote_take(forwarder, from, &call, now_ms);
+    remote_take(forwarder, from, &call);
     return STATUS_OK;
 }
 
@@ -313,7 +330,7 @@ enum status forwarder_receive(struct forwarder *forwarder, uint64_t from, unsign
 {
     struct unpack in = unpack_begin(payload);
     if (type == MESSAGE_FORWARD)
-        return receive_forward(forwarder, from, &in, now_ms);
+        return receive_forward(forwarder, from, &in);
     if (type == MESSAGE_FORWARDED)
         return receive_forwarded(forwarder, from, &in, now_ms);
     if (type != MESSAGE_CLIENT_GONE)
@@ -375,7 +392,7 @@ void forwarder_turn(struct forwarder *forwarder, uint64_t now_ms)
         forwarder->silence_ms = now_ms + FORWARD_SILENCE_MS;
         give_up_on_silent(forwarder, now_ms);
     }
-    remote_turn(forwarder, now_ms);
+    remote_turn(forwarder);
 }
 
 uint64_t forwarder_deadline_ms(const struct forwarder *forwarder)

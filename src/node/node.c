@@ -476,7 +476,7 @@ void node_tick(struct node *node, uint64_t now_ms)
     store_tick(node->store, now_ms);
     dispatch_tick(&node->dispatch, now_ms);
     if (node->peers)
-        peers_tick(node->peers, now_ms);
+        peers_tick(node->peers);
     if (now_ms < node->next_tick_ms)
         return;
     node->next_tick_ms = now_ms + TICK_MS;
@@ -517,7 +517,7 @@ enum status node_turn_end(struct node *node, uint64_t now_ms)
     if (status == STATUS_OK)
         status = store_failure(node->store);
     if (status == STATUS_OK && node->peers) {
-        peers_turn_end(node->peers, now_ms);
+        peers_turn_end(node->peers);
         status = peers_failure(node->peers);
     }
     if (status != STATUS_OK) {
@@ -528,6 +528,11 @@ enum status node_turn_end(struct node *node, uint64_t now_ms)
     dispatch_turn_end(&node->dispatch);
     close_all_done(node);
     return STATUS_OK;
+}
+
+uint64_t node_steady_ms(const struct node *node)
+{
+    return peers_steady_ms(node->peers);
 }
 
 struct bus *node_bus(struct node *node)

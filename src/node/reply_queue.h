@@ -21,7 +21,7 @@ struct queued_reply {
     bool shut;       /* nothing may be written behind it in `bytes` */
     /* Frees it, and whatever it is a part of. It is in no queue. */
     void (*free)(struct queued_reply *reply);
-    /* The client is gone; it frees itself when what it waits for is over. NULL: it is to be freed. */
+    /* The client is gone: it ends what it waits for, or frees itself later. NULL: it is freed. */
     void (*abandon)(struct queued_reply *reply);
 };
 

@@ -96,7 +96,8 @@ static enum status verify(struct dispatch *dispatch, struct session *session,
     }
     if (count == 0)
         return STATUS_OK;
-    return read_check_ask(quorum, session, keys, count, dispatch->request.size, dispatch->ahead);
+    return read_check_ask(quorum, session, keys, count, dispatch->request.size, dispatch->ahead,
+                          dispatch->cluster.steady_ms);
 }
 
 /* ---- elsewhere ------------------------------------------------------------------------------- */
@@ -169,7 +170,7 @@ static enum status forward(struct dispatch *dispatch, struct session *session,
         .answered = forward_answered,
         .context = forwarded,
     };
-    forward_send(dispatch->cluster.forwarder, &forwarded->forward, dispatch->now_ms);
+    forward_send(dispatch->cluster.forwarder, &forwarded->forward, dispatch->cluster.steady_ms);
     session->forwards = true;
     session->forwards_open++;
     session->forwards_routes = dispatch->cluster.routes;
@@ -190,7 +191,8 @@ static enum status split(struct dispatch *dispatch, struct session *session,
     struct gather_key *keys = arena_alloc(&session->arena, places->count * sizeof(*keys));
     for (size_t i = 0; i < places->count; i++)
         keys[i] = (struct gather_key){places->keys[i].position, places->keys[i].node};
-    return gather_keys(dispatch->cluster.forwarder, session, keys, places->count, dispatch->now_ms);
+    return gather_keys(dispatch->cluster.forwarder, session, keys, places->count,
+                       dispatch->cluster.steady_ms);
 }
 
 static enum status refuse_nowhere(struct session *session)
@@ -211,7 +213,7 @@ static enum status route_keys(struct dispatch *dispatch, struct session *session
     if (session->forwards_open > 0 && session->forwards_routes != dispatch->cluster.routes)
         return STATUS_THROTTLED;
     if (kind >= GATHER_DATABASE_SUM && !session->remote)
-        return gather_database(dispatch->cluster.forwarder, session, dispatch->now_ms);
+        return gather_database(dispatch->cluster.forwarder, session, dispatch->cluster.steady_ms);
     if (!find_places(dispatch, session, &places) || places.count == 0)
         return STATUS_OK;
     if (places.nowhere)
@@ -322,5 +324,5 @@ void routing_replicate(struct dispatch *dispatch, struct session *session, struc
         write->reply = buffer_bytes(&replicated->reply.bytes);
         replicated->reply.number = write->id.number;
     }
-    quorum_write(dispatch->cluster.quorum, &session->txn, write, dispatch->now_ms);
+    quorum_write(dispatch->cluster.quorum, &session->txn, write, dispatch->cluster.steady_ms);
 }

@@ -50,7 +50,7 @@ struct batch *batch_new(struct quorum *quorum, const struct acks_owners *owners,
     list_append(&quorum->open, &batch->link);
     batch->chain = NULL;
     batch->group = NULL;
-    batch->number = quorum->number++;
+    batch->number = batch->work = quorum->number++;
     batch->gate = 0;
     batch->begun_ms = batch->progress_ms = now_ms;
     batch->slot = slot;

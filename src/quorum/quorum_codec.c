@@ -224,18 +224,22 @@ bool quorum_decode_key_rows_are(struct unpack *in, struct quorum_key_rows_are *o
 
 /* ---- outcomes -------------------------------------------------------------------------------- */
 
-void quorum_encode_outcome(struct buffer *out, const struct quorum_ask *ask, struct request_id id)
+void quorum_encode_outcome(struct buffer *out, const struct quorum_ask *ask, struct request_id id,
+                           uint16_t slot)
 {
     quorum_encode_ask(out, ask);
     append_u64(out, id.origin);
     append_u64(out, id.number);
+    append_u32(out, slot);
 }
 
-bool quorum_decode_outcome(struct unpack *in, struct request_id *out)
+bool quorum_decode_outcome(struct unpack *in, struct request_id *out, uint16_t *out_slot)
 {
     out->origin = unpack_next_u64(in);
     out->number = unpack_next_u64(in);
-    return at_end(in);
+    uint32_t slot = next_u32(in);
+    *out_slot = (uint16_t)slot;
+    return at_end(in) && slot < SLOT_COUNT;
 }
 
 void quorum_encode_outcome_is(struct buffer *out, const struct quorum_outcome_is *is)

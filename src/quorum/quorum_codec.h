@@ -13,7 +13,7 @@
  *   VERIFIED              number(8) failed(1) digests(8 each)
  *   KEY_ROWS              ask, key(4) base(4) chunk(4) heads
  *   KEY_ROWS_ARE          number(8) failed(1) key(4) base(4) chunk(4) rows
- *   OUTCOME               ask, origin(8) number(8)
+ *   OUTCOME               ask, origin(8) number(8) slot(4)
  *   OUTCOME_IS            number(8) known(1) reply size(varint) reply heads
  *   REFUSED               cluster(8) version(8) number(8) type(1)
  *
@@ -113,8 +113,9 @@ struct quorum_key_rows_are {
 void quorum_encode_key_rows_are(struct buffer *out, const struct quorum_key_rows_are *are);
 bool quorum_decode_key_rows_are(struct unpack *in, struct quorum_key_rows_are *out);
 
-void quorum_encode_outcome(struct buffer *out, const struct quorum_ask *ask, struct request_id id);
-bool quorum_decode_outcome(struct unpack *in, struct request_id *out);
+void quorum_encode_outcome(struct buffer *out, const struct quorum_ask *ask, struct request_id id,
+                           uint16_t slot);
+bool quorum_decode_outcome(struct unpack *in, struct request_id *out, uint16_t *out_slot);
 
 enum outcome_known {
     OUTCOME_UNKNOWN,

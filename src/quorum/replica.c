@@ -13,6 +13,8 @@ struct incoming {
     struct quorum *quorum;
     struct import *import;
     uint64_t from;
+    uint64_t version; /* of the sender's layout */
+    bool is_late;     /* slots may have moved since */
     uint64_t now_ms;
     struct quorum_ack ack;
     uint64_t gate;
@@ -74,6 +76,11 @@ static void imported(void *context, enum status status, uint64_t gate)
     incoming->gate = gate;
     remember_requests(incoming);
     buffer_deinit(&incoming->kept);
+    if (incoming->is_late) {
+        quorum_refuse(quorum, incoming->from, QUORUM_REPLICATE, incoming->ack.number);
+        incoming_free(incoming);
+        return;
+    }
     list_remove(&incoming->link);
     list_append(&quorum->imported, &incoming->link);
 }
@@ -126,6 +133,10 @@ enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct
     struct quorum_replicate replicate;
     if (!quorum_decode_replicate(in, &replicate))
         return STATUS_CORRUPT;
+    if (!fence_accepts_rows(quorum, ask->version, replicate.rows)) {
+        quorum_refuse(quorum, from, QUORUM_REPLICATE, ask->number);
+        return STATUS_OK;
+    }
     quorum->stats.batches_in++;
     struct quorum_ack ack = {ask->number, replicate.message, false};
     if (quorum->importing_bytes + replicate.rows.size > QUORUM_IMPORTING_BYTES) {
@@ -137,6 +148,7 @@ enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct
     struct incoming *incoming = memory_alloc(sizeof(*incoming));
     *incoming = (struct incoming){.quorum = quorum,
                                   .from = from,
+                                  .version = ask->version,
                                   .now_ms = now_ms,
                                   .ack = ack,
                                   .rows_size = replicate.rows.size,
@@ -164,6 +176,20 @@ void replica_gates(struct quorum *quorum)
     }
     for (uint32_t i = 0; i < quorum->peer_count; i++)
         send_acks(quorum, quorum->peers[i]);
+}
+
+/*
+ * Who gains a slot pulls its rows from this node as soon as it has the new layout. What is stored
+ * after that, of what was sent in an older one, may have been missed: the sender must ask again,
+ * with the owners of the new layout in mind. What is stored already will be found.
+ */
+void replica_fence(struct quorum *quorum)
+{
+    for (struct list *link = quorum->importing.next; link != &quorum->importing;
+         link = link->next) {
+        struct incoming *incoming = list_entry(link, struct incoming, link);
+        incoming->is_late = incoming->is_late || incoming->version < quorum->layout->version;
+    }
 }
 
 void replica_deinit(struct quorum *quorum)

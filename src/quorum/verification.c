@@ -420,6 +420,21 @@ void verifications_restart(struct quorum *quorum, uint64_t now_ms)
     list_splice(&quorum->verify_next, &quorum->verifications);
 }
 
+bool verifications_ended(const struct quorum *quorum, uint64_t mark)
+{
+    const struct list *link = quorum->verifications.next;
+    for (; link != &quorum->verifications; link = link->next) {
+        const struct verification *verification = list_entry(link, struct verification, link);
+        const struct list *at = verification->rounds.next;
+        for (; at != &verification->rounds; at = at->next) {
+            const struct round *round = list_entry(at, struct round, link);
+            if (round->number < mark && round_mends(round))
+                return false;
+        }
+    }
+    return true;
+}
+
 void verifications_deinit(struct quorum *quorum)
 {
     struct list *lists[] = {&quorum->verify_next, &quorum->verifications, &quorum->verified};
@@ -540,7 +555,10 @@ static void look_at(struct round *round, uint64_t now_ms)
         uint64_t at_ms = asked->sent_ms + QUORUM_RETRY_MS;
         if (asked->mend || (asked->state == ASKED && !asked->is_slow))
             at_ms = asked->sent_ms + patience(quorum, asked);
-        else if (asked->state != ASKED_LOST)
+        else if (asked->state == ASKED_NOT_YET) { /* not needed, or was not up: it may be now */
+            at_ms = now_ms + QUORUM_RETRY_MS;
+            more = true;
+        } else if (asked->state != ASKED_LOST)
             continue;
         if (now_ms >= at_ms) {
             if (asked->mend) {

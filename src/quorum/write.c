@@ -228,14 +228,13 @@ void writes_send(struct quorum *quorum, uint64_t now_ms)
     }
 }
 
-void write_to_nodes(struct quorum *quorum, struct bytes rows, const uint64_t *nodes, unsigned count,
-                    struct quorum_write *write, uint64_t now_ms)
+void write_to_node(struct quorum *quorum, struct bytes rows, uint64_t node, uint64_t work,
+                   struct quorum_write *write, uint64_t now_ms)
 {
-    struct acks_owners owners = {.old_count = (uint8_t)count};
-    check(count > 0 && count <= RING_COPIES_MAX);
-    memcpy(owners.old, nodes, count * sizeof(*nodes));
+    struct acks_owners owners = {.old_count = 1, .old = {node}};
     struct batch *batch = batch_new(quorum, &owners, 0, now_ms);
     batch->is_repair = true;
+    batch->work = work;
     buffer_append_bytes(&batch->messages[0], rows);
     batch_add_part(batch, pending_new(quorum, write), QUORUM_ALL);
     batch_send(quorum, batch, now_ms);
@@ -262,6 +261,7 @@ static void move_parts(struct quorum *quorum, struct batch *batch)
         struct batch *other = quorum->touched[i];
         other->is_touched = false;
         other->gate = batch->gate > other->gate ? batch->gate : other->gate;
+        other->work = batch->work < other->work ? batch->work : other->work;
         close_group(other);
     }
 }

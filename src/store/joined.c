@@ -81,6 +81,8 @@ void store_find_collectable(struct store *store, uint16_t slot_number, uint64_t 
     unsigned looks = COLLECTABLE_LOOKS;
     if (buckets == 0 || !store->identity.joined || !has_any_to_collect(store, slot_number))
         return;
+    if (before_ms > store->tick_ms) /* what readers here still see is not to go */
+        before_ms = store->tick_ms;
     size_t from = random_below(&store->random, buckets);
     for (size_t i = 0; i < buckets && most > 0 && looks > 0; i++) {
         const struct entry *entry = *table_chain(slot, (from + i) % buckets);
@@ -97,6 +99,11 @@ void store_find_collectable(struct store *store, uint16_t slot_number, uint64_t 
 uint64_t store_collectable_count(const struct store *store)
 {
     return store->facts.tombstones + store->expired_waiting;
+}
+
+void store_set_cluster_time(struct store *store, uint64_t now_ms)
+{
+    store->cluster_ms = now_ms;
 }
 
 bool store_is_joined(const struct store *store)

@@ -7,6 +7,7 @@
 #include "store/apply.h"
 #include "store/derive.h"
 #include "store/expiry.h"
+#include "store/export.h"
 #include "store/fetch.h"
 
 /* What txn_set_access has said. */
@@ -132,11 +133,25 @@ void txn_stage(struct txn *txn, struct bytes name, struct bytes row)
     txn->staged_count++;
 }
 
+/* See store_set_cluster_time. */
+static uint64_t believed_ms(const struct store *store, uint64_t wall_ms)
+{
+    uint64_t cluster_ms = store->cluster_ms;
+    if (cluster_ms == 0)
+        return wall_ms;
+    if (wall_ms > cluster_ms + STORE_CLOCK_TRUST_MS)
+        return cluster_ms + STORE_CLOCK_TRUST_MS;
+    if (wall_ms + STORE_CLOCK_TRUST_MS < cluster_ms)
+        return cluster_ms - STORE_CLOCK_TRUST_MS;
+    return wall_ms;
+}
+
 struct dot txn_dot(struct txn *txn, uint64_t newest)
 {
     struct store *store = txn->store;
     clock_see(&store->clock, newest);
-    return (struct dot){identity_actor(&store->identity), clock_next(&store->clock, txn->now_ms)};
+    uint64_t now_ms = believed_ms(store, txn->now_ms);
+    return (struct dot){identity_actor(&store->identity), clock_next(&store->clock, now_ms)};
 }
 
 const struct vector *txn_stable(const struct txn *txn)

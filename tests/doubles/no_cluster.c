@@ -33,9 +33,10 @@ NEVER(void, quorum_outcome_cancel(struct quorum *q, struct quorum_outcome *outco
 NEVER(enum status, peers_open(const struct peers_options *options, uint64_t now_ms,
                               struct peers **out, struct buffer *out_error))
 NEVER(struct bus *, peers_bus(struct peers *peers))
-NEVER(void, peers_turn_begin(struct peers *peers, uint64_t now_ms))
-NEVER(void, peers_turn_end(struct peers *peers, uint64_t now_ms))
-NEVER(void, peers_tick(struct peers *peers, uint64_t now_ms))
+NEVER(uint64_t, peers_steady_ms(const struct peers *peers))
+NEVER(void, peers_turn_begin(struct peers *peers, uint64_t wall_ms))
+NEVER(void, peers_turn_end(struct peers *peers))
+NEVER(void, peers_tick(struct peers *peers))
 NEVER(uint64_t, peers_deadline_ms(const struct peers *peers))
 NEVER(enum status, peers_failure(const struct peers *peers))
 NEVER(void, peers_configure(struct peers *peers))

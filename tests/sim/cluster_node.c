@@ -142,7 +142,7 @@ static void link_close(struct node_link *link)
     if (link->session)
         node_closed(node->node, link->session);
     if (link->bus)
-        bus_closed(node_bus(node->node), link->bus, cluster_node_wall_ms(node));
+        bus_closed(node_bus(node->node), link->bus, node_steady_ms(node->node));
     if (link->socket)
         sim_socket_close(link->socket);
     link_free(link);
@@ -217,7 +217,7 @@ static bool link_accept(struct node_link *link, uint64_t now_ms)
         return true;
     }
     struct bus *bus = node_bus(node->node);
-    link->bus = bus ? bus_accepted(bus, address, now_ms) : NULL;
+    link->bus = bus ? bus_accepted(bus, address, node_steady_ms(node->node)) : NULL;
     if (link->bus)
         bus_set_connection(link->bus, link);
     return link->bus != NULL;
@@ -234,14 +234,14 @@ static void link_turn(struct node_link *link, uint64_t now_ms)
     }
     if (link->dialed && !link->told && sim_socket_is_connected(link->socket)) {
         link->told = true;
-        bus_connected(node_bus(node->node), link->bus, now_ms);
+        bus_connected(node_bus(node->node), link->bus, node_steady_ms(node->node));
     }
     struct bytes bytes = sim_socket_received(link->socket);
     if (bytes.size > 0 && list_is_empty(&link->ends)) {
         if (link->session)
             node_receive(node->node, link->session, bytes, now_ms);
         else
-            bus_receive(node_bus(node->node), link->bus, bytes, now_ms);
+            bus_receive(node_bus(node->node), link->bus, bytes, node_steady_ms(node->node));
     }
     sim_socket_consume(link->socket, bytes.size);
     if (sim_socket_has_ended(link->socket))
@@ -446,7 +446,7 @@ static void end_process(struct cluster_node *node, bool power_lost)
     while (!list_is_empty(&node->links)) {
         struct node_link *link = list_entry(node->links.next, struct node_link, link);
         if (link->bus)
-            bus_closed(node_bus(node->node), link->bus, cluster_node_wall_ms(node));
+            bus_closed(node_bus(node->node), link->bus, node_steady_ms(node->node));
         if (link->socket && power_lost)
             sim_socket_drop(link->socket);
         else if (link->socket)

@@ -161,6 +161,7 @@ static void test_answers(void **state)
 
 static void test_questions(void **state)
 {
+    uint16_t slot;
     struct export_place place = {0, 1, 2}, got_place;
     struct request_id id = {7, 8}, got_id;
     struct bytes heads;
@@ -179,9 +180,10 @@ static void test_questions(void **state)
     assert_true(quorum_decode_ask(&in, &got));
     assert_false(quorum_decode_key_rows(&in, &got_place, &heads));
     begin();
-    quorum_encode_outcome(&out, &ask, id);
+    quorum_encode_outcome(&out, &ask, id, 16383);
     in = unpack_begin(take());
-    assert_true(quorum_decode_ask(&in, &got) && quorum_decode_outcome(&in, &got_id));
+    assert_true(quorum_decode_ask(&in, &got) && quorum_decode_outcome(&in, &got_id, &slot));
+    assert_int_equal(slot, 16383);
     assert_true(got_id.origin == 7 && got_id.number == 8);
 }
 
