@@ -166,6 +166,11 @@ ROUNDS ?= 50
 kill powercut diskfull: all # that fault, again and again: make powercut ROUNDS=50
 	@tests/process/run.py --rounds $(ROUNDS) $@
 
+chaos: # a minute of each kind of trouble: make chaos ARGS='--seconds 10 --only cut,pause'
+	@deps/install.sh build test bench chaos
+	@$(MAKE) --no-print-directory all
+	@tests/process/chaos.py $(ARGS)
+
 bench: # Shoal beside redis-server: make bench ARGS='--quick --only set'
 	@deps/install.sh build bench
 	@$(MAKE) --no-print-directory all

@@ -114,7 +114,8 @@ def lacks_alone(cluster, victim, others, traffic):
 
 def death_of_shoal(death, net, calm_s, fault_s):
     more = IN_NETWORK + SECRET if net else []
-    with Cluster(3, OPTIONS + more, where=lambda i: {'place': net.place()} if net else {}) as cluster:
+    with Cluster(3, OPTIONS + more,
+                 where=lambda i: {'place': net.place()} if net else {}) as cluster:
         victim, others = cluster[2], cluster.nodes[:2]
         addresses = [(node.host, node.port) for node in others]
         traffic = Traffic(lambda i: Direct(addresses, i), share_of_counters=0, share_of_deletes=0)
