@@ -17,6 +17,7 @@ FILES = ['life', 'operators', 'keys', 'bitmaps', 'clients', 'client_redis_py', '
          'redis_cli', 'redis_benchmark', 'monitoring', 'rude', 'waiting', 'bad_input', 'memory',
          'kill', 'damage', 'salvage', 'diskfull', 'powercut', 'documents', 'cluster_clients',
          'cluster_death']
+         'kill', 'damage', 'salvage', 'diskfull', 'powercut', 'documents', 'cluster_clients', 'chaos']
 
 
 def tests(words, arguments):
