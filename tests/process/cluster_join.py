@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Nodes join a cluster and leave it under load: no command fails, nothing is lost, no key is twice."""
+"""Nodes join a cluster and leave it under load: no command fails, nothing is lost, nothing is
+twice."""
 
 import shoal
 from cluster import Cluster, Node
