@@ -18,7 +18,9 @@ enum { BATCH_BUCKETS = 1024, SPARE_BATCHES_MAX = 16, SPARE_PENDINGS_MAX = 4096 }
 struct peer {
     uint64_t node;
     struct answer_time write, read;
-    struct buffer acks; /* to be sent at the end of the turn */
+    /* To be sent at the end of the turn: */
+    struct buffer acks;
+    struct buffer questions, answers; /* VERIFY and VERIFIED */
 };
 
 /* Slots that have the same owners. */
@@ -122,6 +124,7 @@ struct quorum {
     struct list verifications;           /* under way */
     struct list verify_next;             /* to be begun at the end of the turn */
     struct list verified;                /* whose `done` is to be called */
+    bool has_questions, has_answers;     /* some peer's */
     struct round *rounds[BATCH_BUCKETS]; /* verification.h */
     struct list outcomes_asked;
     struct list outcomes_found; /* whose `done` is to be called */
@@ -224,9 +227,12 @@ void replica_deinit(struct quorum *quorum);
 
 /* ---- serve.c: questions of others ------------------------------------------------------------ */
 
+/* `accepted`: the sender's layout is one that this node takes part in, as far as slots allow. */
 MUST_CHECK enum status serve_verify(struct quorum *quorum, uint64_t from,
-                                    const struct quorum_ask *ask, struct bytes heads,
+                                    const struct quorum_ask *ask, bool accepted, struct unpack *in,
                                     uint64_t now_ms);
+/* The answers of this turn go out. */
+void serve_send(struct quorum *quorum);
 MUST_CHECK enum status serve_key_rows(struct quorum *quorum, uint64_t from,
                                       const struct quorum_ask *ask, struct unpack *in,
                                       uint64_t now_ms);
@@ -240,7 +246,9 @@ void serve_deinit(struct quorum *quorum);
 
 /* ---- verification.c -------------------------------------------------------------------------- */
 
-void verifications_send(struct quorum *quorum, uint64_t now_ms);
+void verifications_begin(struct quorum *quorum, uint64_t now_ms);
+/* The questions of this turn go out. */
+void verifications_send(struct quorum *quorum);
 void verifications_finish(struct quorum *quorum);
 void verifications_verified(struct quorum *quorum, struct peer *peer,
                             const struct quorum_verified *verified, uint64_t now_ms);

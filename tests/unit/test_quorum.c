@@ -331,6 +331,30 @@ static void test_equal_copies_need_one_answer(void **state)
     world_deinit(&world);
 }
 
+static void test_questions_of_a_turn_share_one_message(void **state)
+{
+    struct world world;
+    struct world_verify reads[20];
+    (void)state;
+    world_init(&world, 3, 1);
+    for (int broken = 0; broken < 2; broken++) {
+        world.cut[0][2] = broken; /* nobody has said so yet; it is not known to be slower */
+        for (int i = 0; i < 20; i++) {
+            char key[16];
+            snprintf(key, sizeof(key), "key%d", i);
+            world_verify(&world, &reads[i], 0, (const char *[]){key}, 1, false);
+        }
+        world_run(&world, 3);
+        for (int i = 0; i < 20; i++) {
+            assert_true(reads[i].is_done && reads[i].status == STATUS_OK);
+            world_verify_deinit(&reads[i]);
+        }
+        assert_int_equal(sent(&world, 0, QUORUM_VERIFY), broken ? 3 : 1);
+        assert_int_equal(sent(&world, 1, QUORUM_VERIFIED), 1 + broken);
+    }
+    world_deinit(&world);
+}
+
 static void test_a_write_under_way_is_no_difference(void **state)
 {
     struct world world;
@@ -587,6 +611,7 @@ int main(void)
         cmocka_unit_test(test_who_cannot_store_it_does_not_count),
         cmocka_unit_test(test_a_forgotten_write_goes_on),
         cmocka_unit_test(test_equal_copies_need_one_answer),
+        cmocka_unit_test(test_questions_of_a_turn_share_one_message),
         cmocka_unit_test(test_a_write_under_way_is_no_difference),
         cmocka_unit_test(test_what_differs_is_fetched_merged_and_repaired),
         cmocka_unit_test(test_what_this_node_lacks_is_fetched_only),
