@@ -85,6 +85,7 @@ struct batch {
     struct buffer grounds, requests; /* the end of the last message */
     size_t rows_from;                /* in the last message, of the command under way */
     struct list parts;
+    struct list marks; /* mark.c */
     struct acks acks;
     struct target targets[ACKS_HOLDERS_MAX]; /* of acks.holders */
 };
@@ -198,6 +199,12 @@ void batches_node_down(struct quorum *quorum, uint64_t node, uint64_t now_ms);
 /* Own rows that have become durable. */
 void batches_gates(struct quorum *quorum, uint64_t now_ms);
 void batches_tick(struct quorum *quorum, uint64_t now_ms);
+
+/* ---- mark.c ---------------------------------------------------------------------------------- */
+
+void batch_mark(struct batch *batch, struct quorum_mark *mark);
+void batch_unmark(const struct quorum *quorum, struct batch *batch);
+void batch_move_marks(struct batch *from, struct batch *const *to, uint32_t count);
 
 /* ---- write.c --------------------------------------------------------------------------------- */
 
