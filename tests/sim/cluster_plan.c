@@ -124,6 +124,7 @@ static void draw_load(struct random *random, unsigned nodes, struct cluster_load
         load->weights[class] =
             random_once_in(random, 5) ? 0 : 1 + (unsigned)random_below(random, 4);
     load->weights[HISTORY_PRIVATE]++;
+    load->versions = (unsigned)between(random, 1, 2);
 }
 
 static void draw_net(struct random *random, struct sim_net_options *net)
@@ -258,6 +259,7 @@ struct check_options cluster_plan_checks(const struct cluster_plan *plan)
         if (fault->kind == FAULT_CLOCK && fault->amount * SIM_MS > apart_us)
             apart_us = fault->amount * SIM_MS;
     }
+    options.monotonic = options.strict && 2 * settings->read_quorum > settings->copies;
     options.slack_us += 2 * apart_us; /* one may be ahead, the other behind */
     if (settings->nodes == 1)
         options.strict = options.undivided = true;
