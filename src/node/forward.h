@@ -14,8 +14,9 @@
  *   GONE      client(varint): it has left
  *
  * Flags: 1 there is more to come in further messages; 2 RESP3; 4 slots follow; 8 (of FORWARDED) it
- * was refused and not run: the sender is to look anew for who should. `number` names the request in
- * the cluster together with the node that it came from.
+ * was refused and not run: the sender is to look anew for who should; 16 it goes on where the last
+ * message of that number ended: without that one it is void. `number` names the request in the
+ * cluster together with the node that it came from.
  */
 #ifndef NODE_FORWARD_H
 #define NODE_FORWARD_H
@@ -31,6 +32,7 @@ enum {
     FORWARD_RETRY_MS = 20,    /* after a refusal, or while nobody is there to ask */
     FORWARD_SILENCE_MS = 100, /* how often it is looked who does not answer */
     FORWARD_REMOTES_MAX = 100 * 1000,
+    FORWARD_REQUESTS_MAX = 4096, /* of one client that wait for their turn; others are refused */
 };
 
 struct forwarder_options {
@@ -84,10 +86,13 @@ MUST_CHECK enum status forwarder_receive(struct forwarder *forwarder, uint64_t f
 
 /*
  * What was sent to it is to be run elsewhere. `gone`: the link is broken, so it has run it, or never
- * will; and what it had sent here is forgotten. Else it is only silent, and may yet run it: what
- * must not run twice waits for it.
+ * will. Else it is only silent, and may yet run it: what must not run twice waits for it.
  */
 void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, uint64_t now_ms);
+
+/* The link on which that node spoke is gone: it counts on nothing that it has asked for there and
+ * has no answer to. It is not run any more. */
+void forwarder_origin_lost(struct forwarder *forwarder, uint64_t node, uint64_t now_ms);
 
 /* ---- for the dispatch: sessions that run what others forward --------------------------------- */
 
@@ -100,6 +105,9 @@ void remote_reply(struct remote *remote, uint64_t number, bool refused, struct b
 
 /* Its session has ended by itself, for bytes that were no request. */
 void remote_drop(struct remote *remote);
+
+/* How many they are. */
+size_t forwarder_remotes(const struct forwarder *forwarder);
 
 /* Each turn, before the dispatch resumes: runs what has been waiting for its turn; what has no
  * answer yet and is due is tried again. */
