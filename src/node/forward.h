@@ -85,8 +85,8 @@ MUST_CHECK enum status forwarder_receive(struct forwarder *forwarder, uint64_t f
                                          struct bytes payload, uint64_t now_ms);
 
 /*
- * What was sent to it is to be run elsewhere. `gone`: the link is broken, so it has run it, or never
- * will. Else it is only silent, and may yet run it: what must not run twice waits for it.
+ * What was sent to it is to be run elsewhere. `gone`: the link is broken, so it has run it, or
+ * never will. Else it is only silent, and may yet run it: what must not run twice waits for it.
  */
 void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, uint64_t now_ms);
 

@@ -130,7 +130,7 @@ static void send(struct part *part, uint64_t now_ms)
     forward_send(gather->forwarder, &part->forward, now_ms);
 }
 
-/* ---- FLUSH: scan, delete, scan on ------------------------------------------------------------- */
+/* ---- FLUSH: scan, delete, scan on ------------------------------------------------------------ */
 
 static void ask_flush_scan(struct part *part)
 {

@@ -23,7 +23,7 @@ struct queued_reply {
     size_t weight;   /* as counted in session.queue_bytes */
     /* Frees it, and whatever it is a part of. It is in no queue. */
     void (*free)(struct queued_reply *reply);
-    /* The client is gone; it frees itself when what it waits for is over. NULL: it is to be freed. */
+    /* The client is gone; it frees itself when what it waits for is over. NULL: free it. */
     void (*abandon)(struct queued_reply *reply);
 };
 
@@ -31,8 +31,8 @@ struct queued_reply {
  * buffer that is empty and of no session. Holds until the queue changes. */
 struct buffer *queue_out(struct session *session);
 
-/* The reply just written into `out`, which is not the session's output, has that gate, and its place
- * in the queue. */
+/* The reply just written into `out`, which is not the session's output, has that gate, and now its
+ * place in the queue. */
 void queue_settle(struct session *session, struct buffer *out, uint64_t gate);
 
 /* Takes a reply in. What was written into `out` from `begin` on goes into it first. */

@@ -226,8 +226,8 @@ static enum status route_keys(struct dispatch *dispatch, struct session *session
         return STATUS_OK;
     if (places.nowhere)
         return refuse_nowhere(session);
-    bool divide = kind != GATHER_NONE && !session->remote &&
-                  (places.apart || places.count > QUORUM_KEYS_MAX);
+    bool divide =
+        kind != GATHER_NONE && !session->remote && (places.apart || places.count > QUORUM_KEYS_MAX);
     if (divide)
         return split(dispatch, session, &places);
     if (places.here)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Three whole nodes and their clients: requests that other nodes run, in order, and their errors. */
+/* Three whole nodes and their clients: requests that other nodes run, their order, their errors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -159,7 +159,8 @@ static void many_keys_are_asked_for_in_many_parts(void **state)
     buffer_deinit(&reply);
     caller_ask(caller, "SELECT 1\r\nSET a 1\r\nDBSIZE\r\nSELECT 0\r\nDBSIZE\r\n",
                "+OK\r\n+OK\r\n:1\r\n+OK\r\n:5000\r\n");
-    caller_ask(caller, "FLUSHALL\r\nDBSIZE\r\nSELECT 1\r\nDBSIZE\r\n", "+OK\r\n:0\r\n+OK\r\n:0\r\n");
+    caller_ask(caller, "FLUSHALL\r\nDBSIZE\r\nSELECT 1\r\nDBSIZE\r\n",
+               "+OK\r\n:0\r\n+OK\r\n:0\r\n");
     nodes_free(nodes);
 }
 
@@ -207,8 +208,10 @@ static void a_password_is_for_clients_not_for_nodes(void **state)
     struct nodes *nodes = begin(&caller);
     char key[NODES_KEY_SIZE];
     nodes_key(nodes, 1, 0, key);
-    for (unsigned i = 0; i < 3; i++)
-        caller_ask(caller_new(nodes, i), "CONFIG SET requirepass secret\r\n", "+OK\r\n");
+    for (unsigned i = 0; i < 3; i++) {
+        struct caller *operator= caller_new(nodes, i);
+        caller_ask(operator, "CONFIG SET requirepass secret\r\n", "+OK\r\n");
+    }
     struct caller *stranger = caller_new(nodes, 0);
     caller_say(stranger, "SET %s v\r\n", key);
     caller_expect(stranger, "-NOAUTH Authentication required.\r\n");
@@ -228,7 +231,7 @@ static void a_pause_of_the_node_that_runs_it_holds_a_write(void **state)
     caller_ask(other, "CLIENT PAUSE 500 WRITE\r\n", "+OK\r\n");
     caller_say(caller, "SET %s v\r\nGET %s\r\nPING\r\n", key, key);
     caller_expect(caller, "+OK\r\n$1\r\nv\r\n+PONG\r\n");
-    caller_ask(other, "CLIENT PAUSE 100000 ALL\r\n", "+OK\r\n");
+    caller_ask(other, "CLIENT PAUSE 100000 WRITE\r\n", "+OK\r\n");
     caller_say(caller, "SET %s w\r\n", key);
     nodes_run(nodes, 100);
     caller_leave(caller); /* and what the paused node keeps for it goes too */
