@@ -230,7 +230,7 @@ static void finish(struct session *session)
 {
     txn_end(&session->txn);
     session->held = false;
-    session->refused = false;
+    session->refused = session->ran_in_part = false;
     forget_progress(&session->progress);
     session->gate_request = 0;
     session->reply_skip = session->reply_skip_next;
@@ -269,7 +269,11 @@ static enum status execute(struct dispatch *dispatch, struct session *session)
 static void finish_error(struct session *session, enum status status, size_t begin)
 {
     struct buffer *out = session->reply.out;
-    if (status != STATUS_REPLIED) {
+    if (session->ran_in_part) {
+        buffer_truncate(out, begin);
+        reply_error(&session->reply, BYTES("UNKNOWN The command was refused, but nodes that have "
+                                           "gone may have run a part of it"));
+    } else if (status != STATUS_REPLIED) {
         buffer_truncate(out, begin);
         reply_error(&session->reply, command_error_text(status));
     }

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/mutant.h"
 #include "base/pack.h"
 #include "node/forward_state.h"
 
@@ -155,6 +156,23 @@ static bool send_to(struct forwarder *forwarder, struct forward *forward)
     return true;
 }
 
+/* A large request takes its time, in which the node may look as if it stood still. */
+static uint64_t patience_ms(const struct forward *forward)
+{
+    return buffer_size(&forward->request) / FORWARD_PART_MAX * FORWARD_PART_MS;
+}
+
+uint64_t forwarder_patience_ms(const struct forwarder *forwarder, uint64_t node)
+{
+    uint64_t most_ms = 0;
+    for (struct list *at = forwarder->all.next; at != &forwarder->all; at = at->next) {
+        const struct forward *forward = list_entry(at, struct forward, link);
+        if (forward->node == node && patience_ms(forward) > most_ms)
+            most_ms = patience_ms(forward);
+    }
+    return most_ms;
+}
+
 static void try(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
     enum quorum_route route = QUORUM_THERE;
@@ -167,7 +185,8 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
     if (route != QUORUM_NOWHERE && send_to(forwarder, forward)) {
         set_state(forwarder, forward, FORWARD_SENT);
         forward->was_sent = true;
-        forward->due_ms = now_ms + SENT_TIMEOUTS * forwarder->options.timeout_ms;
+        forward->due_ms =
+            now_ms + SENT_TIMEOUTS * forwarder->options.timeout_ms + patience_ms(forward);
         return;
     }
     wait_until(forwarder, forward, now_ms + FORWARD_RETRY_MS);
@@ -176,7 +195,7 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
 void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
     forward->number = forwarder->next_number++;
-    forward->was_sent = forward->was_lost = false;
+    forward->was_sent = forward->was_lost;
     forward->state = FORWARD_SENT;
     forward->deadline_ms = now_ms + forwarder->options.timeout_ms;
     forward->request = forward->reply = (struct buffer){0};
@@ -200,6 +219,13 @@ void forwarder_client_gone(struct forwarder *forwarder, uint64_t client)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
+/* It failed where it was tried again, but the one who had it before may have run it. */
+static bool refused_now(const struct forward *forward, struct bytes reply)
+{
+    return forward->was_lost && forward->writes && buffer_size(&forward->reply) == 0 &&
+           bytes_starts_with(reply, BYTES("-"));
+}
+
 void forward_answer(struct forwarder *forwarder, uint64_t number, uint8_t flags, struct bytes reply,
                     uint64_t now_ms)
 {
@@ -214,8 +240,9 @@ void forward_answer(struct forwarder *forwarder, uint64_t number, uint8_t flags,
     if (!(flags & FORWARD_REFUSED) && (flags & FORWARD_MORE)) {
         buffer_append_bytes(&forward->reply, reply);
     } else if (!(flags & FORWARD_REFUSED)) {
-        answer(forwarder, forward, reply);
+        answer(forwarder, forward, refused_now(forward, reply) ? bytes_text(unknown_text) : reply);
     } else if (forward->fixed) {
+        forward->was_sent = forward->was_lost; /* who refuses has not run it */
         lose(forwarder, forward);
     } else {
         forward->was_sent = forward->was_lost; /* who refuses has not run it */
@@ -227,9 +254,9 @@ static void learned(struct quorum_outcome *outcome, enum status status, struct b
 {
     struct forward *forward = outcome->context;
     struct forwarder *forwarder = forward->forwarder;
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && !MUTANT(forwarded_write_run_again)) {
         answer(forwarder, forward, reply.size > 0 ? reply : bytes_text(lost_text));
-    } else if (status == STATUS_ABSENT && forward->blind) {
+    } else if (forward->blind || MUTANT(forwarded_write_run_again)) {
         wait_until(forwarder, forward, 0);
     } else {
         answer(forwarder, forward, bytes_text(unknown_text));
@@ -362,7 +389,9 @@ static bool go_on(struct forwarder *forwarder, struct forward *forward, uint64_t
         lose(forwarder, forward);
     else
         answer(forwarder, forward,
-               bytes_text(forward->was_sent && forward->writes ? unknown_text : down_text));
+               bytes_text(forward->was_sent && forward->writes && !MUTANT(unknown_told_as_refused)
+                              ? unknown_text
+                              : down_text));
     return true;
 }
 

@@ -9,6 +9,11 @@
 #include "node/forward_state.h"
 #include "node/gather_reply.h"
 
+enum {
+    TIMEOUTS = 2, /* that may pass while nodes are lost and all begins anew */
+    FLUSH_TIMEOUTS = 60,
+};
+
 struct part {
     struct forward forward;
     struct gather *gather;
@@ -88,6 +93,17 @@ static void cancel_parts(struct gather *gather)
     gather->count = gather->pending = 0;
 }
 
+/* Whatever becomes of it when it is tried anew: it may be there already. */
+static bool may_have_run(const struct gather *gather)
+{
+    for (uint32_t i = 0; i < gather->count; i++) {
+        const struct part *part = &gather->parts[i];
+        if (part->forward.was_sent || buffer_size(&part->reply) > 0)
+            return true;
+    }
+    return false;
+}
+
 /* A node is gone: the session tries anew at the next tick, when others know it too. */
 static void part_lost(struct forward *forward)
 {
@@ -95,6 +111,8 @@ static void part_lost(struct forward *forward)
     struct gather *gather = part->gather;
     struct session *session = gather->session;
     part->under_way = false;
+    if ((session->request.command->flags & CMD_WRITE) && may_have_run(gather))
+        session->ran_in_part = true;
     cancel_parts(gather);
     gather->lost = true;
     if (session->state != SESSION_AWAITING)
@@ -296,7 +314,9 @@ static struct gather *begin(struct forwarder *forwarder, struct session *session
     struct gather *gather = session->gather;
     if (!gather) {
         gather = session->gather = memory_zeroed(sizeof(*gather));
-        gather->deadline_ms = now_ms + 2 * forwarder->options.timeout_ms;
+        bool flushes = gather_kind_of(session->request.command) == GATHER_FLUSH;
+        gather->deadline_ms =
+            now_ms + (flushes ? FLUSH_TIMEOUTS : TIMEOUTS) * forwarder->options.timeout_ms;
     }
     gather->lost = false;
     gather->forwarder = forwarder;

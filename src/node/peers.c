@@ -246,6 +246,18 @@ static uint64_t settled_count(void *context, uint64_t node)
     return bus_settled_count(peers->bus, node);
 }
 
+static uint64_t work_begun(void *context)
+{
+    struct peers *peers = context;
+    return quorum_work_begun(peers->quorum);
+}
+
+static bool work_ended(void *context, uint64_t mark)
+{
+    struct peers *peers = context;
+    return quorum_work_ended(peers->quorum, mark);
+}
+
 static void synced(void *context, uint64_t version)
 {
     struct peers *peers = context;
@@ -353,6 +365,8 @@ static void open_data(struct peers *peers)
         .write_quorum = (unsigned)config->write_quorum,
         .sent_count = sent_count,
         .settled_count = settled_count,
+        .work_begun = work_begun,
+        .work_ended = work_ended,
         .synced = synced,
         .other_layout = other_layout,
         .context = peers,
@@ -590,7 +604,9 @@ static void watch_silence(struct peers *peers, uint64_t node, uint64_t now_ms)
     if (idle || settled != peer->settled || now_ms < peer->settled_ms) {
         peer->settled = settled;
         peer->settled_ms = now_ms;
-    } else if (peer->up && now_ms > peer->settled_ms + PEERS_SILENCE_MS) {
+    } else if (peer->up && now_ms > peer->settled_ms + PEERS_SILENCE_MS &&
+               now_ms > peer->settled_ms + PEERS_SILENCE_MS +
+                            forwarder_patience_ms(peers->forwarder, node)) {
         peer->settled_ms = now_ms;
         gossip_link_down(peers->gossip, node, now_ms);
     }
@@ -664,13 +680,22 @@ uint64_t peers_steady_ms(const struct peers *peers)
     return peers->opened_ms + (host->monotonic_ns(host->context) - peers->opened_ns) / 1000000;
 }
 
+/* For the store; 0: nobody has said yet. */
+static uint64_t cluster_time(const struct peers *peers, uint64_t now_ms)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    bool alone = layout && member_count(layout) <= 1;
+    if (!alone && !gossip_clock_is_known(peers->gossip))
+        return 0;
+    return now_ms - (uint64_t)gossip_clock_offset_ms(peers->gossip);
+}
+
 void peers_turn_begin(struct peers *peers, uint64_t wall_ms)
 {
     uint64_t now_ms = peers_steady_ms(peers);
     peers->ahead_ms = (int64_t)(wall_ms - now_ms);
     peers->options.dispatch->cluster.steady_ms = now_ms;
-    store_set_cluster_time(peers->options.store,
-                           now_ms - (uint64_t)gossip_clock_offset_ms(peers->gossip));
+    store_set_cluster_time(peers->options.store, cluster_time(peers, now_ms));
     watch_for_stall(peers, now_ms);
     if (gossip_version(peers->gossip) != peers->gossip_version)
         follow_gossip(peers, now_ms);

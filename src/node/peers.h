@@ -72,8 +72,8 @@ struct forwarder *peers_forwarder(const struct peers *peers);
 struct sync *peers_sync(const struct peers *peers);
 uint64_t peers_node(const struct peers *peers);
 void peers_meet(struct peers *peers, const char *host, uint16_t bus_port);
-/* Removes a member for good. STATUS_ABSENT: nobody knows it; STATUS_INVALID: it is this node, or too
- * many were removed lately. */
+/* Removes a member for good. STATUS_ABSENT: nobody knows it; STATUS_INVALID: it is this node, or
+ * too many were removed lately. */
 enum status peers_forget(struct peers *peers, uint64_t node);
 
 #endif

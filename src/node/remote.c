@@ -223,7 +223,7 @@ static void run(struct remote *remote, struct remote_request *request)
     dispatch_receive(dispatch, session, buffer_bytes(&request->bytes), dispatch->now_ms);
 }
 
-/* What stands in its input and does not wait is no whole request: another node sent nonsense. */
+/* What stands in its input and does not wait is no whole request: a node has sent nonsense. */
 static bool is_broken(const struct session *session)
 {
     return session->state == SESSION_CLOSING ||

@@ -23,7 +23,7 @@ struct queued_reply {
     size_t weight;   /* as counted in session.queue_bytes */
     /* Frees it, and whatever it is a part of. It is in no queue. */
     void (*free)(struct queued_reply *reply);
-    /* The client is gone; it frees itself when what it waits for is over. NULL: free it. */
+    /* The client is gone: it ends what it waits for, or frees itself later. NULL: it is freed. */
     void (*abandon)(struct queued_reply *reply);
 };
 

@@ -83,6 +83,7 @@ struct session {
     unsigned forwards_open;   /* so many are not answered yet, and were sent when */
     uint64_t forwards_routes; /* dispatch_cluster.routes was this */
     bool refused;             /* the request is not to be run here: see node/forward.h */
+    bool ran_in_part;         /* its request: by nodes that have gone, as far as is known */
     bool finished;            /* sends nothing more: closed once all is answered */
     bool killed;              /* SESSION_CLOSING, without waiting for the output */
     bool close_told;          /* whoever has the connection was asked to close it */

@@ -4,6 +4,8 @@ how tests are held.
 
 Where the programs are, and the options that every server of the tests gets, is said only here.
 SHOAL_SERVER names another program to test: also a redis-server, for trying the tests themselves.
+SHOAL_NODES=3 gives each server two more nodes with which it is a cluster: tests that only speak to
+one server then speak to one of its nodes.
 """
 
 import os
@@ -18,6 +20,7 @@ import traceback
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../..'))
 SHOAL = os.environ.get('SHOAL_SERVER', os.path.join(ROOT, 'build/shoal-server'))
+NODES = int(os.environ.get('SHOAL_NODES', '1'))
 START_LIMIT_S = 30
 STOP_LIMIT_S = 60
 REPLY_LIMIT_S = 60
@@ -198,12 +201,39 @@ class Server:
         self.dir = directory or os.path.join(self.temporary, 'data')
         self.log = os.path.join(self.temporary, 'log')
         self.process = None
+        self.others = []
         if start:
             try:
+                if NODES > 1 and self.may_gather():
+                    self.gather()
                 self.start()
+                if self.others:
+                    wait_for(self.is_gathered, FORM_LIMIT_S, 'the cluster is formed')
             except BaseException:
                 self.close()
                 raise
+
+    def may_gather(self):
+        return not (is_redis(self.program) or self.file or '--requirepass' in self.options
+                    or '--cluster-enabled' in self.options)
+
+    def gather(self):
+        """The other nodes of its cluster, which the last of them founds."""
+        seeds = free_port()
+        options = [*self.options, '--cluster-enabled', 'yes',
+                   '--cluster-seeds', f'127.0.0.1:{seeds}']
+        self.options = [*options, '--cluster-port', str(free_port())]
+        for bus_port in [seeds] + [free_port() for _ in range(NODES - 2)]:
+            other = Server([*options, '--cluster-port', bus_port], program=self.program,
+                           start=False)
+            self.others.append(other)
+            other.spawn()
+
+    def is_gathered(self):
+        with Client(self.port) as client:
+            info = client.call('CLUSTER', 'INFO')
+        return (b'cluster_members:%d\r' % NODES in info and b'phase:stable' in info
+                and b'cluster_slots_ok:16384\r' in info)
 
     def command(self, options=()):
         command = [self.program, *self.file, '--bind', '127.0.0.1', '--port', str(self.port),
@@ -282,6 +312,8 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
     def close(self):
+        for other in self.others:
+            other.close()
         if self.process and self.process.poll() is None:
             self.kill()
         shutil.rmtree(self.temporary, ignore_errors=True)
