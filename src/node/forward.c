@@ -28,6 +28,7 @@ struct forwarder *forwarder_new(const struct forwarder_options *options)
     forwarder->options = *options;
     forwarder->next_number = options->first_number;
     forwarder->due_ms = UINT64_MAX;
+    forwarder->era = options->first_number + 1; /* none that it was in before */
     list_init(&forwarder->all);
     list_init(&forwarder->busy);
     return forwarder;
@@ -44,6 +45,9 @@ void forwarder_free(struct forwarder *forwarder)
                 remote_origin_gone(forwarder, forwarder->origins.items[i].number);
     number_map_deinit(&forwarder->by_number);
     number_map_deinit(&forwarder->origins);
+    for (size_t i = 0; i < forwarder->eras.room; i++)
+        memory_free(forwarder->eras.items[i].value);
+    number_map_deinit(&forwarder->eras);
     buffer_deinit(&forwarder->scratch);
     memory_free(forwarder);
 }
@@ -103,12 +107,53 @@ static void lose(struct forwarder *forwarder, struct forward *forward)
     forward->lost(forward);
 }
 
+/* ---- eras ------------------------------------------------------------------------------------ */
+
+/* 0: not heard yet; it will refuse, and say so. */
+static uint64_t era_of(const struct forwarder *forwarder, uint64_t node)
+{
+    const uint64_t *era = number_map_find(&forwarder->eras, node);
+    return era ? *era : 0;
+}
+
+static void heard_era(struct forwarder *forwarder, uint64_t node, uint64_t heard)
+{
+    uint64_t *era = number_map_find(&forwarder->eras, node);
+    if (!era) {
+        era = memory_zeroed(sizeof(*era));
+        number_map_add(&forwarder->eras, node, era);
+    }
+    *era = heard;
+}
+
+void forward_tell_era(struct forwarder *forwarder, uint64_t node)
+{
+    struct buffer *out = &forwarder->scratch;
+    buffer_clear(out, FORWARD_PART_MAX);
+    buffer_append_varint(out, forwarder->era);
+    outbox_send(&forwarder->options.outbox, node, MESSAGE_ERA, buffer_bytes(out));
+}
+
+void forwarder_node_up(struct forwarder *forwarder, uint64_t node)
+{
+    forward_tell_era(forwarder, node);
+}
+
+void forwarder_stalled(struct forwarder *forwarder)
+{
+    const struct gossip_peer *peer;
+    forwarder->era++;
+    for (size_t i = 0; (peer = gossip_peer_at(forwarder->options.gossip, i)); i++)
+        forward_tell_era(forwarder, peer->said.node);
+}
+
 /* ---- sending --------------------------------------------------------------------------------- */
 
 static uint8_t flags_of(const struct forward *forward)
 {
     return (uint8_t)((forward->resp == 3 ? FORWARD_RESP3 : 0) |
-                     (forward->slots ? FORWARD_SLOTS : 0));
+                     (forward->slots ? FORWARD_SLOTS : 0) |
+                     (forward->blind || !forward->writes ? FORWARD_TWICE : 0));
 }
 
 static bool send_part(struct forwarder *forwarder, const struct forward *forward, struct bytes part,
@@ -122,6 +167,7 @@ static bool send_part(struct forwarder *forwarder, const struct forward *forward
     buffer_append_u8(out, forward->db);
     buffer_append_u8(out, forward->consistency.read);
     buffer_append_u8(out, forward->consistency.write);
+    buffer_append_varint(out, era_of(forwarder, forward->node));
     if (forward->slots)
         buffer_append(out, forward->slots, FORWARD_SLOTS_SIZE);
     buffer_append_bytes(out, part);
@@ -136,6 +182,7 @@ static bool send_to(struct forwarder *forwarder, struct forward *forward)
         struct remote_call call = {
             .client = forward->client,
             .number = forward->number,
+            .era = forwarder->era,
             .flags = flags_of(forward),
             .db = forward->db,
             .consistency = forward->consistency,
@@ -335,6 +382,7 @@ static enum status receive_forward(struct forwarder *forwarder, uint64_t from, s
     call.db = unpack_next_u8(in);
     call.consistency.read = unpack_next_u8(in);
     call.consistency.write = unpack_next_u8(in);
+    call.era = unpack_next_varint(in);
     if (call.flags & FORWARD_SLOTS)
         call.slots = unpack_bytes(in, FORWARD_SLOTS_SIZE).data;
     if (in->failed)
@@ -367,12 +415,15 @@ enum status forwarder_receive(struct forwarder *forwarder, uint64_t from, unsign
         return receive_forward(forwarder, from, &in);
     if (type == MESSAGE_FORWARDED)
         return receive_forwarded(forwarder, from, &in, now_ms);
-    if (type != MESSAGE_CLIENT_GONE)
+    if (type != MESSAGE_CLIENT_GONE && type != MESSAGE_ERA)
         return STATUS_OK;
-    uint64_t client = unpack_next_varint(&in);
+    uint64_t number = unpack_next_varint(&in);
     if (in.failed || in.next != in.end)
         return STATUS_CORRUPT;
-    remote_client_gone(forwarder, from, client);
+    if (type == MESSAGE_ERA)
+        heard_era(forwarder, from, number);
+    else
+        remote_client_gone(forwarder, from, number);
     return STATUS_OK;
 }
 

@@ -140,6 +140,7 @@ static enum status bus_message(void *context, uint64_t node, unsigned type, stru
 static void bus_up(void *context, uint64_t node, uint64_t now_ms)
 {
     struct peers *peers = context;
+    forwarder_node_up(peers->forwarder, node);
     gossip_link_up(peers->gossip, node, now_ms);
     sync_node_up(peers->sync, node, now_ms);
 }
@@ -661,8 +662,9 @@ static void follow_gossip(struct peers *peers, uint64_t now_ms)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
-static void watch_for_stall(struct peers *peers, uint64_t now_ms)
+void peers_wake(struct peers *peers)
 {
+    uint64_t now_ms = peers_steady_ms(peers);
     const struct host *host = peers->options.host;
     uint64_t now_ns = host->monotonic_ns(host->context);
     uint64_t gone_ms = peers->turned_ns ? (now_ns - peers->turned_ns) / 1000000 : 0;
@@ -670,6 +672,7 @@ static void watch_for_stall(struct peers *peers, uint64_t now_ms)
     if (gone_ms <= PEERS_STALL_MS)
         return;
     gossip_stalled(peers->gossip, gone_ms, now_ms);
+    forwarder_stalled(peers->forwarder);
     for (size_t i = 0; i < peers->known_count; i++) /* what they said meanwhile was not heard */
         peers->known[i].settled_ms = now_ms;
 }
@@ -696,7 +699,6 @@ void peers_turn_begin(struct peers *peers, uint64_t wall_ms)
     peers->ahead_ms = (int64_t)(wall_ms - now_ms);
     peers->options.dispatch->cluster.steady_ms = now_ms;
     store_set_cluster_time(peers->options.store, cluster_time(peers, now_ms));
-    watch_for_stall(peers, now_ms);
     if (gossip_version(peers->gossip) != peers->gossip_version)
         follow_gossip(peers, now_ms);
     forwarder_turn(peers->forwarder, now_ms);

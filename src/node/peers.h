@@ -51,6 +51,9 @@ struct bus *peers_bus(struct peers *peers);
  */
 uint64_t peers_steady_ms(const struct peers *peers);
 
+/* Before anything runs that has arrived in this turn: has the process stood still? */
+void peers_wake(struct peers *peers);
+
 /* After the dispatch has resumed, and after store_turn_end. */
 void peers_turn_begin(struct peers *peers, uint64_t wall_ms);
 void peers_turn_end(struct peers *peers);

@@ -19,14 +19,15 @@ struct remote {
     struct list requests;            /* that have not run, */
     size_t request_count;            /* and how many they are */
     struct remote_request *incoming; /* of which more is to come; NULL: none */
-    uint64_t number;                 /* of the one that runs, or ran last */
+    uint64_t number, era;            /* of the one that runs, or ran last */
+    bool twice;
     bool has_slots;
     uint64_t slots[SLOT_COUNT / 64];
 };
 
 struct remote_request {
     struct list link;
-    uint64_t number;
+    uint64_t number, era;
     uint8_t flags, db;
     struct consistency consistency;
     struct buffer slots; /* empty: all */
@@ -150,6 +151,7 @@ static struct remote_request *request_of(const struct remote_call *call)
 {
     struct remote_request *request = memory_zeroed(sizeof(*request));
     request->number = call->number;
+    request->era = call->era;
     request->flags = call->flags;
     request->db = call->db;
     request->consistency = call->consistency;
@@ -217,6 +219,8 @@ static void run(struct remote *remote, struct remote_request *request)
     session->consistency.read = request->consistency.read;
     session->consistency.write = request->consistency.write;
     remote->number = session->request_number = request->number;
+    remote->era = request->era;
+    remote->twice = request->flags & FORWARD_TWICE;
     remote->has_slots = buffer_size(&request->slots) > 0;
     if (remote->has_slots)
         memcpy(remote->slots, buffer_bytes(&request->slots).data, FORWARD_SLOTS_SIZE);
@@ -276,8 +280,15 @@ size_t forwarder_remotes(const struct forwarder *forwarder)
     return forwarder->remote_count;
 }
 
+bool remote_is_late(const struct remote *remote)
+{
+    return remote->twice && remote->era != remote->forwarder->era;
+}
+
 void remote_reply(struct remote *remote, uint64_t number, bool refused, struct bytes reply)
 {
+    if (refused && remote->era != remote->forwarder->era)
+        forward_tell_era(remote->forwarder, remote->origin->node);
     answer(remote->forwarder, remote->origin->node, number, refused ? FORWARD_REFUSED : 0,
            refused ? BYTES("") : reply);
 }

@@ -204,12 +204,18 @@ static enum status split(struct dispatch *dispatch, struct session *session,
                        dispatch->cluster.steady_ms);
 }
 
+/* The node that has the client is to look anew for who should run it. */
+static enum status refuse_remote(struct session *session)
+{
+    session->refused = true;
+    return STATUS_FORWARDED;
+}
+
 static enum status refuse_nowhere(struct session *session)
 {
     if (!session->remote)
         return request_refuse(&session->request, "CLUSTERDOWN Hash slot not served");
-    session->refused = true;
-    return STATUS_FORWARDED;
+    return refuse_remote(session);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */
@@ -272,6 +278,8 @@ enum status routing_route(struct dispatch *dispatch, struct session *session)
         return request_refuse(request, "ERR SWAPDB is not allowed in cluster mode");
     if (!touches)
         return STATUS_OK;
+    if (session->remote && remote_is_late(session->remote))
+        return refuse_remote(session);
     if (session->gather) {
         enum status status = gather_finish(session);
         if (status != STATUS_AWAITING)

@@ -343,6 +343,12 @@ uint64_t store_keys_with_expiry(const struct store *store, uint8_t db)
     return 0;
 }
 
+uint64_t store_average_ttl(struct store *store, uint8_t db, uint64_t now_ms)
+{
+    (void)store, (void)db, (void)now_ms;
+    return 0;
+}
+
 uint64_t store_slot_keys(const struct store *store, uint16_t slot, uint8_t db)
 {
     (void)store, (void)slot, (void)db;
