@@ -130,6 +130,12 @@ void txn_stage(struct txn *txn, struct bytes name, struct bytes row)
     txn->staged[txn->staged_count++] = (struct txn_row){.name = name, .row = row};
 }
 
+void txn_stage_onto(struct txn *txn, struct bytes name, struct bytes row, struct bytes held)
+{
+    (void)held;
+    txn_stage(txn, name, row);
+}
+
 static struct bytes copy(struct bytes bytes)
 {
     char *data = memory_alloc(bytes.size);
