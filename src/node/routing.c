@@ -140,7 +140,7 @@ static void forward_answered(struct forward *forward, struct bytes reply)
 /* Run twice it comes to the same: a retry may be a second run. */
 static bool is_blind(const struct request *request)
 {
-    static const char *const names[] = {"setex", "psetex", "mset", "del", "unlink", NULL};
+    static const char *const names[] = {"setex", "psetex", "mset", NULL};
     if (strcmp(request->command->name, "set") == 0)
         return request->argc == 3 ||
                (request->argc == 5 && (bytes_equal_nocase(request->argv[3], BYTES("EX")) ||
