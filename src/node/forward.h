@@ -95,6 +95,8 @@ void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, 
 
 /* Of the request that it runs. */
 struct request_id remote_request_id(const struct remote *remote);
+/* Of the first request that it has run: what it did for its client before is not known. */
+uint64_t remote_first_number(const struct remote *remote);
 const uint64_t *remote_slots(const struct remote *remote);
 
 /* The reply may go; `refused`: this node is not to run that request. */

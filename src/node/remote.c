@@ -18,6 +18,7 @@ struct remote {
     struct session *session;
     struct list requests;            /* that have not run */
     struct remote_request *incoming; /* of which more is to come; NULL: none */
+    uint64_t first_number;           /* of all requests */
     uint64_t number;                 /* of the one that runs, or ran last */
     bool has_slots;
     uint64_t slots[SLOT_COUNT / 64];
@@ -45,7 +46,8 @@ static struct origin *origin_of(struct forwarder *forwarder, uint64_t node)
     return origin;
 }
 
-static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint64_t client)
+static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint64_t client,
+                                uint64_t number)
 {
     struct origin *origin = origin_of(forwarder, node);
     struct remote *remote = number_map_find(&origin->remotes, client);
@@ -57,6 +59,7 @@ static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint
     remote->forwarder = forwarder;
     remote->origin = origin;
     remote->client = client;
+    remote->first_number = number;
     list_init(&remote->busy);
     list_init(&remote->requests);
     remote->session = session_new_remote(forwarder->options.dispatch->sessions, remote,
@@ -157,7 +160,7 @@ static struct remote_request *request_of(const struct remote_call *call)
 
 void remote_take(struct forwarder *forwarder, uint64_t origin, const struct remote_call *call)
 {
-    struct remote *remote = remote_of(forwarder, origin, call->client);
+    struct remote *remote = remote_of(forwarder, origin, call->client, call->number);
     if (!remote) {
         answer(forwarder, origin, call->number, FORWARD_REFUSED, BYTES(""));
         return;
@@ -239,6 +242,11 @@ void remote_turn(struct forwarder *forwarder)
 struct request_id remote_request_id(const struct remote *remote)
 {
     return (struct request_id){remote->origin->node, remote->number};
+}
+
+uint64_t remote_first_number(const struct remote *remote)
+{
+    return remote->first_number;
 }
 
 const uint64_t *remote_slots(const struct remote *remote)
