@@ -5,6 +5,7 @@
  */
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/mutant.h"
 #include "quorum/quorum_state.h"
 #include "row/row_list.h"
 
@@ -327,7 +328,8 @@ static bool progress(struct quorum *quorum, struct batch *batch, uint64_t now_ms
         struct part *part = list_entry(link, struct part, link);
         next = link->next;
         if (part->level != level)
-            enough = acks_enough(&batch->acks, part->level, &reached, &needed);
+            enough = acks_enough(&batch->acks, part->level, &reached, &needed) ||
+                     (MUTANT(one_acknowledgement_is_enough) && batch->acks.filled);
         level = part->level;
         if (enough)
             pending_part_done(quorum, part, STATUS_OK, reached, needed);
@@ -452,7 +454,7 @@ void batches_acked(struct quorum *quorum, struct peer *peer, const struct quorum
     struct target *target = &batch->targets[holder];
     if (target->state == TARGET_ACKED || ack->message >= target->sent)
         return;
-    if (ack->failed) {
+    if (ack->failed && !MUTANT(failure_counted_as_acknowledgement)) {
         lost(quorum, batch, holder, TARGET_FAILED, now_ms);
         return;
     }
@@ -495,7 +497,8 @@ void batches_gates(struct quorum *quorum, uint64_t now_ms)
 {
     while (!list_is_empty(&quorum->gating)) {
         struct batch *batch = list_entry(quorum->gating.next, struct batch, gating);
-        if (!store_gate_passed(quorum->options.store, batch->gate))
+        if (!store_gate_passed(quorum->options.store, batch->gate) &&
+            !MUTANT(coordinator_counts_itself_at_once))
             return;
         list_remove(&batch->gating);
         acks_confirm(&batch->acks, quorum->options.node);
