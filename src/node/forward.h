@@ -113,6 +113,8 @@ void forwarder_stalled(struct forwarder *forwarder);
 
 /* Of the request that it runs. */
 struct request_id remote_request_id(const struct remote *remote);
+/* Of the first request that it has run: what it did for its client before is not known. */
+uint64_t remote_first_number(const struct remote *remote);
 const uint64_t *remote_slots(const struct remote *remote);
 
 /* It is of an earlier era, and has run elsewhere: it is to be refused. */
