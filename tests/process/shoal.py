@@ -4,6 +4,8 @@ how tests are held.
 
 Where the programs are, and the options that every server of the tests gets, is said only here.
 SHOAL_SERVER names another program to test: also a redis-server, for trying the tests themselves.
+SHOAL_NODES=3 gives each server two more nodes with which it is a cluster: tests that only speak to
+one server then speak to one of its nodes.
 """
 
 import os
@@ -18,6 +20,7 @@ import traceback
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../..'))
 SHOAL = os.environ.get('SHOAL_SERVER', os.path.join(ROOT, 'build/shoal-server'))
+NODES = int(os.environ.get('SHOAL_NODES', '1'))
 START_LIMIT_S = 30
 STOP_LIMIT_S = 60
 REPLY_LIMIT_S = 60
@@ -107,8 +110,8 @@ def encode(*arguments):
 class Client:
     """A connection. call() gives Python values, read() the reply as it was: (type, content)."""
 
-    def __init__(self, port, limit_s=REPLY_LIMIT_S):
-        self.socket = socket.create_connection(('127.0.0.1', port), timeout=limit_s)
+    def __init__(self, port, limit_s=REPLY_LIMIT_S, host='127.0.0.1'):
+        self.socket = socket.create_connection((host, port), timeout=limit_s)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.input = self.socket.makefile('rb', 1 << 16)
 
@@ -189,6 +192,10 @@ def _plain_or_error(reply):
 class Server:
     """A server process with a data directory of its own, which goes with it unless it was given."""
 
+    host = '127.0.0.1'
+    prefix = ()       # words before the program's: what puts it into a place of its own
+    environment = {}  # more of it
+
     def __init__(self, options=(), directory=None, program=SHOAL, file=None, start=True):
         self.program = program
         self.file = [file] if file else []
@@ -198,16 +205,43 @@ class Server:
         self.dir = directory or os.path.join(self.temporary, 'data')
         self.log = os.path.join(self.temporary, 'log')
         self.process = None
+        self.others = []
         if start:
             try:
+                if NODES > 1 and self.may_gather():
+                    self.gather()
                 self.start()
+                if self.others:
+                    wait_for(self.is_gathered, FORM_LIMIT_S, 'the cluster is formed')
             except BaseException:
                 self.close()
                 raise
 
+    def may_gather(self):
+        return not (is_redis(self.program) or self.file or '--requirepass' in self.options
+                    or '--cluster-enabled' in self.options)
+
+    def gather(self):
+        """The other nodes of its cluster, which the last of them founds."""
+        seeds = free_port()
+        options = [*self.options, '--cluster-enabled', 'yes',
+                   '--cluster-seeds', f'127.0.0.1:{seeds}']
+        self.options = [*options, '--cluster-port', str(free_port())]
+        for bus_port in [seeds] + [free_port() for _ in range(NODES - 2)]:
+            other = Server([*options, '--cluster-port', bus_port], program=self.program,
+                           start=False)
+            self.others.append(other)
+            other.spawn()
+
+    def is_gathered(self):
+        with Client(self.port) as client:
+            info = client.call('CLUSTER', 'INFO')
+        return (b'cluster_members:%d\r' % NODES in info and b'phase:stable' in info
+                and b'cluster_slots_ok:16384\r' in info)
+
     def command(self, options=()):
-        command = [self.program, *self.file, '--bind', '127.0.0.1', '--port', str(self.port),
-                   '--dir', self.dir]
+        command = [*self.prefix, self.program, *self.file, '--bind', self.host,
+                   '--port', str(self.port), '--dir', self.dir]
         options = [*self.options, *(str(option) for option in options)]
         if not is_redis(self.program):
             return command + options
@@ -223,7 +257,8 @@ class Server:
         os.makedirs(self.dir, exist_ok=True)
         with open(self.log, 'ab') as log:
             self.process = subprocess.Popen(self.command(options), stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
+                                            stdout=log, stderr=log,
+                                            env={**os.environ, **self.environment})
         return self.process
 
     def start(self, options=()):
@@ -235,7 +270,7 @@ class Server:
         check(self.process.poll() is None,
               f'the server ended with status {self.process.returncode}:\n{self.log_text()[-2000:]}')
         try:
-            with Client(self.port) as client:
+            with self.client() as client:
                 client.send('PING')
                 kind, content = client.read()
                 return not content.startswith((b'LOADING', b'MASTERDOWN'))
@@ -243,7 +278,7 @@ class Server:
             return False
 
     def client(self, **more):
-        return Client(self.port, **more)
+        return Client(self.port, host=self.host, **more)
 
     def ended(self, limit_s=STOP_LIMIT_S):
         """Waits for the end of the process: its exit status."""
@@ -282,6 +317,8 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
     def close(self):
+        for other in self.others:
+            other.close()
         if self.process and self.process.poll() is None:
             self.kill()
         shutil.rmtree(self.temporary, ignore_errors=True)
