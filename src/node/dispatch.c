@@ -133,6 +133,8 @@ static enum status admit(const struct dispatch *dispatch, struct session *sessio
     enum status status = find_command(&session->request);
     if (status != STATUS_OK)
         return status;
+    if (session->gather) /* it was admitted, and other nodes have run it: their answers are here */
+        return STATUS_OK;
     uint32_t flags = session->request.command->flags;
     if (session_needs_auth(session) && !(flags & CMD_NO_AUTH)) {
         reply_error(&session->reply, BYTES("NOAUTH Authentication required."));

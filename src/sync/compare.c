@@ -9,7 +9,8 @@
  * when it answered, which is later. Rows only grow, so from then on this node holds all that the
  * other held at a time after the question was asked. Only a question asked after a disagreement
  * says something of it (sync_slot.since). N-W others of the readers and this node are N-W+1: each
- * acknowledged write had W of them, so one of these has it, and then this node.
+ * acknowledged write had W of them, so one of these has it, and then this node. Where W is N it is
+ * one other all the same: a stand-in may have acknowledged in place of this node.
  */
 #include "base/check.h"
 #include "base/memory.h"
@@ -52,7 +53,7 @@ static void set_slot(struct sync *sync, uint16_t slot)
     if (!state->owned)
         return;
     unsigned enough = sync->options.write_quorum;
-    state->needed = (uint8_t)(enough < reader_count ? reader_count - enough : 0);
+    state->needed = (uint8_t)(enough < reader_count ? reader_count - enough : reader_count > 1);
     for (unsigned i = 0; i < count; i++) {
         if (writers[i] == sync->options.node || !is_among(readers, reader_count, writers[i]))
             continue;

@@ -606,8 +606,8 @@ static void test_how_many_are_to_be_asked(void **state)
     assert_int_equal(quorum_others_to_ask(quorum, 5, one, true), 1);
     quorum_set_numbers(quorum, 1, 1, true);
     assert_int_equal(quorum_others_to_ask(quorum, 5, as_configured, true), 2);
-    quorum_set_numbers(quorum, 1, QUORUM_ALL, true);
-    assert_int_equal(quorum_others_to_ask(quorum, 5, as_configured, true), 0);
+    quorum_set_numbers(quorum, 1, QUORUM_ALL, true); /* a stand-in may have been one of them */
+    assert_int_equal(quorum_others_to_ask(quorum, 5, as_configured, true), 1);
     quorum_set_numbers(quorum, QUORUM_MAJORITY, QUORUM_MAJORITY, true);
     assert_int_equal(quorum_others_to_ask(quorum, 5, as_configured, false), 1);
     world_deinit(&world);
