@@ -269,8 +269,8 @@ static void on_timer(void *context)
     sim_timer_set(trouble->faults->clock, &trouble->timer, next_us);
 }
 
-/* Whoever has gone for good is forgotten: by an operator, who says it to a node that is up and still
- * has it in its layout. */
+/* Whoever has gone for good is forgotten: by an operator, who says it to a node that is up and
+ * still has it in its layout. */
 static void operate(void *context)
 {
     struct cluster_faults *faults = context;

@@ -91,8 +91,8 @@ void cluster_node_crash(struct cluster_node *node);
 void cluster_node_cut_power(struct cluster_node *node);
 /* The disk is lost, with the process: the next one begins with an empty directory. */
 void cluster_node_lose_disk(struct cluster_node *node);
-/* The directory is copied as it is; then the process ends, and the copy is put in its place: where it
- * came from, or as another directory, which is another node's. */
+/* The directory is copied as it is; then the process ends, and the copy is put in its place: where
+ * it came from, or as another directory, which is another node's. */
 void cluster_node_copy_disk(struct cluster_node *node);
 void cluster_node_put_back_disk(struct cluster_node *node, bool elsewhere);
 /* SIGTERM. */
