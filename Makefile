@@ -39,8 +39,8 @@ DOUBLES := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(wildcard tests/doubles/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
 .PHONY: all help run cluster test lint unit unit-build sim sim-mutants conversation upstream-suite \
-	fuzz fuzz-build fuzz-commands fuzz-bytes process programs bench bench-gossip debug asan tsan \
-	kill powercut diskfull docs install clean
+	fuzz fuzz-build fuzz-commands fuzz-bytes process programs bench bench-cluster bench-gossip \
+	chaos debug asan tsan kill powercut diskfull docs install clean
 all: build/shoal-server
 
 build/shoal-server: $(OUT)/shoal-server
@@ -119,9 +119,9 @@ SEEDS ?= 300
 sim: $(OUT)/shoal-sim # stores and whole clusters in worlds of faults: make sim SEEDS=100000
 	$< --first tests/sim/seeds.txt --seeds $(SEEDS)
 
-sim-mutants: # does the simulator find planted bugs? make sim-mutants ONLY=epoch SEEDS=20000
+sim-mutants: # does the simulator find planted bugs? make sim-mutants ONLY=epoch SEEDS=20000; or QUICK=1
 	@$(MAKE) --no-print-directory KIND=mutant build/mutant/shoal-sim
-	@scripts/mutants.py --seeds $(SEEDS) $(ONLY)
+	@scripts/mutants.py --seeds $(SEEDS) $(if $(QUICK),--quick) $(ONLY)
 
 conversation: all # the same conversations with redis-server and with Shoal
 	@tests/conversation/run.py $(ONLY)
@@ -166,10 +166,20 @@ ROUNDS ?= 50
 kill powercut diskfull: all # that fault, again and again: make powercut ROUNDS=50
 	@tests/process/run.py --rounds $(ROUNDS) $@
 
+chaos: # a minute of each kind of trouble: make chaos ARGS='--seconds 10 --only cut,pause'
+	@deps/install.sh build test bench chaos
+	@$(MAKE) --no-print-directory all
+	@tests/process/chaos.py $(ARGS)
+
 bench: # Shoal beside redis-server: make bench ARGS='--quick --only set'
 	@deps/install.sh build bench
 	@$(MAKE) --no-print-directory all
 	@scripts/bench.py $(ARGS)
+
+bench-cluster: # three nodes beside Redis Cluster: make bench-cluster ARGS='--quick --only death'
+	@deps/install.sh build bench chaos
+	@$(MAKE) --no-print-directory all
+	@scripts/bench_cluster.py $(ARGS)
 
 $(OUT)/bench_%: $(OUT)/tests/bench/bench_%.o $(OUT)/tests.a $(OUT)/shoal.a
 	$(CC) -o $@ $^ $(LDFLAGS) -lcmocka $(LDLIBS)

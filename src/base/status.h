@@ -12,7 +12,7 @@
     X(THROTTLED, "memory for unsaved rows is full: to be run again when some is saved")            \
     X(PAUSED, "clients are paused: to be run when they no longer are")                             \
     X(AWAITING, "other nodes are asked first: to be run when they have answered")                  \
-    X(FORWARDED, "it is no longer to run here: other nodes have, or will")                                                             \
+    X(FORWARDED, "it is no longer to run here: other nodes have, or will")                         \
     /* The store. */                                                                               \
     X(DISK_FULL, "no space left on the disk")                                                      \
     X(OUT_OF_MEMORY, "memory limit reached")                                                       \

@@ -44,6 +44,7 @@ void dispatch_configure(struct dispatch *dispatch)
 void dispatch_deinit(struct dispatch *dispatch)
 {
     check(list_is_empty(&dispatch->throttled));
+    buffer_deinit(&dispatch->sessions->scratch);
     if (dispatch->arena.blocks)
         arena_deinit(&dispatch->arena);
     memory_free(dispatch->cluster.kinds);
@@ -204,8 +205,8 @@ static void place_reply(struct dispatch *dispatch, struct session *session, size
     } else if (out == &session->output) {
         if (session->gate_request > session->gate_rest)
             session->gate_rest = session->gate_request;
-    } else {
-        queue_gate(session, session->gate_request);
+    } else if (buffer_size(out) > begin) { /* else it has another place, or there is none */
+        queue_settle(session, out, session->gate_request);
     }
 }
 
@@ -214,7 +215,7 @@ static void finish(struct session *session)
 {
     txn_end(&session->txn);
     session->held = false;
-    session->refused = false;
+    session->refused = session->ran_in_part = false;
     forget_progress(&session->progress);
     session->gate_request = 0;
     session->reply_skip = session->reply_skip_next;
@@ -253,7 +254,11 @@ static enum status execute(struct dispatch *dispatch, struct session *session)
 static void finish_error(struct session *session, enum status status, size_t begin)
 {
     struct buffer *out = session->reply.out;
-    if (status != STATUS_REPLIED) {
+    if (session->ran_in_part) {
+        buffer_truncate(out, begin);
+        reply_error(&session->reply, BYTES("UNKNOWN The command was refused, but nodes that have "
+                                           "gone may have run a part of it"));
+    } else if (status != STATUS_REPLIED) {
         buffer_truncate(out, begin);
         reply_error(&session->reply, command_error_text(status));
     }
@@ -378,7 +383,7 @@ static struct request_limits limits_of(const struct session *session)
 
 static bool has_much_output(const struct session *session)
 {
-    size_t size = buffer_size(&session->output);
+    size_t size = buffer_size(&session->output) + session->queue_bytes;
     if (session->queue_count > DISPATCH_QUEUE_PAUSE)
         return true;
     return size > DISPATCH_STRANGER_OUTPUT_PAUSE &&
@@ -405,8 +410,11 @@ static void refuse_malformed(struct session *session)
 {
     struct bytes error = bytes_text(session->parser.error);
     stats_error(session->sessions->stats, error);
+    session->reply.out = queue_out(session);
     if (!session->reply_off)
         reply_error(&session->reply, error);
+    if (session->reply.out != &session->output && !session->reply_off)
+        queue_settle(session, session->reply.out, 0);
     session_close(session);
 }
 
@@ -529,6 +537,14 @@ static void settle(struct dispatch *dispatch, struct session *session)
         settle_monitors(dispatch);
 }
 
+static void set_time(struct dispatch *dispatch, uint64_t now_ms)
+{
+    struct dispatch_cluster *cluster = &dispatch->cluster;
+    dispatch->now_ms = now_ms;
+    if (cluster->clock_ms)
+        cluster->steady_ms = cluster->clock_ms(cluster->clock_context);
+}
+
 static void count_input(struct session *session, size_t size, uint64_t now_ms)
 {
     session->active_ms = now_ms;
@@ -539,7 +555,7 @@ static void count_input(struct session *session, size_t size, uint64_t now_ms)
 void dispatch_receive(struct dispatch *dispatch, struct session *session, struct bytes bytes,
                       uint64_t now_ms)
 {
-    dispatch->now_ms = now_ms;
+    set_time(dispatch, now_ms);
     count_input(session, bytes.size, now_ms);
     if (session->state == SESSION_CLOSING)
         return;
@@ -570,7 +586,7 @@ char *dispatch_room(struct session *session, size_t *out_size)
 void dispatch_received(struct dispatch *dispatch, struct session *session, size_t size,
                        uint64_t now_ms)
 {
-    dispatch->now_ms = now_ms;
+    set_time(dispatch, now_ms);
     count_input(session, size, now_ms);
     if (session->state == SESSION_CLOSING)
         return;
@@ -590,7 +606,7 @@ void dispatch_finished(struct dispatch *dispatch, struct session *session)
 void dispatch_resume(struct dispatch *dispatch, uint64_t now_ms)
 {
     struct list ready;
-    dispatch->now_ms = now_ms;
+    set_time(dispatch, now_ms);
     list_init(&ready);
     list_splice(&ready, &dispatch->sessions->resumed);
     while (!list_is_empty(&ready)) {
@@ -647,6 +663,14 @@ static void resume_if_relieved(struct dispatch *dispatch, struct session *sessio
     list_append(&dispatch->sessions->resumed, &session->waiting);
 }
 
+/* It has waited for its queue, and perhaps there was nothing to send. */
+static void close_if_idle(struct session *session)
+{
+    if (session->state == SESSION_CLOSING && !session->close_told &&
+        list_is_empty(&session->queue) && list_is_empty(&session->waiting))
+        list_append(&session->sessions->closing, &session->waiting);
+}
+
 /* What other nodes were to do first is done. */
 static void release_queue(struct dispatch *dispatch, struct session *session)
 {
@@ -659,10 +683,9 @@ static void release_queue(struct dispatch *dispatch, struct session *session)
             buffer_append_bytes(&session->output, buffer_bytes(&reply->bytes));
         queue_free(reply);
     }
-    if (session->remote)
-        return;
     settle_output(dispatch, session);
     resume_if_relieved(dispatch, session);
+    close_if_idle(session);
 }
 
 static void release_queues(struct dispatch *dispatch)

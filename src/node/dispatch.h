@@ -44,7 +44,11 @@ struct dispatch_cluster {
     /* NULL: no other member, all keys are here; while `served`. */
     struct quorum *quorum;
     struct forwarder *forwarder;
-    uint64_t node;   /* this one */
+    uint64_t node; /* this one */
+    /* A clock that never goes back, for what waits for other nodes; and what it last said. */
+    uint64_t (*clock_ms)(void *context);
+    void *clock_context;
+    uint64_t steady_ms;
     uint64_t routes; /* grows when a slot may have another coordinator than before */
     bool served;     /* false: it belongs to no cluster yet, and answers for no key */
     uint8_t *kinds;  /* enum gather_kind + 1, by command number; 0: not known yet. Owned */

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/mutant.h"
 #include "base/pack.h"
 #include "node/forward_state.h"
 
@@ -163,7 +164,7 @@ static bool send_part(struct forwarder *forwarder, const struct forward *forward
                        buffer_bytes(out));
 }
 
-static bool send_to(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
+static bool send_to(struct forwarder *forwarder, struct forward *forward)
 {
     struct bytes rest = buffer_bytes(&forward->request);
     if (forward->node == forwarder->options.node) {
@@ -177,7 +178,7 @@ static bool send_to(struct forwarder *forwarder, struct forward *forward, uint64
             .slots = forward->slots,
             .bytes = rest,
         };
-        remote_take(forwarder, forward->node, &call, now_ms);
+        remote_take(forwarder, forward->node, &call);
         return true;
     }
     do {
@@ -189,6 +190,23 @@ static bool send_to(struct forwarder *forwarder, struct forward *forward, uint64
     return true;
 }
 
+/* A large request takes its time, in which the node may look as if it stood still. */
+static uint64_t patience_ms(const struct forward *forward)
+{
+    return buffer_size(&forward->request) / FORWARD_PART_MAX * FORWARD_PART_MS;
+}
+
+uint64_t forwarder_patience_ms(const struct forwarder *forwarder, uint64_t node)
+{
+    uint64_t most_ms = 0;
+    for (struct list *at = forwarder->all.next; at != &forwarder->all; at = at->next) {
+        const struct forward *forward = list_entry(at, struct forward, link);
+        if (forward->node == node && patience_ms(forward) > most_ms)
+            most_ms = patience_ms(forward);
+    }
+    return most_ms;
+}
+
 static void try(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
     enum quorum_route route = QUORUM_THERE;
@@ -198,10 +216,11 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
         route = quorum_route(forwarder->options.quorum, forward->slot, &forward->node);
     if (route == QUORUM_HERE)
         forward->node = forwarder->options.node;
-    if (route != QUORUM_NOWHERE && send_to(forwarder, forward, now_ms)) {
+    if (route != QUORUM_NOWHERE && send_to(forwarder, forward)) {
         set_state(forwarder, forward, FORWARD_SENT);
         forward->was_sent = true;
-        forward->due_ms = now_ms + SENT_TIMEOUTS * forwarder->options.timeout_ms;
+        forward->due_ms =
+            now_ms + SENT_TIMEOUTS * forwarder->options.timeout_ms + patience_ms(forward);
         return;
     }
     set_state(forwarder, forward, FORWARD_WAITING);
@@ -211,7 +230,7 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
 void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
     forward->number = forwarder->next_number++;
-    forward->was_sent = forward->was_lost = false;
+    forward->was_sent = forward->was_lost;
     forward->state = FORWARD_SENT;
     forward->deadline_ms = now_ms + forwarder->options.timeout_ms;
     forward->request = forward->reply = (struct buffer){0};
@@ -235,6 +254,13 @@ void forwarder_client_gone(struct forwarder *forwarder, uint64_t client)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
+/* It failed where it was tried again, but the one who had it before may have run it. */
+static bool refused_now(const struct forward *forward, struct bytes reply)
+{
+    return forward->was_lost && forward->writes && buffer_size(&forward->reply) == 0 &&
+           bytes_starts_with(reply, BYTES("-"));
+}
+
 void forward_answer(struct forwarder *forwarder, uint64_t number, uint8_t flags, struct bytes reply,
                     uint64_t now_ms)
 {
@@ -244,12 +270,13 @@ void forward_answer(struct forwarder *forwarder, uint64_t number, uint8_t flags,
     if (!(flags & FORWARD_REFUSED) && (flags & FORWARD_MORE)) {
         buffer_append_bytes(&forward->reply, reply);
     } else if (!(flags & FORWARD_REFUSED)) {
-        answer(forwarder, forward, reply);
+        answer(forwarder, forward, refused_now(forward, reply) ? bytes_text(unknown_text) : reply);
     } else if (forward->fixed) {
+        forward->was_sent = forward->was_lost; /* who refuses has not run it */
         lose(forwarder, forward);
     } else {
         set_state(forwarder, forward, FORWARD_WAITING);
-        forward->was_sent = forward->was_lost; /* who refuses has not run it */
+        forward->was_sent = forward->was_lost;
         forward->due_ms = now_ms + FORWARD_RETRY_MS;
     }
 }
@@ -258,9 +285,9 @@ static void learned(struct quorum_outcome *outcome, enum status status, struct b
 {
     struct forward *forward = outcome->context;
     struct forwarder *forwarder = forward->forwarder;
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && !MUTANT(forwarded_write_run_again)) {
         answer(forwarder, forward, reply);
-    } else if (status == STATUS_ABSENT && forward->blind) {
+    } else if (forward->blind || MUTANT(forwarded_write_run_again)) {
         set_state(forwarder, forward, FORWARD_WAITING);
         forward->due_ms = 0;
     } else {
@@ -322,8 +349,7 @@ void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, 
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static enum status receive_forward(struct forwarder *forwarder, uint64_t from, struct unpack *in,
-                                   uint64_t now_ms)
+static enum status receive_forward(struct forwarder *forwarder, uint64_t from, struct unpack *in)
 {
     struct remote_call call = {0};
     call.client = unpack_next_varint(in);
@@ -338,7 +364,7 @@ static enum status receive_forward(struct forwarder *forwarder, uint64_t from, s
     if (in->failed || call.db >= forwarder->options.dispatch->sessions->databases)
         return STATUS_CORRUPT;
     call.bytes = bytes_of(in->next, (size_t)(in->end - in->next));
-    remote_take(forwarder, from, &call, now_ms);
+    remote_take(forwarder, from, &call);
     return STATUS_OK;
 }
 
@@ -361,7 +387,7 @@ enum status forwarder_receive(struct forwarder *forwarder, uint64_t from, unsign
 {
     struct unpack in = unpack_begin(payload);
     if (type == MESSAGE_FORWARD)
-        return receive_forward(forwarder, from, &in, now_ms);
+        return receive_forward(forwarder, from, &in);
     if (type == MESSAGE_FORWARDED)
         return receive_forwarded(forwarder, from, &in, now_ms);
     if (type != MESSAGE_CLIENT_GONE && type != MESSAGE_ERA)
@@ -417,8 +443,11 @@ void forwarder_turn(struct forwarder *forwarder, uint64_t now_ms)
         if (now_ms >= forward->deadline_ms && forward->fixed)
             lose(forwarder, forward);
         else if (now_ms >= forward->deadline_ms)
-            answer(forwarder, forward,
-                   bytes_text(forward->was_sent && forward->writes ? unknown_text : down_text));
+            answer(
+                forwarder, forward,
+                bytes_text(forward->was_sent && forward->writes && !MUTANT(unknown_told_as_refused)
+                               ? unknown_text
+                               : down_text));
         else
             try(forwarder, forward, now_ms);
     }
@@ -426,7 +455,7 @@ void forwarder_turn(struct forwarder *forwarder, uint64_t now_ms)
         forwarder->silence_ms = now_ms + FORWARD_SILENCE_MS;
         give_up_on_silent(forwarder, now_ms);
     }
-    remote_turn(forwarder, now_ms);
+    remote_turn(forwarder);
 }
 
 uint64_t forwarder_deadline_ms(const struct forwarder *forwarder)

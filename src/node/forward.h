@@ -33,6 +33,7 @@ struct forwarder;
 
 enum {
     FORWARD_PART_MAX = 1024 * 1024, /* bytes of a request or a reply in one message */
+    FORWARD_PART_MS = 50,           /* that a node may take for each of these */
     FORWARD_SLOTS_SIZE = SLOT_COUNT / 8,
     FORWARD_RETRY_MS = 20,    /* after a refusal, or while nobody is there to ask */
     FORWARD_SILENCE_MS = 100, /* how often it is looked who does not answer */
@@ -73,7 +74,8 @@ struct forward {
     struct forwarder *forwarder;
     uint64_t number, node, due_ms, deadline_ms;
     unsigned state;
-    bool was_sent, was_lost; /* somebody may have run it; has gone before it answered */
+    bool was_sent, was_lost; /* somebody may have run it; has gone before it answered: this may be
+                                so already when it is sent */
     struct buffer request, reply;
     struct quorum_outcome outcome;
 };
@@ -89,9 +91,9 @@ MUST_CHECK enum status forwarder_receive(struct forwarder *forwarder, uint64_t f
                                          struct bytes payload, uint64_t now_ms);
 
 /*
- * What was sent to it is to be run elsewhere. `gone`: the link is broken, so it has run it, or never
- * will; and what it had sent here is forgotten. Else it is only silent, and may yet run it: what
- * must not run twice waits for it.
+ * What was sent to it is to be run elsewhere. `gone`: the link is broken, so it has run it, or
+ * never will; and what it had sent here is forgotten. Else it is only silent, and may yet run it:
+ * what must not run twice waits for it.
  */
 void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, uint64_t now_ms);
 
@@ -116,6 +118,9 @@ void remote_reply(struct remote *remote, uint64_t number, bool refused, struct b
 
 /* Its session has ended by itself, for bytes that were no request. */
 void remote_drop(struct remote *remote);
+
+/* How much longer than others this node may be silent, for what it has been sent. */
+uint64_t forwarder_patience_ms(const struct forwarder *forwarder, uint64_t node);
 
 /* Each turn, before the dispatch resumes: runs what has been waiting for its turn; what has no
  * answer yet and is due is tried again. */

@@ -41,11 +41,10 @@ struct remote_call {
 };
 
 void forward_tell_era(struct forwarder *forwarder, uint64_t node);
-void remote_take(struct forwarder *forwarder, uint64_t origin, const struct remote_call *call,
-                 uint64_t now_ms);
+void remote_take(struct forwarder *forwarder, uint64_t origin, const struct remote_call *call);
 void remote_client_gone(struct forwarder *forwarder, uint64_t origin, uint64_t client);
 void remote_origin_gone(struct forwarder *forwarder, uint64_t origin);
-void remote_turn(struct forwarder *forwarder, uint64_t now_ms);
+void remote_turn(struct forwarder *forwarder);
 
 /* What another node, or this one, has answered. */
 void forward_answer(struct forwarder *forwarder, uint64_t number, uint8_t flags, struct bytes reply,

@@ -9,6 +9,11 @@
 #include "node/forward_state.h"
 #include "node/gather_reply.h"
 
+enum {
+    TIMEOUTS = 2, /* that may pass while nodes are lost and all begins anew */
+    FLUSH_TIMEOUTS = 60,
+};
+
 struct part {
     struct forward forward;
     struct gather *gather;
@@ -88,6 +93,17 @@ static void cancel_parts(struct gather *gather)
     gather->count = gather->pending = 0;
 }
 
+/* Whatever becomes of it when it is tried anew: it may be there already. */
+static bool may_have_run(const struct gather *gather)
+{
+    for (uint32_t i = 0; i < gather->count; i++) {
+        const struct part *part = &gather->parts[i];
+        if (part->forward.was_sent || buffer_size(&part->reply) > 0)
+            return true;
+    }
+    return false;
+}
+
 /* A node is gone: the session tries anew at the next tick, when others know it too. */
 static void part_lost(struct forward *forward)
 {
@@ -95,6 +111,8 @@ static void part_lost(struct forward *forward)
     struct gather *gather = part->gather;
     struct session *session = gather->session;
     part->under_way = false;
+    if ((session->request.command->flags & CMD_WRITE) && may_have_run(gather))
+        session->ran_in_part = true;
     cancel_parts(gather);
     gather->lost = true;
     if (session->state != SESSION_AWAITING)
@@ -129,7 +147,7 @@ static void send(struct part *part, uint64_t now_ms)
     forward_send(gather->forwarder, &part->forward, now_ms);
 }
 
-/* ---- FLUSH: scan, delete, scan on ------------------------------------------------------------- */
+/* ---- FLUSH: scan, delete, scan on ------------------------------------------------------------ */
 
 static void ask_flush_scan(struct part *part)
 {
@@ -189,7 +207,7 @@ static void part_answered(struct forward *forward, struct bytes reply)
 {
     struct part *part = forward->context;
     struct gather *gather = part->gather;
-    uint64_t now_ms = gather->forwarder->options.dispatch->now_ms;
+    uint64_t now_ms = gather->forwarder->options.dispatch->cluster.steady_ms;
     part->under_way = false;
     if (gather->kind == GATHER_FLUSH && flush_on(part, reply)) {
         send(part, now_ms);
@@ -259,7 +277,8 @@ static enum status combine(struct gather *gather, struct session *session)
 enum status gather_finish(struct session *session)
 {
     struct gather *gather = session->gather;
-    if (gather->lost && session->request.now_ms < gather->deadline_ms)
+    if (gather->lost &&
+        gather->forwarder->options.dispatch->cluster.steady_ms < gather->deadline_ms)
         return STATUS_AWAITING;
     enum status status = STATUS_REPLIED;
     if (gather->lost && (session->request.command->flags & CMD_WRITE))
@@ -290,7 +309,9 @@ static struct gather *begin(struct forwarder *forwarder, struct session *session
     struct gather *gather = session->gather;
     if (!gather) {
         gather = session->gather = memory_zeroed(sizeof(*gather));
-        gather->deadline_ms = now_ms + 2 * forwarder->options.timeout_ms;
+        bool flushes = gather_kind_of(session->request.command) == GATHER_FLUSH;
+        gather->deadline_ms =
+            now_ms + (flushes ? FLUSH_TIMEOUTS : TIMEOUTS) * forwarder->options.timeout_ms;
     }
     gather->lost = false;
     gather->forwarder = forwarder;

@@ -476,7 +476,7 @@ void node_tick(struct node *node, uint64_t now_ms)
     store_tick(node->store, now_ms);
     dispatch_tick(&node->dispatch, now_ms);
     if (node->peers)
-        peers_tick(node->peers, now_ms);
+        peers_tick(node->peers);
     if (now_ms < node->next_tick_ms)
         return;
     node->next_tick_ms = now_ms + TICK_MS;
@@ -509,7 +509,7 @@ enum status node_turn_end(struct node *node, uint64_t now_ms)
     node->turn_ms = now_ms;
     store_set_paused(node->store, node->sessions.pause != PAUSE_NONE);
     if (node->peers)
-        peers_wake(node->peers, now_ms);
+        peers_wake(node->peers);
     if (!list_is_empty(&node->dispatch.throttled) && store_has_room(node->store))
         dispatch_retry_throttled(&node->dispatch, DISPATCH_RETRY_MAX);
     dispatch_resume(&node->dispatch, now_ms);
@@ -519,7 +519,7 @@ enum status node_turn_end(struct node *node, uint64_t now_ms)
     if (status == STATUS_OK)
         status = store_failure(node->store);
     if (status == STATUS_OK && node->peers) {
-        peers_turn_end(node->peers, now_ms);
+        peers_turn_end(node->peers);
         status = peers_failure(node->peers);
     }
     if (status != STATUS_OK) {
@@ -530,6 +530,11 @@ enum status node_turn_end(struct node *node, uint64_t now_ms)
     dispatch_turn_end(&node->dispatch);
     close_all_done(node);
     return STATUS_OK;
+}
+
+uint64_t node_steady_ms(const struct node *node)
+{
+    return peers_steady_ms(node->peers);
 }
 
 struct bus *node_bus(struct node *node)

@@ -111,6 +111,10 @@ struct store *node_store(const struct node *node);
  * turn takes what they are to send. NULL: no cluster is enabled. */
 struct bus *node_bus(struct node *node);
 
+/* The time that its bus is to be told: of a clock that never goes back, asked anew. Where there is
+ * a bus. */
+uint64_t node_steady_ms(const struct node *node);
+
 /* What it knows of the others (node/peers.h), for checks from outside; NULL without a cluster. */
 struct peers *node_peers(const struct node *node);
 

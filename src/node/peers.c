@@ -49,7 +49,9 @@ struct peers {
     struct seed seeds[SEEDS_MAX];
     size_t seed_count;
     bool founder;       /* the first seed is this node */
-    uint64_t opened_ms; /* the wall clock */
+    uint64_t opened_ms; /* the wall clock then, */
+    uint64_t opened_ns; /* and the one that never goes back */
+    int64_t ahead_ms;   /* how far the wall clock is before the steady one, in this turn */
     uint64_t met_ms;    /* when the seeds were last dialed */
     uint64_t refusal_told_ms;
     uint64_t tick_ms;        /* the next one */
@@ -143,6 +145,7 @@ static void bus_up(void *context, uint64_t node, uint64_t now_ms)
     struct peers *peers = context;
     forwarder_node_up(peers->forwarder, node);
     gossip_link_up(peers->gossip, node, now_ms);
+    sync_node_up(peers->sync, node, now_ms);
 }
 
 static void bus_down(void *context, uint64_t node, uint64_t now_ms)
@@ -150,6 +153,7 @@ static void bus_down(void *context, uint64_t node, uint64_t now_ms)
     struct peers *peers = context;
     gossip_link_down(peers->gossip, node, now_ms);
     quorum_node_down(peers->quorum, node, now_ms);
+    sync_node_down(peers->sync, node, now_ms);
     forwarder_node_lost(peers->forwarder, node, true, now_ms);
 }
 
@@ -224,7 +228,8 @@ static void other_coordinator(void *context, uint16_t slot)
 static void other_layout(void *context, uint64_t node, uint64_t cluster, uint64_t version)
 {
     struct peers *peers = context;
-    agree_heard_version(peers->agree, node, cluster, version, peers->options.dispatch->now_ms);
+    agree_heard_version(peers->agree, node, cluster, version,
+                        peers->options.dispatch->cluster.steady_ms);
 }
 
 static uint64_t sent_count(void *context, uint64_t node)
@@ -237,6 +242,18 @@ static uint64_t settled_count(void *context, uint64_t node)
 {
     struct peers *peers = context;
     return bus_settled_count(peers->bus, node);
+}
+
+static uint64_t work_begun(void *context)
+{
+    struct peers *peers = context;
+    return quorum_work_begun(peers->quorum);
+}
+
+static bool work_ended(void *context, uint64_t mark)
+{
+    struct peers *peers = context;
+    return quorum_work_ended(peers->quorum, mark);
 }
 
 static void synced(void *context, uint64_t version)
@@ -346,11 +363,18 @@ static void open_data(struct peers *peers)
         .write_quorum = (unsigned)config->write_quorum,
         .sent_count = sent_count,
         .settled_count = settled_count,
+        .work_begun = work_begun,
+        .work_ended = work_ended,
         .synced = synced,
         .other_layout = other_layout,
         .context = peers,
     };
     peers->sync = sync_new(&sync);
+}
+
+static uint64_t clock_ms(void *context)
+{
+    return peers_steady_ms(context);
 }
 
 static void open_forwarder(struct peers *peers, uint64_t now_ms)
@@ -368,6 +392,9 @@ static void open_forwarder(struct peers *peers, uint64_t now_ms)
     peers->forwarder = forwarder_new(&forwarder);
     options->dispatch->cluster = (struct dispatch_cluster){
         .enabled = true,
+        .clock_ms = clock_ms,
+        .clock_context = peers,
+        .steady_ms = now_ms,
         .node = peers->node,
         .kinds = memory_zeroed(options->command_count),
     };
@@ -405,6 +432,7 @@ enum status peers_open(const struct peers_options *options, uint64_t now_ms, str
     peers->options = *options;
     peers->node = store_node(options->store);
     peers->opened_ms = now_ms;
+    peers->opened_ns = options->host->monotonic_ns(options->host->context);
     struct bus_options bus = {
         .node = peers->node,
         .secret = bytes_text(options->config->cluster_secret),
@@ -576,7 +604,9 @@ static void watch_silence(struct peers *peers, uint64_t node, uint64_t now_ms)
     if (idle || settled != peer->settled || now_ms < peer->settled_ms) {
         peer->settled = settled;
         peer->settled_ms = now_ms;
-    } else if (peer->up && now_ms > peer->settled_ms + PEERS_SILENCE_MS) {
+    } else if (peer->up && now_ms > peer->settled_ms + PEERS_SILENCE_MS &&
+               now_ms > peer->settled_ms + PEERS_SILENCE_MS +
+                            forwarder_patience_ms(peers->forwarder, node)) {
         peer->settled_ms = now_ms;
         gossip_link_down(peers->gossip, node, now_ms);
     }
@@ -591,9 +621,9 @@ static void follow_life(struct peers *peers, const struct gossip_peer *peer, uin
         return;
     known->up = up;
     peers->options.dispatch->cluster.routes++;
-    if (up) {
+    if (up && bus_is_up(peers->bus, node)) {
         sync_node_up(peers->sync, node, now_ms);
-    } else {
+    } else if (!up) {
         quorum_node_down(peers->quorum, node, now_ms);
         sync_node_down(peers->sync, node, now_ms);
         forwarder_node_lost(peers->forwarder, node, false, now_ms);
@@ -631,11 +661,10 @@ static void follow_gossip(struct peers *peers, uint64_t now_ms)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
-void peers_wake(struct peers *peers, uint64_t now_ms)
+void peers_wake(struct peers *peers)
 {
+    uint64_t now_ms = peers_steady_ms(peers);
     const struct host *host = peers->options.host;
-    if (!host->monotonic_ns)
-        return;
     uint64_t now_ns = host->monotonic_ns(host->context);
     uint64_t gone_ms = peers->turned_ns ? (now_ns - peers->turned_ns) / 1000000 : 0;
     peers->turned_ns = now_ns;
@@ -647,15 +676,36 @@ void peers_wake(struct peers *peers, uint64_t now_ms)
         peers->known[i].settled_ms = now_ms;
 }
 
-void peers_turn_begin(struct peers *peers, uint64_t now_ms)
+uint64_t peers_steady_ms(const struct peers *peers)
 {
+    const struct host *host = peers->options.host;
+    return peers->opened_ms + (host->monotonic_ns(host->context) - peers->opened_ns) / 1000000;
+}
+
+/* For the store; 0: nobody has said yet. */
+static uint64_t cluster_time(const struct peers *peers, uint64_t now_ms)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    bool alone = layout && member_count(layout) <= 1;
+    if (!alone && !gossip_clock_is_known(peers->gossip))
+        return 0;
+    return now_ms - (uint64_t)gossip_clock_offset_ms(peers->gossip);
+}
+
+void peers_turn_begin(struct peers *peers, uint64_t wall_ms)
+{
+    uint64_t now_ms = peers_steady_ms(peers);
+    peers->ahead_ms = (int64_t)(wall_ms - now_ms);
+    peers->options.dispatch->cluster.steady_ms = now_ms;
+    store_set_cluster_time(peers->options.store, cluster_time(peers, now_ms));
     if (gossip_version(peers->gossip) != peers->gossip_version)
         follow_gossip(peers, now_ms);
     forwarder_turn(peers->forwarder, now_ms);
 }
 
-void peers_turn_end(struct peers *peers, uint64_t now_ms)
+void peers_turn_end(struct peers *peers)
 {
+    uint64_t now_ms = peers->options.dispatch->cluster.steady_ms;
     quorum_turn_end(peers->quorum, now_ms);
     sync_turn_end(peers->sync, now_ms);
 }
@@ -671,8 +721,10 @@ static void keep_addresses(struct peers *peers)
                    peers->gossip);
 }
 
-void peers_tick(struct peers *peers, uint64_t now_ms)
+void peers_tick(struct peers *peers)
 {
+    uint64_t now_ms = peers_steady_ms(peers);
+    peers->options.dispatch->cluster.steady_ms = now_ms;
     bus_tick(peers->bus, now_ms);
     gossip_tick(peers->gossip, now_ms);
     agree_tick(peers->agree, now_ms);
@@ -701,7 +753,9 @@ uint64_t peers_deadline_ms(const struct peers *peers)
     deadline_ms = least(deadline_ms, agree_deadline_ms(peers->agree));
     deadline_ms = least(deadline_ms, quorum_deadline_ms(peers->quorum));
     deadline_ms = least(deadline_ms, sync_deadline_ms(peers->sync));
-    return least(deadline_ms, forwarder_deadline_ms(peers->forwarder));
+    deadline_ms = least(deadline_ms, forwarder_deadline_ms(peers->forwarder));
+    bool never = deadline_ms > (uint64_t)INT64_MAX, over = (int64_t)deadline_ms < -peers->ahead_ms;
+    return never ? UINT64_MAX : over ? 0 : deadline_ms + (uint64_t)peers->ahead_ms;
 }
 
 enum status peers_failure(const struct peers *peers)
@@ -750,7 +804,8 @@ uint64_t peers_node(const struct peers *peers)
 
 void peers_meet(struct peers *peers, const char *host, uint16_t bus_port)
 {
-    bus_meet(peers->bus, host, bus_port, peers->options.dispatch->now_ms, 5 * PEERS_MEET_MS);
+    bus_meet(peers->bus, host, bus_port, peers->options.dispatch->cluster.steady_ms,
+             5 * PEERS_MEET_MS);
 }
 
 enum status peers_forget(struct peers *peers, uint64_t node)
@@ -762,6 +817,6 @@ enum status peers_forget(struct peers *peers, uint64_t node)
         return STATUS_ABSENT;
     peers->removed[peers->removed_count++] = node;
     bus_unwant(peers->bus, node);
-    gossip_forget(peers->gossip, node, peers->options.dispatch->now_ms);
+    gossip_forget(peers->gossip, node, peers->options.dispatch->cluster.steady_ms);
     return STATUS_OK;
 }

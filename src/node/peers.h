@@ -44,13 +44,21 @@ void peers_close(struct peers *peers);
 
 struct bus *peers_bus(struct peers *peers);
 
+/*
+ * The time of all that nodes do together: milliseconds of a clock that never goes back, which began
+ * as the wall clock's when the node did. A wall clock that jumps would leave deadlines hours away.
+ * The links' too: what is told to peers_bus takes this time.
+ */
+uint64_t peers_steady_ms(const struct peers *peers);
+
 /* Before anything runs that has arrived in this turn: has the process stood still? */
-void peers_wake(struct peers *peers, uint64_t now_ms);
+void peers_wake(struct peers *peers);
 
 /* After the dispatch has resumed, and after store_turn_end. */
-void peers_turn_begin(struct peers *peers, uint64_t now_ms);
-void peers_turn_end(struct peers *peers, uint64_t now_ms);
-void peers_tick(struct peers *peers, uint64_t now_ms);
+void peers_turn_begin(struct peers *peers, uint64_t wall_ms);
+void peers_turn_end(struct peers *peers);
+void peers_tick(struct peers *peers);
+/* Of the wall clock. */
 uint64_t peers_deadline_ms(const struct peers *peers);
 
 /* A failure after which the process must end. */
@@ -66,8 +74,8 @@ struct quorum *peers_quorum(const struct peers *peers);
 struct sync *peers_sync(const struct peers *peers);
 uint64_t peers_node(const struct peers *peers);
 void peers_meet(struct peers *peers, const char *host, uint16_t bus_port);
-/* Removes a member for good. STATUS_ABSENT: nobody knows it; STATUS_INVALID: it is this node, or too
- * many were removed lately. */
+/* Removes a member for good. STATUS_ABSENT: nobody knows it; STATUS_INVALID: it is this node, or
+ * too many were removed lately. */
 enum status peers_forget(struct peers *peers, uint64_t node);
 
 #endif

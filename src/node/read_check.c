@@ -100,7 +100,8 @@ static enum status refuse(struct session *session, const struct read_check *ques
 }
 
 static void ask(struct quorum *quorum, struct read_check *question,
-                const struct read_check_key *keys, size_t count, struct bytes ahead)
+                const struct read_check_key *keys, size_t count, struct bytes ahead,
+                uint64_t now_ms)
 {
     struct session *session = question->session;
     for (size_t i = 0; i < count; i++) {
@@ -118,12 +119,12 @@ static void ask(struct quorum *quorum, struct read_check *question,
         .context = question,
     };
     question->state = READ_CHECK_ASKED;
-    quorum_verify(quorum, &question->verify, session->request.now_ms);
+    quorum_verify(quorum, &question->verify, now_ms);
 }
 
 enum status read_check_ask(struct quorum *quorum, struct session *session,
                            const struct read_check_key *keys, size_t count, size_t size,
-                           struct bytes ahead)
+                           struct bytes ahead, uint64_t now_ms)
 {
     bool writes = session->request.command->flags & CMD_WRITE;
     struct read_check *question = session->read_check;
@@ -143,7 +144,7 @@ enum status read_check_ask(struct quorum *quorum, struct session *session,
     question->others = 0;
     question->writes = writes;
     question->size = size;
-    ask(quorum, question, keys, count, ahead);
+    ask(quorum, question, keys, count, ahead, now_ms);
     return STATUS_AWAITING;
 }
 

@@ -26,7 +26,7 @@ struct read_check_key {
  */
 enum status read_check_ask(struct quorum *quorum, struct session *session,
                            const struct read_check_key *keys, size_t count, size_t size,
-                           struct bytes ahead);
+                           struct bytes ahead, uint64_t now_ms);
 
 /* Bytes of the client are done with. */
 void read_check_consumed(struct session *session, size_t size);

@@ -46,8 +46,7 @@ static struct origin *origin_of(struct forwarder *forwarder, uint64_t node)
     return origin;
 }
 
-static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint64_t client,
-                                uint64_t now_ms)
+static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint64_t client)
 {
     struct origin *origin = origin_of(forwarder, node);
     struct remote *remote = number_map_find(&origin->remotes, client);
@@ -61,7 +60,8 @@ static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint
     remote->client = client;
     list_init(&remote->busy);
     list_init(&remote->requests);
-    remote->session = session_new_remote(forwarder->options.dispatch->sessions, remote, now_ms);
+    remote->session = session_new_remote(forwarder->options.dispatch->sessions, remote,
+                                         forwarder->options.dispatch->now_ms);
     number_map_add(&origin->remotes, client, remote);
     forwarder->remote_count++;
     return remote;
@@ -127,7 +127,8 @@ static void answer(struct forwarder *forwarder, uint64_t node, uint64_t number, 
                    struct bytes reply)
 {
     if (node == forwarder->options.node) {
-        forward_answer(forwarder, number, flags, reply, forwarder->options.dispatch->now_ms);
+        forward_answer(forwarder, number, flags, reply,
+                       forwarder->options.dispatch->cluster.steady_ms);
         return;
     }
     struct buffer *out = &forwarder->scratch;
@@ -156,10 +157,9 @@ static struct remote_request *request_of(const struct remote_call *call)
     return request;
 }
 
-void remote_take(struct forwarder *forwarder, uint64_t origin, const struct remote_call *call,
-                 uint64_t now_ms)
+void remote_take(struct forwarder *forwarder, uint64_t origin, const struct remote_call *call)
 {
-    struct remote *remote = remote_of(forwarder, origin, call->client, now_ms);
+    struct remote *remote = remote_of(forwarder, origin, call->client);
     if (!remote) {
         answer(forwarder, origin, call->number, FORWARD_REFUSED, BYTES(""));
         return;
@@ -185,8 +185,9 @@ static bool is_free(const struct session *session)
            list_is_empty(&session->waiting);
 }
 
-static void run(struct remote *remote, struct remote_request *request, uint64_t now_ms)
+static void run(struct remote *remote, struct remote_request *request)
 {
+    struct dispatch *dispatch = remote->forwarder->options.dispatch;
     struct session *session = remote->session;
     session->db = request->db;
     session_set_resp(session, request->flags & FORWARD_RESP3 ? 3 : 2);
@@ -198,11 +199,10 @@ static void run(struct remote *remote, struct remote_request *request, uint64_t 
     remote->has_slots = buffer_size(&request->slots) > 0;
     if (remote->has_slots)
         memcpy(remote->slots, buffer_bytes(&request->slots).data, FORWARD_SLOTS_SIZE);
-    dispatch_receive(remote->forwarder->options.dispatch, session, buffer_bytes(&request->bytes),
-                     now_ms);
+    dispatch_receive(dispatch, session, buffer_bytes(&request->bytes), dispatch->now_ms);
 }
 
-/* What stands in its input and does not wait is no whole request: another node has sent nonsense. */
+/* What stands in its input and does not wait is no whole request: a node has sent nonsense. */
 static bool is_broken(const struct session *session)
 {
     return session->state == SESSION_CLOSING ||
@@ -210,13 +210,13 @@ static bool is_broken(const struct session *session)
 }
 
 /* Runs what it may. False: the remote is gone. */
-static bool run_all(struct remote *remote, uint64_t now_ms)
+static bool run_all(struct remote *remote)
 {
     while (!list_is_empty(&remote->requests) && is_free(remote->session)) {
         struct remote_request *request =
             list_entry(remote->requests.next, struct remote_request, link);
         list_remove(&request->link);
-        run(remote, request, now_ms);
+        run(remote, request);
         free_request(request);
         if (is_broken(remote->session)) {
             answer(remote->forwarder, remote->origin->node, remote->number, FORWARD_REFUSED,
@@ -228,12 +228,12 @@ static bool run_all(struct remote *remote, uint64_t now_ms)
     return true;
 }
 
-void remote_turn(struct forwarder *forwarder, uint64_t now_ms)
+void remote_turn(struct forwarder *forwarder)
 {
     for (struct list *at = forwarder->busy.next, *next; at != &forwarder->busy; at = next) {
         struct remote *remote = list_entry(at, struct remote, busy);
         next = at->next;
-        if (run_all(remote, now_ms) && list_is_empty(&remote->requests))
+        if (run_all(remote) && list_is_empty(&remote->requests))
             list_remove(&remote->busy);
     }
 }

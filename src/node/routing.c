@@ -96,7 +96,8 @@ static enum status verify(struct dispatch *dispatch, struct session *session,
     }
     if (count == 0)
         return STATUS_OK;
-    return read_check_ask(quorum, session, keys, count, dispatch->request.size, dispatch->ahead);
+    return read_check_ask(quorum, session, keys, count, dispatch->request.size, dispatch->ahead,
+                          dispatch->cluster.steady_ms);
 }
 
 /* ---- elsewhere ------------------------------------------------------------------------------- */
@@ -104,6 +105,7 @@ static enum status verify(struct dispatch *dispatch, struct session *session,
 /* A client's request at another node, and the place of its reply. */
 struct forwarded {
     struct queued_reply reply;
+    bool silent; /* the client wants none */
     struct forward forward;
     struct forwarder *forwarder;
 };
@@ -126,7 +128,9 @@ static void forward_answered(struct forward *forward, struct bytes reply)
 {
     struct forwarded *forwarded = forward->context;
     forwarded->reply.session->forwards_open--;
-    buffer_append_bytes(&forwarded->reply.bytes, reply);
+    if (!forwarded->silent)
+        buffer_append_bytes(&forwarded->reply.bytes, reply);
+    forwarded->reply.held = 0;
     forwarded->reply.shut = false;
     queue_answered(&forwarded->reply);
 }
@@ -154,6 +158,8 @@ static enum status forward(struct dispatch *dispatch, struct session *session,
     struct buffer *out = session->reply.out;
     forwarded->forwarder = dispatch->cluster.forwarder;
     forwarded->reply.waiting = forwarded->reply.shut = true;
+    forwarded->reply.held = sizeof(*forwarded) + dispatch->request.size;
+    forwarded->silent = session->reply_off || session->reply_skip;
     forwarded->reply.free = free_forwarded;
     forwarded->reply.abandon = abandon_forwarded;
     queue_push(session, &forwarded->reply, out, buffer_size(out));
@@ -165,11 +171,12 @@ static enum status forward(struct dispatch *dispatch, struct session *session,
         .consistency = {session->consistency.read, session->consistency.write},
         .writes = request->command->flags & CMD_WRITE,
         .blind = is_blind(request),
+        .was_lost = session->ran_in_part,
         .slot = place->slot,
         .answered = forward_answered,
         .context = forwarded,
     };
-    forward_send(dispatch->cluster.forwarder, &forwarded->forward, dispatch->now_ms);
+    forward_send(dispatch->cluster.forwarder, &forwarded->forward, dispatch->cluster.steady_ms);
     session->forwards = true;
     session->forwards_open++;
     session->forwards_routes = dispatch->cluster.routes;
@@ -190,7 +197,8 @@ static enum status split(struct dispatch *dispatch, struct session *session,
     struct gather_key *keys = arena_alloc(&session->arena, places->count * sizeof(*keys));
     for (size_t i = 0; i < places->count; i++)
         keys[i] = (struct gather_key){places->keys[i].position, places->keys[i].node};
-    return gather_keys(dispatch->cluster.forwarder, session, keys, places->count, dispatch->now_ms);
+    return gather_keys(dispatch->cluster.forwarder, session, keys, places->count,
+                       dispatch->cluster.steady_ms);
 }
 
 /* The node that has the client is to look anew for who should run it. */
@@ -217,7 +225,7 @@ static enum status route_keys(struct dispatch *dispatch, struct session *session
     if (session->forwards_open > 0 && session->forwards_routes != dispatch->cluster.routes)
         return STATUS_THROTTLED;
     if (kind >= GATHER_DATABASE_SUM && !session->remote)
-        return gather_database(dispatch->cluster.forwarder, session, dispatch->now_ms);
+        return gather_database(dispatch->cluster.forwarder, session, dispatch->cluster.steady_ms);
     if (!find_places(dispatch, session, &places) || places.count == 0)
         return STATUS_OK;
     if (places.nowhere)
@@ -330,5 +338,5 @@ void routing_replicate(struct dispatch *dispatch, struct session *session, struc
         write->reply = buffer_bytes(&replicated->reply.bytes);
         replicated->reply.number = write->id.number;
     }
-    quorum_write(dispatch->cluster.quorum, &session->txn, write, dispatch->now_ms);
+    quorum_write(dispatch->cluster.quorum, &session->txn, write, dispatch->cluster.steady_ms);
 }

@@ -47,7 +47,8 @@ struct asking {
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static void asking_free(struct asking *asking)
+/* Nothing comes to it any more of what it waits for. */
+static void stop(struct asking *asking)
 {
     for (unsigned i = 0; i < asking->owner_count; i++) {
         if (asking->owners[i].write.state)
@@ -55,6 +56,14 @@ static void asking_free(struct asking *asking)
         import_cancel(asking->owners[i].import);
     }
     export_cancel(asking->export);
+    asking->export = NULL;
+    asking->source = NULL;
+    asking->owner_count = 0;
+}
+
+static void asking_free(struct asking *asking)
+{
+    stop(asking);
     list_remove(&asking->link);
     buffer_deinit(&asking->reply);
     buffer_deinit(&asking->heads);
@@ -141,7 +150,7 @@ static void ask(struct asking *asking, struct owner *owner)
     }
     struct quorum_ask head = {quorum->layout->cluster, quorum->layout->version, asking->number};
     struct buffer out = {0};
-    quorum_encode_outcome(&out, &head, asking->outcome->id);
+    quorum_encode_outcome(&out, &head, asking->outcome->id, asking->outcome->slot);
     bool sent =
         outbox_send(&quorum->options.outbox, owner->node, QUORUM_OUTCOME, buffer_bytes(&out));
     owner->state = sent ? OWNER_ASKED : OWNER_LOST;
@@ -161,27 +170,65 @@ static void add_owners(struct asking *asking, const uint64_t *nodes, unsigned co
     }
 }
 
+static void ask_owners(struct asking *asking)
+{
+    struct quorum *quorum = asking->quorum;
+    struct placement placement;
+    layout_placement(quorum->layout, asking->outcome->slot, &placement);
+    asking->number = quorum->number++;
+    add_owners(asking, placement.old, placement.old_count, false);
+    add_owners(asking, placement.new, placement.new_count, true);
+    for (unsigned i = 0; i < asking->owner_count; i++)
+        if (quorum_is_up(quorum, asking->owners[i].node))
+            ask(asking, &asking->owners[i]);
+    step(asking);
+}
+
 void quorum_ask_outcome(struct quorum *quorum, struct quorum_outcome *outcome, uint64_t now_ms)
 {
     struct asking *asking = memory_zeroed(sizeof(*asking));
-    struct placement placement;
-    layout_placement(quorum->layout, outcome->slot, &placement);
     asking->quorum = quorum;
     asking->outcome = outcome;
-    asking->number = quorum->number++;
     asking->deadline_ms = now_ms + quorum->options.timeout_ms;
     asking->retry_ms = now_ms + QUORUM_RETRY_MS;
     quorum->now_ms = now_ms;
     outcome->state = asking;
     list_init(&outcome->link);
     list_append(&quorum->outcomes_asked, &asking->link);
-    add_owners(asking, placement.old, placement.old_count, false);
-    add_owners(asking, placement.new, placement.new_count, true);
-    for (unsigned i = 0; i < asking->owner_count; i++)
-        if (quorum_is_up(quorum, asking->owners[i].node))
-            ask(asking, &asking->owners[i]);
     quorum_wake(quorum, asking->retry_ms);
-    step(asking);
+    ask_owners(asking);
+}
+
+/* The owners are others: who has the rows is asked anew. */
+void outcomes_restart(struct quorum *quorum, uint64_t now_ms)
+{
+    quorum->now_ms = now_ms;
+    for (struct list *link = quorum->outcomes_asked.next, *next; link != &quorum->outcomes_asked;
+         link = next) {
+        struct asking *asking = list_entry(link, struct asking, link);
+        next = link->next;
+        stop(asking);
+        ask_owners(asking);
+    }
+}
+
+static bool has_rows(const struct asking *asking)
+{
+    bool has = asking->source != NULL;
+    for (unsigned i = 0; i < asking->owner_count; i++)
+        has = has || asking->owners[i].write.state || asking->owners[i].import;
+    return has;
+}
+
+bool outcomes_ended(const struct quorum *quorum, uint64_t mark)
+{
+    const struct list *link = quorum->outcomes_asked.next;
+    for (; link != &quorum->outcomes_asked; link = link->next) {
+        const struct asking *asking = list_entry(link, struct asking, link);
+        if (asking->number < mark && has_rows(asking))
+            return false;
+    }
+    return true;
 }
 
 /* ---- seeing to W ----------------------------------------------------------------------------- */
@@ -323,7 +370,7 @@ static void page_read(void *context, enum status status, struct bytes rows,
             self = owner;
         } else if (owner->is_waited_for) {
             owner->write = (struct quorum_write){.done = page_acknowledged, .context = owner};
-            write_to_nodes(quorum, rows, &owner->node, 1, &owner->write, quorum->now_ms);
+            write_to_node(quorum, rows, owner->node, asking->number, &owner->write, quorum->now_ms);
         }
     }
     if (!self) {

@@ -54,6 +54,7 @@ static void free_spares(struct quorum *quorum)
         struct batch *batch = quorum->spare;
         quorum->spare = batch->chain;
         buffer_deinit(&batch->messages[0]);
+        buffer_deinit(&batch->grounds);
         buffer_deinit(&batch->requests);
         memory_free(batch->messages);
         memory_free(batch);
@@ -101,8 +102,31 @@ void quorum_set_layout(struct quorum *quorum, const struct layout *layout, uint6
     quorum->layout = layout;
     if (!is_other)
         return;
+    replica_fence(quorum);
     writes_move(quorum, now_ms);
     verifications_restart(quorum, now_ms);
+    outcomes_restart(quorum, now_ms);
+}
+
+/* ---- what barriers wait for ------------------------------------------------------------------ */
+
+uint64_t quorum_work_begun(const struct quorum *quorum)
+{
+    return quorum->number;
+}
+
+/* Numbers are given as things begin, and batches are kept in about that order: while one is left it
+ * is found early. */
+bool quorum_work_ended(const struct quorum *quorum, uint64_t mark)
+{
+    const struct list *lists[] = {&quorum->sent, &quorum->open};
+    for (int i = 0; i < 2; i++)
+        for (struct list *link = lists[i]->next; link != lists[i]; link = link->next) {
+            const struct batch *batch = list_entry(link, struct batch, link);
+            if (batch->work < mark && batch->message_count > 0)
+                return false;
+        }
+    return verifications_ended(quorum, mark) && outcomes_ended(quorum, mark);
 }
 
 void quorum_set_numbers(struct quorum *quorum, unsigned read_quorum, unsigned write_quorum,
@@ -240,7 +264,7 @@ struct bytes quorum_heads_of(struct quorum *quorum, struct bytes rows)
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static void refuse(struct quorum *quorum, uint64_t from, unsigned type, uint64_t number)
+void quorum_refuse(struct quorum *quorum, uint64_t from, unsigned type, uint64_t number)
 {
     const struct layout *layout = quorum->layout;
     struct quorum_refused refused = {
@@ -252,8 +276,8 @@ static void refuse(struct quorum *quorum, uint64_t from, unsigned type, uint64_t
     quorum->stats.refused_layout++;
 }
 
-/* Whether the sender's layout is this node's or a neighbour of it. Whoever is behind learns of it.
- */
+/* Whether the sender's layout is this node's or a neighbour of it: then the slots decide (fence.c).
+ * Whoever is behind learns of it. */
 static bool may_accept(struct quorum *quorum, uint64_t from, const struct quorum_ask *ask)
 {
     const struct layout *layout = quorum->layout;
@@ -272,16 +296,16 @@ static enum status receive_ask(struct quorum *quorum, uint64_t from, unsigned ty
     if (!quorum_decode_ask(in, &ask))
         return STATUS_CORRUPT;
     if (!may_accept(quorum, from, &ask)) {
-        refuse(quorum, from, type, ask.number);
+        quorum_refuse(quorum, from, type, ask.number);
         return STATUS_OK;
     }
     if (type == QUORUM_REPLICATE)
         return replica_replicate(quorum, from, &ask, in, now_ms);
     if (type == QUORUM_KEY_ROWS)
-        return serve_key_rows(quorum, from, ask.number, in, now_ms);
+        return serve_key_rows(quorum, from, &ask, in, now_ms);
     if (type == QUORUM_OUTCOME)
-        return serve_outcome(quorum, from, ask.number, in, now_ms);
-    return serve_verify(quorum, from, ask.number, unpack_bytes(in, (uint64_t)(in->end - in->next)),
+        return serve_outcome(quorum, from, &ask, in, now_ms);
+    return serve_verify(quorum, from, &ask, unpack_bytes(in, (uint64_t)(in->end - in->next)),
                         now_ms);
 }
 

@@ -184,6 +184,15 @@ void quorum_turn_end(struct quorum *quorum, uint64_t now_ms);
 void quorum_tick(struct quorum *quorum, uint64_t now_ms);
 uint64_t quorum_deadline_ms(const struct quorum *quorum);
 
+/*
+ * For the barriers of collection (sync.h): a mark of all that has begun and holds copies of rows
+ * outside of the store, or is about to get some, and may still send or import them: writes and
+ * repairs that somebody has not acknowledged, rows fetched for a read or an outcome. Whether all
+ * that had begun at a mark has ended.
+ */
+uint64_t quorum_work_begun(const struct quorum *quorum);
+bool quorum_work_ended(const struct quorum *quorum, uint64_t mark);
+
 struct quorum_stats {
     uint64_t writes, writes_failed, reads_verified, reads_local, reads_failed;
     uint64_t differences, repairs; /* keys that differed, and were repaired, on reading */

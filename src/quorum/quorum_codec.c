@@ -61,17 +61,19 @@ bool quorum_decode_ask(struct unpack *in, struct quorum_ask *out)
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 void quorum_put_replicate(char *out, const struct quorum_ask *ask, uint32_t message,
-                          size_t rows_size)
+                          size_t rows_size, size_t grounds_size)
 {
     out = pack_u64(pack_u64(pack_u64(out, ask->cluster), ask->version), ask->number);
-    pack_u32(pack_u32(out, message), (uint32_t)rows_size);
+    out = pack_u32(pack_u32(out, message), (uint32_t)rows_size);
+    pack_u32(out, (uint32_t)grounds_size);
 }
 
 bool quorum_decode_replicate(struct unpack *in, struct quorum_replicate *out)
 {
     out->message = next_u32(in);
-    uint32_t size = next_u32(in);
+    uint32_t size = next_u32(in), grounds_size = next_u32(in);
     out->rows = unpack_bytes(in, size);
+    out->grounds = unpack_bytes(in, grounds_size);
     out->requests = rest_of(in);
     struct bytes rest = out->requests;
     struct quorum_request request;
@@ -224,18 +226,22 @@ bool quorum_decode_key_rows_are(struct unpack *in, struct quorum_key_rows_are *o
 
 /* ---- outcomes -------------------------------------------------------------------------------- */
 
-void quorum_encode_outcome(struct buffer *out, const struct quorum_ask *ask, struct request_id id)
+void quorum_encode_outcome(struct buffer *out, const struct quorum_ask *ask, struct request_id id,
+                           uint16_t slot)
 {
     quorum_encode_ask(out, ask);
     append_u64(out, id.origin);
     append_u64(out, id.number);
+    append_u32(out, slot);
 }
 
-bool quorum_decode_outcome(struct unpack *in, struct request_id *out)
+bool quorum_decode_outcome(struct unpack *in, struct request_id *out, uint16_t *out_slot)
 {
     out->origin = unpack_next_u64(in);
     out->number = unpack_next_u64(in);
-    return at_end(in);
+    uint32_t slot = next_u32(in);
+    *out_slot = (uint16_t)slot;
+    return at_end(in) && slot < SLOT_COUNT;
 }
 
 void quorum_encode_outcome_is(struct buffer *out, const struct quorum_outcome_is *is)

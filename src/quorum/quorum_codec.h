@@ -5,7 +5,7 @@
  *
  *   asks begin with       cluster(8) version(8) number(8)
  *
- *   REPLICATE             ask, message(4) rows size(4) rows requests
+ *   REPLICATE             ask, message(4) rows size(4) grounds size(4) rows grounds requests
  *     a request           origin(varint) number(varint) rows from(varint) rows size(varint)
  *                         reply size(varint) reply
  *   REPLICATED            several of: number(8) message(4) failed(1)
@@ -13,7 +13,7 @@
  *   VERIFIED              number(8) failed(1) digests(8 each)
  *   KEY_ROWS              ask, key(4) base(4) chunk(4) heads
  *   KEY_ROWS_ARE          number(8) failed(1) key(4) base(4) chunk(4) rows
- *   OUTCOME               ask, origin(8) number(8)
+ *   OUTCOME               ask, origin(8) number(8) slot(4)
  *   OUTCOME_IS            number(8) known(1) reply size(varint) reply heads
  *   REFUSED               cluster(8) version(8) number(8) type(1)
  *
@@ -44,7 +44,7 @@ enum quorum_message {
 
 enum {
     QUORUM_ASK_SIZE = 24,
-    QUORUM_REPLICATE_SIZE = QUORUM_ASK_SIZE + 8, /* before the rows */
+    QUORUM_REPLICATE_SIZE = QUORUM_ASK_SIZE + 12, /* before the rows */
     QUORUM_ACK_SIZE = 13,
 };
 
@@ -57,11 +57,12 @@ bool quorum_decode_ask(struct unpack *in, struct quorum_ask *out);
 
 /* What stands before the rows, into QUORUM_REPLICATE_SIZE bytes that were left free for it. */
 void quorum_put_replicate(char *out, const struct quorum_ask *ask, uint32_t message,
-                          size_t rows_size);
+                          size_t rows_size, size_t grounds_size);
 
 struct quorum_replicate {
     uint32_t message;
     struct bytes rows;
+    struct bytes grounds; /* store/import.h */
     struct bytes requests;
 };
 bool quorum_decode_replicate(struct unpack *in, struct quorum_replicate *out);
@@ -113,8 +114,9 @@ struct quorum_key_rows_are {
 void quorum_encode_key_rows_are(struct buffer *out, const struct quorum_key_rows_are *are);
 bool quorum_decode_key_rows_are(struct unpack *in, struct quorum_key_rows_are *out);
 
-void quorum_encode_outcome(struct buffer *out, const struct quorum_ask *ask, struct request_id id);
-bool quorum_decode_outcome(struct unpack *in, struct request_id *out);
+void quorum_encode_outcome(struct buffer *out, const struct quorum_ask *ask, struct request_id id,
+                           uint16_t slot);
+bool quorum_decode_outcome(struct unpack *in, struct request_id *out, uint16_t *out_slot);
 
 enum outcome_known {
     OUTCOME_UNKNOWN,

@@ -69,6 +69,7 @@ struct batch {
     struct batch *chain;
     struct owners_group *group; /* of this layout; NULL: none, or of a repair */
     uint64_t number;
+    uint64_t work; /* the number of what its rows came out of: its own, or an earlier one */
     uint64_t gate;
     uint64_t begun_ms;
     uint64_t progress_ms; /* somebody has got a message of it */
@@ -78,9 +79,9 @@ struct batch {
     bool is_let_go;       /* its rows are forgotten, owners were told missed */
     struct buffer *messages;
     uint32_t message_count, message_room;
-    uint32_t total; /* messages that it was sent in */
-    struct buffer requests;
-    size_t rows_from; /* in the last message, of the command under way */
+    uint32_t total;                  /* messages that it was sent in */
+    struct buffer grounds, requests; /* the end of the last message */
+    size_t rows_from;                /* in the last message, of the command under way */
     struct list parts;
     struct acks acks;
     struct target targets[ACKS_HOLDERS_MAX]; /* of acks.holders */
@@ -156,6 +157,17 @@ bool quorum_head_of(struct bytes name, struct buffer *scratch, struct bytes *out
  * at what is no list. Valid until the next call. */
 struct bytes quorum_heads_of(struct quorum *quorum, struct bytes rows);
 
+/* The other's layout forbids what it asks for: it is told which one this node has. */
+void quorum_refuse(struct quorum *quorum, uint64_t from, unsigned type, uint64_t number);
+
+/* ---- fence.c --------------------------------------------------------------------------------- */
+
+/* Whether what a node of that layout sends may be taken: layout_accepts, of each slot that is
+ * concerned. Names that are none are passed over: whoever reads them finds out. */
+bool fence_accepts(const struct quorum *quorum, uint64_t version, uint16_t slot);
+bool fence_accepts_rows(const struct quorum *quorum, uint64_t version, struct bytes rows);
+bool fence_accepts_heads(const struct quorum *quorum, uint64_t version, struct bytes heads);
+
 /* ---- route.c --------------------------------------------------------------------------------- */
 
 /* How many of the owners must agree on a key. */
@@ -166,7 +178,11 @@ unsigned quorum_readers_needed(const struct quorum *quorum, struct consistency c
 
 struct batch *batch_new(struct quorum *quorum, const struct acks_owners *owners, uint16_t slot,
                         uint64_t now_ms);
-void batch_add_row(struct batch *batch, struct bytes name, struct bytes row, bool is_long);
+/* With a ground (size 0: none; store/import.h) it comes to the last message. */
+void batch_add_row(struct batch *batch, struct bytes name, struct bytes row, struct bytes ground,
+                   bool is_long);
+/* The rows of a message, as they are kept. */
+struct bytes batch_rows(const struct batch *batch, uint32_t message);
 /* Nothing comes to it any more: out it goes. */
 void batch_send(struct quorum *quorum, struct batch *batch, uint64_t now_ms);
 void batch_add_part(struct batch *batch, struct pending *pending, uint8_t level);
@@ -190,10 +206,10 @@ void writes_send(struct quorum *quorum, uint64_t now_ms);
 void writes_finish(struct quorum *quorum);
 /* Owners have changed: what waits goes to those of now, from the start. */
 void writes_move(struct quorum *quorum, uint64_t now_ms);
-/* These rows to these nodes, each a place of its own, all of them needed. `rows` are one message.
- */
-void write_to_nodes(struct quorum *quorum, struct bytes rows, const uint64_t *nodes, unsigned count,
-                    struct quorum_write *write, uint64_t now_ms);
+/* These rows to that node, and to no other. `rows` are one message; `work` is the number of what
+ * they came out of. */
+void write_to_node(struct quorum *quorum, struct bytes rows, uint64_t node, uint64_t work,
+                   struct quorum_write *write, uint64_t now_ms);
 
 /* ---- replica.c ------------------------------------------------------------------------------- */
 
@@ -202,16 +218,21 @@ MUST_CHECK enum status replica_replicate(struct quorum *quorum, uint64_t from,
                                          uint64_t now_ms);
 /* What has become durable is acknowledged. */
 void replica_gates(struct quorum *quorum);
+/* A new layout: what is being stored was sent in an older one, and is not acknowledged. */
+void replica_fence(struct quorum *quorum);
 void replica_deinit(struct quorum *quorum);
 
 /* ---- serve.c: questions of others ------------------------------------------------------------ */
 
-MUST_CHECK enum status serve_verify(struct quorum *quorum, uint64_t from, uint64_t number,
-                                    struct bytes heads, uint64_t now_ms);
-MUST_CHECK enum status serve_key_rows(struct quorum *quorum, uint64_t from, uint64_t number,
-                                      struct unpack *in, uint64_t now_ms);
-MUST_CHECK enum status serve_outcome(struct quorum *quorum, uint64_t from, uint64_t number,
-                                     struct unpack *in, uint64_t now_ms);
+MUST_CHECK enum status serve_verify(struct quorum *quorum, uint64_t from,
+                                    const struct quorum_ask *ask, struct bytes heads,
+                                    uint64_t now_ms);
+MUST_CHECK enum status serve_key_rows(struct quorum *quorum, uint64_t from,
+                                      const struct quorum_ask *ask, struct unpack *in,
+                                      uint64_t now_ms);
+MUST_CHECK enum status serve_outcome(struct quorum *quorum, uint64_t from,
+                                     const struct quorum_ask *ask, struct unpack *in,
+                                     uint64_t now_ms);
 /* What this node knows of a request. `heads` is empty at first, and lent to `is`. */
 void outcomes_look_up(struct quorum *quorum, struct request_id id, struct quorum_outcome_is *is,
                       struct buffer *heads, uint64_t now_ms);
@@ -229,6 +250,8 @@ void verifications_refused(struct quorum *quorum, uint64_t node, uint64_t number
 void verifications_node_down(struct quorum *quorum, uint64_t node, uint64_t now_ms);
 void verifications_tick(struct quorum *quorum, uint64_t now_ms);
 void verifications_restart(struct quorum *quorum, uint64_t now_ms);
+/* None that began before the mark has rows under way. */
+bool verifications_ended(const struct quorum *quorum, uint64_t mark);
 void verifications_deinit(struct quorum *quorum);
 
 /* ---- outcome.c ------------------------------------------------------------------------------- */
@@ -240,6 +263,8 @@ bool outcomes_rows(struct quorum *quorum, struct peer *peer, const struct quorum
 void outcomes_lost(struct quorum *quorum, uint64_t node, uint64_t number, uint64_t now_ms);
 void outcomes_tick(struct quorum *quorum, uint64_t now_ms);
 void outcomes_finish(struct quorum *quorum);
+void outcomes_restart(struct quorum *quorum, uint64_t now_ms);
+bool outcomes_ended(const struct quorum *quorum, uint64_t mark);
 void outcomes_asked_deinit(struct quorum *quorum);
 
 #endif

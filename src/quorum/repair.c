@@ -201,7 +201,8 @@ static void page_read(void *context, enum status status, struct bytes rows,
     else if (rows.size == 0)
         page_acknowledged(&mend->write, STATUS_OK);
     else
-        write_to_nodes(quorum, rows, &asked->node, 1, &mend->write, quorum->now_ms);
+        write_to_node(quorum, rows, asked->node, asked->round->number, &mend->write,
+                      quorum->now_ms);
 }
 
 static void send_page(struct asked *asked)

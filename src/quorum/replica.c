@@ -2,6 +2,7 @@
 /* The side that is written to: rows of others are imported, and acknowledged when they are durable.
  */
 #include "base/memory.h"
+#include "base/mutant.h"
 #include "quorum/quorum_state.h"
 #include "row/row_list.h"
 
@@ -13,6 +14,8 @@ struct incoming {
     struct quorum *quorum;
     struct import *import;
     uint64_t from;
+    uint64_t version; /* of the sender's layout */
+    bool is_late;     /* slots may have moved since */
     uint64_t now_ms;
     struct quorum_ack ack;
     uint64_t gate;
@@ -74,6 +77,11 @@ static void imported(void *context, enum status status, uint64_t gate)
     incoming->gate = gate;
     remember_requests(incoming);
     buffer_deinit(&incoming->kept);
+    if (incoming->is_late) {
+        quorum_refuse(quorum, incoming->from, QUORUM_REPLICATE, incoming->ack.number);
+        incoming_free(incoming);
+        return;
+    }
     list_remove(&incoming->link);
     list_append(&quorum->imported, &incoming->link);
 }
@@ -126,6 +134,10 @@ enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct
     struct quorum_replicate replicate;
     if (!quorum_decode_replicate(in, &replicate))
         return STATUS_CORRUPT;
+    if (!fence_accepts_rows(quorum, ask->version, replicate.rows)) {
+        quorum_refuse(quorum, from, QUORUM_REPLICATE, ask->number);
+        return STATUS_OK;
+    }
     quorum->stats.batches_in++;
     struct quorum_ack ack = {ask->number, replicate.message, false};
     if (quorum->importing_bytes + replicate.rows.size > QUORUM_IMPORTING_BYTES) {
@@ -137,6 +149,7 @@ enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct
     struct incoming *incoming = memory_alloc(sizeof(*incoming));
     *incoming = (struct incoming){.quorum = quorum,
                                   .from = from,
+                                  .version = ask->version,
                                   .now_ms = now_ms,
                                   .ack = ack,
                                   .rows_size = replicate.rows.size,
@@ -144,8 +157,8 @@ enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct
                                   .requests = replicate.requests};
     quorum->importing_bytes += incoming->rows_size;
     list_append(&quorum->importing, &incoming->link);
-    struct import *import =
-        import_rows(quorum->options.store, replicate.rows, now_ms, imported, incoming);
+    struct import *import = import_rows_onto(quorum->options.store, replicate.rows,
+                                             replicate.grounds, now_ms, imported, incoming);
     if (!import)
         return STATUS_OK; /* done, and perhaps freed */
     incoming->import = import;
@@ -157,13 +170,28 @@ void replica_gates(struct quorum *quorum)
 {
     while (!list_is_empty(&quorum->imported)) {
         struct incoming *incoming = list_entry(quorum->imported.next, struct incoming, link);
-        if (!store_gate_passed(quorum->options.store, incoming->gate))
+        if (!store_gate_passed(quorum->options.store, incoming->gate) &&
+            !MUTANT(replica_acknowledges_at_once))
             break;
         answer(quorum, incoming->from, &incoming->ack);
         incoming_free(incoming);
     }
     for (uint32_t i = 0; i < quorum->peer_count; i++)
         send_acks(quorum, quorum->peers[i]);
+}
+
+/*
+ * Who gains a slot pulls its rows from this node as soon as it has the new layout. What is stored
+ * after that, of what was sent in an older one, may have been missed: the sender must ask again,
+ * with the owners of the new layout in mind. What is stored already will be found.
+ */
+void replica_fence(struct quorum *quorum)
+{
+    for (struct list *link = quorum->importing.next; link != &quorum->importing;
+         link = link->next) {
+        struct incoming *incoming = list_entry(link, struct incoming, link);
+        incoming->is_late = incoming->is_late || incoming->version < quorum->layout->version;
+    }
 }
 
 void replica_deinit(struct quorum *quorum)

@@ -62,14 +62,18 @@ static void digests_done(void *context, enum status status, const uint64_t *dige
     serving_free(serving);
 }
 
-enum status serve_verify(struct quorum *quorum, uint64_t from, uint64_t number, struct bytes heads,
-                         uint64_t now_ms)
+enum status serve_verify(struct quorum *quorum, uint64_t from, const struct quorum_ask *ask,
+                         struct bytes heads, uint64_t now_ms)
 {
     if (quorum_count_heads(heads) == 0)
         return STATUS_CORRUPT;
-    struct serving *serving = serving_new(quorum, from, number);
+    if (!fence_accepts_heads(quorum, ask->version, heads)) {
+        quorum_refuse(quorum, from, QUORUM_VERIFY, ask->number);
+        return STATUS_OK;
+    }
+    struct serving *serving = serving_new(quorum, from, ask->number);
     if (!serving) {
-        send_digests(quorum, from, number, STATUS_THROTTLED, NULL, 0);
+        send_digests(quorum, from, ask->number, STATUS_THROTTLED, NULL, 0);
         return STATUS_OK;
     }
     struct export *export =
@@ -100,16 +104,20 @@ static void rows_done(void *context, enum status status, struct bytes rows,
     serving_free(serving);
 }
 
-enum status serve_key_rows(struct quorum *quorum, uint64_t from, uint64_t number, struct unpack *in,
-                           uint64_t now_ms)
+enum status serve_key_rows(struct quorum *quorum, uint64_t from, const struct quorum_ask *ask,
+                           struct unpack *in, uint64_t now_ms)
 {
     struct export_place place;
     struct bytes heads;
     if (!quorum_decode_key_rows(in, &place, &heads))
         return STATUS_CORRUPT;
-    struct serving *serving = serving_new(quorum, from, number);
+    if (!fence_accepts_heads(quorum, ask->version, heads)) {
+        quorum_refuse(quorum, from, QUORUM_KEY_ROWS, ask->number);
+        return STATUS_OK;
+    }
+    struct serving *serving = serving_new(quorum, from, ask->number);
     if (!serving) {
-        send_rows(quorum, from, number, STATUS_THROTTLED, BYTES(""), place);
+        send_rows(quorum, from, ask->number, STATUS_THROTTLED, BYTES(""), place);
         return STATUS_OK;
     }
     struct export *export = export_rows(quorum->options.store, heads, place, QUORUM_MESSAGE_BYTES,
@@ -146,13 +154,18 @@ void outcomes_look_up(struct quorum *quorum, struct request_id id, struct quorum
     is->heads = is_whole ? buffer_bytes(heads) : BYTES("");
 }
 
-enum status serve_outcome(struct quorum *quorum, uint64_t from, uint64_t number, struct unpack *in,
-                          uint64_t now_ms)
+enum status serve_outcome(struct quorum *quorum, uint64_t from, const struct quorum_ask *ask,
+                          struct unpack *in, uint64_t now_ms)
 {
     struct request_id id;
-    if (!quorum_decode_outcome(in, &id))
+    uint16_t slot;
+    if (!quorum_decode_outcome(in, &id, &slot))
         return STATUS_CORRUPT;
-    struct quorum_outcome_is is = {.number = number};
+    if (!fence_accepts(quorum, ask->version, slot)) {
+        quorum_refuse(quorum, from, QUORUM_OUTCOME, ask->number);
+        return STATUS_OK;
+    }
+    struct quorum_outcome_is is = {.number = ask->number};
     struct buffer heads = {0}, out = {0};
     outcomes_look_up(quorum, id, &is, &heads, now_ms);
     quorum_encode_outcome_is(&out, &is);

@@ -111,6 +111,15 @@ MUST_CHECK enum status store_give_away(struct store *store, struct bytes head, u
 MUST_CHECK enum status store_join(struct store *store);
 bool store_is_joined(const struct store *store);
 
+/*
+ * What time it is by the cluster's word (the median of its clocks), each turn. Events are dated by
+ * the wall clock, but no further from this than STORE_CLOCK_TRUST_MS: a clock that is wrong, or
+ * jumps, would make rows that nobody else accepts (rule 12). 0: nobody has said; then no further
+ * ahead of the newest event that this node knows.
+ */
+enum { STORE_CLOCK_TRUST_MS = 10 * 1000 };
+void store_set_cluster_time(struct store *store, uint64_t now_ms);
+
 /* What has been written so far, as a gate (store_gate_passed). */
 uint64_t store_gate_now(const struct store *store);
 

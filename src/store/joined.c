@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One copy among several: digests, what waits for collection, and its removal. */
+#include "base/mutant.h"
 #include "store/apply.h"
 #include "store/derive.h"
 #include "store/export.h"
@@ -39,7 +40,8 @@ enum status store_give_away(struct store *store, struct bytes head, uint64_t dig
         return apply_is_proven_absent(store, head) || apply_is_tier_flushed(slot, key.db)
                    ? STATUS_ABSENT
                    : STATUS_COLD;
-    if (!entry_has_row(entry) || export_digest(head, entry_row(entry)) != digest)
+    if (!entry_has_row(entry) ||
+        (export_digest(head, entry_row(entry)) != digest && !MUTANT(collected_though_changed)))
         return STATUS_ABSENT;
     enum status status = log_reserve(store->log, head.size, 1);
     if (status != STATUS_OK)
@@ -81,6 +83,8 @@ void store_find_collectable(struct store *store, uint16_t slot_number, uint64_t 
     unsigned looks = COLLECTABLE_LOOKS;
     if (buckets == 0 || !store->identity.joined || !has_any_to_collect(store, slot_number))
         return;
+    if (before_ms > store->tick_ms) /* what readers here still see is not to go */
+        before_ms = store->tick_ms;
     size_t from = random_below(&store->random, buckets);
     for (size_t i = 0; i < buckets && most > 0 && looks > 0; i++) {
         const struct entry *entry = *table_chain(slot, (from + i) % buckets);
@@ -97,6 +101,11 @@ void store_find_collectable(struct store *store, uint16_t slot_number, uint64_t 
 uint64_t store_collectable_count(const struct store *store)
 {
     return store->facts.tombstones + store->expired_waiting;
+}
+
+void store_set_cluster_time(struct store *store, uint64_t now_ms)
+{
+    store->cluster_ms = now_ms;
 }
 
 bool store_is_joined(const struct store *store)

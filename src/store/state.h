@@ -43,6 +43,7 @@ struct store {
     struct arena scratch; /* of one call */
     enum status failure;  /* final */
 
+    uint64_t cluster_ms; /* store_set_cluster_time */
     uint64_t now_ms; /* of the last transaction, and its seconds, in the bits of entry.access: */
     uint32_t now_s;
     struct {

@@ -12,6 +12,7 @@
  */
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/mutant.h"
 #include "sync/sync_state.h"
 
 /* ---- which slots ----------------------------------------------------------------------------- */
@@ -140,6 +141,15 @@ static void put_off(const struct sync *sync, struct sync_shared *shared)
     shared->due_ms = (uint32_t)sync->now_ms + wait;
 }
 
+/* Of those with whom this node shares slots. */
+static bool is_first(const struct sync *sync, const struct sync_peer *peer)
+{
+    size_t i = 0;
+    while (sync->peers[i]->shared_count == 0)
+        i++;
+    return sync->peers[i] == peer;
+}
+
 /* Which of the shared slots are in the next part of a round. */
 static void next_part(struct sync *sync, struct sync_peer *peer, uint32_t *out_first,
                       uint32_t *out_end)
@@ -154,7 +164,7 @@ static void next_part(struct sync *sync, struct sync_peer *peer, uint32_t *out_f
     if (++peer->bulk_part < COMPARE_PARTS)
         return;
     peer->bulk_part = 0;
-    sync->stats.rounds += peer == sync->peers[0];
+    sync->stats.rounds += is_first(sync, peer);
 }
 
 static void ask(struct sync *sync, struct sync_peer *peer)
@@ -232,7 +242,7 @@ static void found_unequal(struct sync *sync, struct sync_shared *shared)
     state->equal &= (uint16_t)~bit;
     if ((state->differs & bit) == 0)
         sync->stats.slots_differed++;
-    else if (!state->gaining)
+    else if (!state->gaining && !MUTANT(no_anti_entropy))
         want(sync, state, state->wanted | bit);
     state->differs |= bit;
 }

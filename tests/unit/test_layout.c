@@ -445,7 +445,7 @@ static bool always_meet(const uint64_t *readers, unsigned reader_count, unsigned
     return read > reader_count - least;
 }
 
-/* Each R of `readers` that knows nothing by other ways: those who gained the slot have pulled it. */
+/* By those who have not pulled the slot: who gained it has, and so has all that was written. */
 static bool finds_before(const struct placement *placement, unsigned read, unsigned written)
 {
     uint64_t kept[RING_COPIES_MAX];
