@@ -309,6 +309,13 @@ def test_a_plain_client_asks_any_node():
             client.close()
 
 
+def test_an_empty_cluster_has_no_random_key():
+    with Cluster(3) as cluster, cluster.client(1) as client:
+        check(client.call('RANDOMKEY') is None, 'no key on any node')
+        client.call('SET', 'k', 'v')
+        check(client.call('RANDOMKEY') == b'k', 'the only one, wherever it is')
+
+
 def test_consistency_is_the_connections():
     with Cluster(3) as cluster, cluster.client() as client, cluster.client(1) as other:
         check(client.call('CONSISTENCY', 'R', 'ALL', 'W', 'ALL') == b'OK', 'CONSISTENCY')
