@@ -15,7 +15,7 @@ MEBIBYTE = 1 << 20
 def test_who_does_not_know_the_secret_stays_outside():
     with Cluster(3, ['--cluster-secret', 'a long one that all of them know']) as cluster:
         for secret in (['--cluster-secret', 'another'], []):
-            stranger = Node([cluster.first_bus_port], free_port(), secret)
+            stranger = Node([f'127.0.0.1:{cluster[0].bus_port}'], free_port(), secret)
             try:
                 stranger.spawn()
                 wait_for(lambda s=stranger: 'is refused' in s.log_text(), what='it is refused')

@@ -108,7 +108,7 @@ def test_a_lonely_node_is_met():
     """CLUSTER MEET: with what it held before."""
     with Cluster(3) as cluster:
         bus_port = shoal.free_port()
-        other = Node([bus_port], bus_port)
+        other = Node([f'127.0.0.1:{bus_port}'], bus_port)
         try:
             other.start()
             wait_for(lambda: is_stable(other, 1), what='a cluster of one')

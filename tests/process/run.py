@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""run.py [--rounds N] [NAME...]: tests of real processes, all, or those whose name contains NAME.
+"""run.py [--rounds N] [NAME...]: tests of real processes, all, or those whose name contains NAME
+(/NAME: begins with it); -NAME leaves such out.
 
 A test is a function test_* of the files beside this one. It is given the number of rounds if it
 takes one. It waits for conditions, never for a time, and leaves nothing behind.
@@ -26,7 +27,10 @@ def tests(words, arguments):
             if not name.startswith('test_'):
                 continue
             full = f'{file}.{name[5:]}'
-            if words and not any(word in full for word in words):
+            wanted = [word for word in words if word[0] != '-']
+            if wanted and not any(word in f'/{full}' for word in wanted):
+                continue
+            if any(word[1:] in f'/{full}' for word in words if word[0] == '-'):
                 continue
             takes = inspect.signature(function).parameters
             given = {key: value for key, value in arguments.items() if key in takes}
