@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""mutants.py [--seeds N] [--from SEED] [NAME...]: does the simulator find the planted bugs?
+"""mutants.py [--seeds N] [--from SEED] [--quick] [NAME...]: does the simulator find planted bugs?
 
 Each MUTANT(name) in src/ is a bug of KIND=mutant builds (base/mutant.h). For each the simulator
-runs seeds until a checker finds it, N at most. Prints which checker found it, in which seed, and in
-what share of the seeds that were run. NAME: only mutants with that in their name. Exit 1 if fewer
-than FOUND_SHARE of them are found, or if the unchanged program fails.
+runs seeds, each in a store's world and in a cluster's, until a checker finds it, N at most. Prints
+where the bug is, in which world and seed it was found, by which checker, and how long that took.
+A seed that fails without any planted bug proves nothing: it is named, and passed over. NAME: only
+mutants with that in their name. --quick: 60 seeds, and not longer than 20 seconds for each bug.
+
+Exit 1 if fewer than FOUND_SHARE of them are found.
 """
 
 import argparse
@@ -13,13 +16,14 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '..'))
 SIMULATOR = os.path.join(ROOT, 'build/mutant/shoal-sim')
 FOUND_SHARE = 0.95
-CHUNK = 100       # seeds in one run
+CHUNK = {'store': 50, 'cluster': 10}           # seeds in one run
 CHUNK_SECONDS = 300
-CONTROL_SEEDS = 200
+QUICK_SEEDS, QUICK_SECONDS = 60, 20
 
 
 def planted():
@@ -35,67 +39,107 @@ def planted():
     return names
 
 
-def run_chunk(name, first, count):
-    """What was found in these seeds: None, or (seeds run, failures, first seed, checker)."""
-    command = [SIMULATOR, '--world', 'cluster', '--seeds', str(count), '--from', str(first)]
+def first_failure(name, world, first, count):
+    """(seed, checker) of the first of these seeds that fails; None: all pass."""
+    command = [SIMULATOR, '--world', world, '--seeds', str(count), '--from', str(first),
+               '--failures', '1']
     if name:
         command += ['--mutant', name]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True, errors='replace', timeout=CHUNK_SECONDS)
     except subprocess.TimeoutExpired:
-        return count, 1, first, 'hangs'
-    text = done.stdout
-    failures = re.findall(r'^seed (\d+): (\w+)', text, re.M)
-    replayed = re.findall(r'^replay: .* (\d+)$', text, re.M)
-    if done.returncode < 0 and replayed:  # a check() in the program, or a wild pointer
-        what = 'check' if 'this should always hold' in text else 'crash'
-        seed = int(failures[0][0]) if failures else int(replayed[-1])
-        checker = failures[0][1] if failures else what
-        return int(replayed[-1]) - first + 1, len(failures) + 1, seed, checker
-    if failures:
-        return count, len(failures), int(failures[0][0]), failures[0][1]
-    if done.returncode != 0:
-        sys.exit(f'mutants: {" ".join(command)}\n{text}')
+        return (first, 'hangs') if count == 1 else one_by_one(name, world, first, count)
+    replayed = re.findall(r'^replay: .* (\d+)$', done.stdout, re.M)
+    if done.returncode == 0:
+        return None
+    if not replayed:
+        sys.exit(f'mutants: {" ".join(command)}\n{done.stdout}')
+    said = re.findall(r'^seed (\d+):? (?:(\w+): |at )', done.stdout, re.M)
+    if said:
+        return int(said[0][0]), said[0][1] or 'store'
+    what = 'check' if 'this should always hold' in done.stdout else 'crash'
+    return int(replayed[0]), what
+
+
+def one_by_one(name, world, first, count):
+    for seed in range(first, first + count):
+        found = first_failure(name, world, seed, 1)
+        if found:
+            return found
     return None
 
 
-def hunt(name, first, seeds):
-    """(seeds run, failures, seed, checker); failures 0: not found."""
-    run = 0
-    while run < seeds:
-        count = min(CHUNK, seeds - run)
-        found = run_chunk(name, first + run, count)
-        if found:
-            return run + found[0], *found[1:]
-        run += count
-    return run, 0, None, '-'
+class Controls:
+    """Seeds that fail in the program as it is: looked for only where it matters."""
+
+    def __init__(self):
+        self.known = {}
+
+    def fails(self, world, seed):
+        if (world, seed) not in self.known:
+            self.known[world, seed] = first_failure(None, world, seed, 1)
+        return self.known[world, seed] is not None
+
+    def failing(self):
+        return [f'{world} {seed} ({what[1]})'
+                for (world, seed), what in sorted(self.known.items()) if what]
+
+
+def find_in(name, world, first, end, controls):
+    while first < end:
+        found = first_failure(name, world, first, end - first)
+        if not found or not controls.fails(world, found[0]):
+            return found
+        first = found[0] + 1
+    return None
+
+
+def hunt(name, arguments, controls):
+    """(world, seed, checker), or None."""
+    begun, end = time.monotonic(), arguments.first + arguments.seeds
+    at = {world: arguments.first for world in CHUNK}
+    while min(at.values()) < end:
+        for world, count in CHUNK.items():
+            to = min(at[world] + count, end)
+            found = find_in(name, world, at[world], to, controls)
+            at[world] = to
+            if found:
+                return (world, *found)
+            if arguments.seconds and time.monotonic() - begun > arguments.seconds:
+                return None
+    return None
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--seeds', type=int, default=2000)
     parser.add_argument('--from', type=int, default=1, dest='first')
+    parser.add_argument('--seconds', type=int, default=0, help='for each at most; 0: no limit')
+    parser.add_argument('--quick', action='store_true')
     parser.add_argument('names', nargs='*')
     arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.seeds, arguments.seconds = QUICK_SEEDS, QUICK_SECONDS
     mutants = planted()
     chosen = [name for name in sorted(mutants)
               if not arguments.names or any(part in name for part in arguments.names)]
-    control = hunt(None, arguments.first, min(CONTROL_SEEDS, arguments.seeds))
-    if control[1]:
-        sys.exit(f'mutants: without any of them seed {control[2]} fails: {control[3]}')
-    missed = []
-    print(f'{"planted bug":34} {"in":28} {"seed":>8} {"checker":8} share of seeds')
+    controls, missed = Controls(), []
+    print(f'{"planted bug":38} {"in":26} {"world":8} {"seed":>6} {"checker":8} seconds')
     for name in chosen:
-        run, failures, seed, checker = hunt(name, arguments.first, arguments.seeds)
-        share = f'{100 * failures / run:.2f} % of {run}' if run else '-'
-        print(f'{name:34} {mutants[name]:28} {seed or "-":>8} {checker:8} {share}', flush=True)
-        if not failures:
+        begun = time.monotonic()
+        found = hunt(name, arguments, controls)
+        world, seed, checker = found or ('-', '-', '-')
+        print(f'{name:38} {mutants[name]:26} {world:8} {seed:>6} {checker:8} '
+              f'{time.monotonic() - begun:.1f}', flush=True)
+        if not found:
             missed.append(name)
     found = len(chosen) - len(missed)
-    print(f'{found} of {len(chosen)} planted bugs found')
+    print(f'{found} of {len(chosen)} planted bugs found, {100 * found / max(1, len(chosen)):.0f} %')
     if missed:
         print('not found: ' + ' '.join(missed))
+    if controls.failing():
+        print('fail without a planted bug: ' + ', '.join(controls.failing()))
     sys.exit(found < FOUND_SHARE * len(chosen))
 
 

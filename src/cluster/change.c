@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/mutant.h"
 #include "base/pack.h"
 #include "base/xxh.h"
 
@@ -201,14 +202,15 @@ static bool is_ready(const struct change_options *options, uint16_t slot, const 
     if (count < fence_of(options, placement.old_count))
         return false;
     for (unsigned i = 0; i < placement.new_count && layout->phase == LAYOUT_WRITING_BOTH; i++)
-        if (placement_gains(&placement, placement.new[i]) && !synced[layout->next.owners[slot][i]])
+        if (placement_gains(&placement, placement.new[i]) && !MUTANT(change_goes_on_unsynced) &&
+            !synced[layout->next.owners[slot][i]])
             return false;
     return true;
 }
 
 static bool is_through(const struct change_options *options)
 {
-    if (!all_have_layout(options))
+    if (!MUTANT(change_goes_on_without_the_old_owners) && !all_have_layout(options))
         return false;
     bool *fenced = each_member(options, &options->layout->ring, counts);
     bool *synced = each_member(options, &options->layout->next, has_synced);

@@ -8,6 +8,7 @@
  * Signed is the name of the key's head and what follows the signature. So it is good for this key
  * in this database, and for nothing that no server has said. The empty context has seen nothing.
  */
+#include "base/mutant.h"
 #include "command/set_options.h"
 #include "command/tables.h"
 #include "row/clock.h"
@@ -91,7 +92,7 @@ static bool is_signed(const struct request *request, const struct cell *head, st
     sign(request, head, row, signature);
     for (size_t i = 0; i < sizeof(signature); i++)
         differs |= (unsigned char)(signature[i] ^ given[i]);
-    return differs == 0;
+    return differs == 0 || MUTANT(context_unchecked);
 }
 
 static enum status context_parse(struct request *request, const struct cell *head,

@@ -93,6 +93,17 @@ static void cancel_parts(struct gather *gather)
     gather->count = gather->pending = 0;
 }
 
+/* Whatever becomes of it when it is tried anew: it may be there already. */
+static bool may_have_run(const struct gather *gather)
+{
+    for (uint32_t i = 0; i < gather->count; i++) {
+        const struct part *part = &gather->parts[i];
+        if (part->forward.was_sent || buffer_size(&part->reply) > 0)
+            return true;
+    }
+    return false;
+}
+
 /* A node is gone: the session tries anew at the next tick, when others know it too. */
 static void part_lost(struct forward *forward)
 {
@@ -100,6 +111,8 @@ static void part_lost(struct forward *forward)
     struct gather *gather = part->gather;
     struct session *session = gather->session;
     part->under_way = false;
+    if ((session->request.command->flags & CMD_WRITE) && may_have_run(gather))
+        session->ran_in_part = true;
     cancel_parts(gather);
     gather->lost = true;
     if (session->state != SESSION_AWAITING)
@@ -117,10 +130,11 @@ static void send(struct part *part, uint64_t now_ms)
     bool all = gather->kind >= GATHER_DATABASE_SUM;
     bool writes = session->request.command->flags & CMD_WRITE;
     part->under_way = true;
+    session->forwards = true;
     part->forward = (struct forward){
         .client = session->id,
         .bytes = buffer_bytes(&part->request),
-        .db = gather->kind == GATHER_FLUSH ? part->db : session->request.db,
+        .db = gather->kind == GATHER_FLUSH ? part->db : session->db,
         .resp = session->reply.resp,
         .consistency = {session->consistency.read, session->consistency.write},
         .writes = writes,
@@ -140,7 +154,7 @@ static void ask_flush_scan(struct part *part)
 {
     char cursor[24];
     snprintf(cursor, sizeof(cursor), "%llu", (unsigned long long)part->cursor);
-    struct bytes words[] = {BYTES("SCAN"), bytes_text(cursor), BYTES("COUNT"), BYTES("1000")};
+    struct bytes words[] = {BYTES("SCAN"), bytes_text(cursor), BYTES("COUNT"), BYTES("500")};
     part->deleting = false;
     gather_request(&part->request, words, 4);
 }
@@ -224,7 +238,9 @@ static bool refuse_if_any_has(const struct gather_parts *parts, struct session *
     }
     if (!error)
         return false;
-    if (run && (session->request.command->flags & CMD_WRITE))
+    if (error->size == 0)
+        reply_error(&session->reply, BYTES("ERR a node has answered what is no reply"));
+    else if (run && (session->request.command->flags & CMD_WRITE))
         reply_error(&session->reply, BYTES("UNKNOWN A part of the command was refused, others may "
                                            "have been run"));
     else
@@ -237,8 +253,10 @@ static enum status combine(struct gather *gather, struct session *session)
     struct gather_parts parts = {.key_count = gather->key_count, .scan_end = gather->scan_end};
     struct arena *arena = &session->arena;
     parts.count = gather->kind == GATHER_RANDOM || gather->kind == GATHER_SCAN ? 1 : gather->count;
-    uint32_t first =
-        gather->kind == GATHER_RANDOM && gather->next < gather->count ? gather->next : 0;
+    uint32_t last = gather->count - 1; /* had nothing, as had all before it */
+    uint32_t first = gather->kind != GATHER_RANDOM  ? 0
+                     : gather->next < gather->count ? gather->next
+                                                    : last;
     parts.replies = arena_alloc(arena, gather->count * sizeof(*parts.replies));
     parts.positions = arena_alloc(arena, gather->count * sizeof(*parts.positions));
     parts.counts = arena_alloc(arena, gather->count * sizeof(*parts.counts));
@@ -307,10 +325,11 @@ static struct gather *begin(struct forwarder *forwarder, struct session *session
     return gather;
 }
 
+/* One with room for another key. */
 static struct part *part_of(struct gather *gather, uint64_t node)
 {
     for (uint32_t i = 0; i < gather->count; i++)
-        if (gather->parts[i].node == node)
+        if (gather->parts[i].node == node && gather->parts[i].count < QUORUM_KEYS_MAX)
             return &gather->parts[i];
     gather->parts = memory_resize(gather->parts, (gather->count + 1) * sizeof(*gather->parts));
     struct part *part = &gather->parts[gather->count++];
@@ -440,7 +459,7 @@ enum status gather_database(struct forwarder *forwarder, struct session *session
     for (uint32_t i = 0; i < gather->count; i++) {
         struct part *part = &gather->parts[i];
         part->db = gather->kind == GATHER_FLUSH && strcmp(request->command->name, "flushdb") == 0
-                       ? request->db
+                       ? session->db
                        : 0;
         if (gather->kind == GATHER_FLUSH)
             ask_flush_scan(part);

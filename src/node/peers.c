@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "cluster/agree.h"
 #include "cluster/change.h"
+#include "node/addresses.h"
 #include "node/forward.h"
 #include "quorum/quorum.h"
 #include "store/export.h"
@@ -57,6 +58,8 @@ struct peers {
     uint64_t turned_ns;      /* the last turn, of the clock that never goes back */
     uint64_t gossip_version; /* that was acted on */
     uint64_t layout_version;
+    uint64_t addresses_version; /* of both together, whose addresses are kept */
+    struct addresses addresses;
     struct peer *known; /* by node */
     size_t known_count;
     uint64_t removed[PEERS_REMOVED_MAX];
@@ -140,6 +143,7 @@ static enum status bus_message(void *context, uint64_t node, unsigned type, stru
 static void bus_up(void *context, uint64_t node, uint64_t now_ms)
 {
     struct peers *peers = context;
+    forwarder_node_up(peers->forwarder, node);
     gossip_link_up(peers->gossip, node, now_ms);
     sync_node_up(peers->sync, node, now_ms);
 }
@@ -151,6 +155,12 @@ static void bus_down(void *context, uint64_t node, uint64_t now_ms)
     quorum_node_down(peers->quorum, node, now_ms);
     sync_node_down(peers->sync, node, now_ms);
     forwarder_node_lost(peers->forwarder, node, true, now_ms);
+}
+
+static void bus_unheard(void *context, uint64_t node, uint64_t now_ms)
+{
+    struct peers *peers = context;
+    forwarder_origin_lost(peers->forwarder, node, now_ms);
 }
 
 static void bus_met(void *context, uint64_t node, struct bytes host, uint16_t port, uint64_t now_ms)
@@ -436,6 +446,7 @@ enum status peers_open(const struct peers_options *options, uint64_t now_ms, str
         .message = bus_message,
         .up = bus_up,
         .down = bus_down,
+        .unheard = bus_unheard,
         .met = bus_met,
         .refused = bus_refused,
         .dial = dial,
@@ -460,6 +471,8 @@ enum status peers_open(const struct peers_options *options, uint64_t now_ms, str
         peers->seed_count == 0 || (peers->seeds[0].port == gossip.self.bus_port &&
                                    strcmp(peers->seeds[0].host, gossip.self.host) == 0);
     adopt_layout(peers, now_ms);
+    addresses_load(&peers->addresses, options->host->files, agree_layout(peers->agree), peers->node,
+                   peers->bus);
     *out = peers;
     return STATUS_OK;
 }
@@ -477,6 +490,7 @@ void peers_close(struct peers *peers)
         agree_free(peers->agree);
     gossip_free(peers->gossip);
     bus_free(peers->bus);
+    addresses_deinit(&peers->addresses);
     memory_free(peers->known);
     memory_free(peers);
 }
@@ -654,8 +668,9 @@ static void follow_gossip(struct peers *peers, uint64_t now_ms)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
-static void watch_for_stall(struct peers *peers, uint64_t now_ms)
+void peers_wake(struct peers *peers)
 {
+    uint64_t now_ms = peers_steady_ms(peers);
     const struct host *host = peers->options.host;
     uint64_t now_ns = host->monotonic_ns(host->context);
     uint64_t gone_ms = peers->turned_ns ? (now_ns - peers->turned_ns) / 1000000 : 0;
@@ -663,6 +678,7 @@ static void watch_for_stall(struct peers *peers, uint64_t now_ms)
     if (gone_ms <= PEERS_STALL_MS)
         return;
     gossip_stalled(peers->gossip, gone_ms, now_ms);
+    forwarder_stalled(peers->forwarder);
     for (size_t i = 0; i < peers->known_count; i++) /* what they said meanwhile was not heard */
         peers->known[i].settled_ms = now_ms;
 }
@@ -673,14 +689,22 @@ uint64_t peers_steady_ms(const struct peers *peers)
     return peers->opened_ms + (host->monotonic_ns(host->context) - peers->opened_ns) / 1000000;
 }
 
+/* For the store; 0: nobody has said yet. */
+static uint64_t cluster_time(const struct peers *peers, uint64_t now_ms)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    bool alone = layout && member_count(layout) <= 1;
+    if (!alone && !gossip_clock_is_known(peers->gossip))
+        return 0;
+    return now_ms - (uint64_t)gossip_clock_offset_ms(peers->gossip);
+}
+
 void peers_turn_begin(struct peers *peers, uint64_t wall_ms)
 {
     uint64_t now_ms = peers_steady_ms(peers);
     peers->ahead_ms = (int64_t)(wall_ms - now_ms);
     peers->options.dispatch->cluster.steady_ms = now_ms;
-    store_set_cluster_time(peers->options.store,
-                           now_ms - (uint64_t)gossip_clock_offset_ms(peers->gossip));
-    watch_for_stall(peers, now_ms);
+    store_set_cluster_time(peers->options.store, cluster_time(peers, now_ms));
     if (gossip_version(peers->gossip) != peers->gossip_version)
         follow_gossip(peers, now_ms);
     forwarder_turn(peers->forwarder, now_ms);
@@ -691,6 +715,17 @@ void peers_turn_end(struct peers *peers)
     uint64_t now_ms = peers->options.dispatch->cluster.steady_ms;
     quorum_turn_end(peers->quorum, now_ms);
     sync_turn_end(peers->sync, now_ms);
+}
+
+/* Whoever has just learned of a change of layout has other members. */
+static void keep_addresses(struct peers *peers)
+{
+    uint64_t version = gossip_version(peers->gossip) + peers->layout_version;
+    if (version == peers->addresses_version)
+        return;
+    peers->addresses_version = version;
+    addresses_keep(&peers->addresses, peers->options.host->files, agree_layout(peers->agree),
+                   peers->gossip);
 }
 
 void peers_tick(struct peers *peers)
@@ -705,6 +740,7 @@ void peers_tick(struct peers *peers)
     if (now_ms < peers->tick_ms)
         return;
     peers->tick_ms = now_ms + PEERS_TICK_MS;
+    keep_addresses(peers);
     import_retry(peers->options.store, now_ms);
     follow_gossip(peers, now_ms);
     seek_cluster(peers, now_ms);
@@ -761,6 +797,11 @@ struct gossip *peers_gossip(const struct peers *peers)
 struct quorum *peers_quorum(const struct peers *peers)
 {
     return peers->quorum;
+}
+
+struct forwarder *peers_forwarder(const struct peers *peers)
+{
+    return peers->forwarder;
 }
 
 struct sync *peers_sync(const struct peers *peers)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Where a command runs, and how many must agree before it does. */
+#include "base/mutant.h"
 #include "quorum/quorum_state.h"
 
 static bool contains(const uint64_t *nodes, unsigned count, uint64_t node)
@@ -31,7 +32,7 @@ bool quorum_may_coordinate(const struct quorum *quorum, uint16_t slot)
 {
     struct placement placement;
     layout_placement(quorum->layout, slot, &placement);
-    return placement_is_owner(&placement, quorum->options.node);
+    return placement_is_owner(&placement, quorum->options.node) || MUTANT(anybody_coordinates);
 }
 
 unsigned quorum_readers_needed(const struct quorum *quorum, struct consistency consistency,
@@ -39,6 +40,10 @@ unsigned quorum_readers_needed(const struct quorum *quorum, struct consistency c
 {
     unsigned level = consistency.read ? consistency.read : quorum->options.read_quorum;
     unsigned needed = acks_needed(level, owners);
+    if (MUTANT(read_of_one_in_strict_mode) && !writes && !quorum->options.sloppy)
+        return 1;
+    if (MUTANT(no_read_before_a_write) && writes)
+        return 1;
     if (!writes || agreed)
         return needed;
     /* Rule 8: so many that one of them has whatever was acknowledged. */

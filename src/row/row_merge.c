@@ -19,7 +19,7 @@ static bool seen(const struct vector *vector, const struct vector *stable, struc
  * see greater_sibling. */
 static int compare_increments(const struct increment *a, const struct increment *b)
 {
-    if (a->time != b->time)
+    if (a->time != b->time && !MUTANT(increments_merged_by_the_larger_sum))
         return a->time < b->time ? -1 : 1;
     if (a->sum != b->sum)
         return a->sum < b->sum ? -1 : 1;
@@ -71,6 +71,10 @@ static void merge_siblings(const struct row *a, const struct row *b, const struc
             out->siblings[count++] = *next;
         i += order <= 0;
         j += order >= 0;
+    }
+    if (MUTANT(last_write_wins) && count > 1) {
+        out->siblings[0] = out->siblings[count - 1];
+        count = 1;
     }
     out->sibling_count = count;
 }
@@ -146,6 +150,8 @@ void row_merge(const struct row *a, const struct row *b, const struct vector *st
 {
     const struct row *only = believed(a, b, stable);
     struct row merged;
+    if (MUTANT(merge_chooses))
+        only = row_newest_time(a) > row_newest_time(b) ? a : b;
     uint32_t most = a->vector.count + b->vector.count;
     merged.vector.dots = arena_alloc(arena, most * sizeof(*merged.vector.dots));
     vector_join(&a->vector, &b->vector, &merged.vector);

@@ -170,7 +170,7 @@ void session_kill(struct session *session)
 
 void session_account(struct session *session)
 {
-    uint64_t bytes = session->input.capacity + session->output.capacity;
+    uint64_t bytes = session->input.capacity + session->output.capacity + session->queue_bytes;
     if (bytes == session->buffer_bytes)
         return;
     session->sessions->buffer_bytes += bytes - session->buffer_bytes;

@@ -238,7 +238,9 @@ static enum status take(struct files *files, uint64_t mark, uint64_t random48,
     enum status status = read_identity(files, identity);
     if (status != STATUS_OK && status != STATUS_ABSENT)
         return status;
-    bool is_new = status == STATUS_ABSENT || identity->mark != mark;
+    bool copied =
+        status == STATUS_OK && identity->mark != mark && !MUTANT(copy_takes_the_same_node);
+    bool is_new = status == STATUS_ABSENT || copied;
     bool was_clean = !is_new && identity->clean;
     if (is_new || (!was_clean && identity->epoch == ACTOR_EPOCH_MAX))
         become_new_node(identity, random48);

@@ -19,6 +19,7 @@
  */
 #include "base/bits.h"
 #include "base/memory.h"
+#include "base/mutant.h"
 #include "sync/sync_state.h"
 
 enum barrier_state { BARRIER_DRAINING, BARRIER_SETTLING, BARRIER_SYNCING, BARRIER_PASSED };
@@ -63,6 +64,8 @@ static void refuse(struct barrier *barrier)
 
 static bool holds_foreign(const struct barrier *barrier)
 {
+    if (MUTANT(hint_holders_not_asked_at_collection))
+        return false;
     const struct sync *sync = barrier->sync;
     struct bytes bits = bytes_of(barrier->slots, sizeof(barrier->slots));
     struct bit_span span = {0, SLOT_COUNT};
@@ -122,6 +125,8 @@ static void begin_step(struct barrier *barrier, uint8_t step)
 
 static bool is_drained(const struct barrier *barrier)
 {
+    if (MUTANT(copies_under_way_not_waited_for))
+        return true;
     const struct sync_options *options = &barrier->sync->options;
     if (!store_copies_ended(options->store, barrier->copies))
         return false;
@@ -145,6 +150,8 @@ static bool note_sent(void *context, uint64_t node)
 
 static bool is_settled(const struct barrier *barrier)
 {
+    if (MUTANT(messages_under_way_not_waited_for))
+        return true;
     const struct sync_options *options = &barrier->sync->options;
     for (size_t i = 0; i < barrier->sent_count; i++) {
         const struct barrier_sent *sent = &barrier->sent[i];

@@ -9,6 +9,7 @@
  */
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/mutant.h"
 #include "sync/sync_state.h"
 
 enum carry_state { CARRY_OFFERING, CARRY_EXPORTING, CARRY_PUSHING, CARRY_ENDED };
@@ -123,6 +124,8 @@ static void carry_exported(void *context, enum status status, struct bytes rows,
     go_on(carry, next);
     carry->state = CARRY_PUSHING;
     carry_send(carry, carry->wanting, SYNC_PUSH, rows);
+    if (MUTANT(hint_dropped_before_acknowledgement))
+        carry_end(carry, true);
 }
 
 static void carry_export(struct carry *carry)

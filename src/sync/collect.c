@@ -15,6 +15,7 @@
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/mutant.h"
 #include "sync/sync_state.h"
 
 enum { FIND_SLOTS = 1024 /* of one tick */ };
@@ -209,7 +210,7 @@ static void keep_confirmed(struct collect *collect)
     uint64_t digest;
     uint32_t count = 0;
     for (uint32_t i = 0; sync_next_listed(&rest, &digest, &name); i++)
-        if (collect->missing[i] == 0) {
+        if (collect->missing[i] == 0 || MUTANT(collection_agreed_from_memory)) {
             sync_add_listed(&kept, digest, name);
             count++;
         }
@@ -315,6 +316,13 @@ static void begin_round(struct sync *sync)
 {
     struct collect *collect = sync->collect;
     collect->node_count = 0;
+    if (MUTANT(tombstone_collected_by_one)) {
+        struct bytes rest = buffer_bytes(&collect->listed), name;
+        uint64_t digest;
+        while (sync_next_listed(&rest, &digest, &name))
+            sync->stats.collected +=
+                store_give_away(sync->options.store, name, digest) == STATUS_OK;
+    }
     if (collect->count > 0 && barrier_each_node(sync, add_node, sync))
         propose(sync);
     else

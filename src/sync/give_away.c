@@ -10,6 +10,7 @@
  */
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/mutant.h"
 #include "sync/sync_state.h"
 
 struct giving {
@@ -153,6 +154,8 @@ static void go_on_listed(struct giving *giving)
         giving_failed(giving);
     else if (giving->count == 0)
         giving_through(giving);
+    else if (MUTANT(hint_with_a_time_to_live) && giving->to == 0)
+        leave(giving);
     else
         bring(giving);
 }
@@ -221,7 +224,7 @@ static bool prepare(const struct sync *sync, uint16_t slot, struct giving *out)
     out->digest = digest;
     out->already = sync->given_digest[slot] == digest ? sync->given_to[slot] : 0;
     out->to = up & (uint16_t)~out->already;
-    out->all = (out->to | out->already) == everybody;
+    out->all = (out->to | out->already) == everybody || MUTANT(hint_given_to_some_owners);
     if (out->all && out->to == 0) {
         out->already = 0; /* all have it: to be offered again, so that it leaves */
         out->to = up;
@@ -234,7 +237,7 @@ static bool prepare(const struct sync *sync, uint16_t slot, struct giving *out)
 static bool begin(struct sync *sync, uint16_t slot)
 {
     struct giving found = {0};
-    if (!prepare(sync, slot, &found))
+    if (!prepare(sync, slot, &found) && !MUTANT(hint_with_a_time_to_live))
         return false;
     struct giving *giving = memory_zeroed(sizeof(*giving));
     *giving = found;
@@ -247,7 +250,12 @@ static bool begin(struct sync *sync, uint16_t slot)
 
 static void scan(struct sync *sync)
 {
+    uint64_t changes = store_slot_changes(sync->options.store);
+    bool unchanged = sync->scan_ms > 0 && changes == sync->scan_changes;
     sync->scan_ms = sync->now_ms + FOREIGN_SCAN_MS;
+    if (unchanged)
+        return;
+    sync->scan_changes = changes;
     sync->foreign = 0;
     for (uint32_t slot = 0; slot < SLOT_COUNT; slot++)
         if (!sync->slots[slot].owned)

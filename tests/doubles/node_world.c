@@ -127,7 +127,7 @@ void txn_stage(struct txn *txn, struct bytes name, struct bytes row)
     if (!txn->staged)
         txn->staged = arena_alloc(txn->arena, WORLD_ROWS_MAX * sizeof(*txn->staged));
     assert_true(txn->staged_count < WORLD_ROWS_MAX);
-    txn->staged[txn->staged_count++] = (struct txn_row){name, row};
+    txn->staged[txn->staged_count++] = (struct txn_row){.name = name, .row = row};
 }
 
 static struct bytes copy(struct bytes bytes)

@@ -2,6 +2,12 @@
 #include "sim/cluster_faults.h"
 
 #include "base/check.h"
+#include "cluster/layout.h"
+#include "node/peers.h"
+
+enum { OPERATOR_US = 5 * SIM_SECOND, FAR_YEARS = 10 };
+
+static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
 
 static bool has(const struct cluster_fault *fault, unsigned node)
 {
@@ -62,6 +68,20 @@ static void set_slow(struct cluster_trouble *trouble, uint64_t extra_us)
     }
 }
 
+static void set_clients_cut(struct cluster_trouble *trouble, bool cut)
+{
+    struct sim_net *net = trouble->faults->net;
+    for (unsigned i = 0; i < trouble->faults->plan->load.clients; i++) {
+        unsigned client = CLUSTER_CLIENT_MACHINE + i;
+        for (unsigned node = 0; node < trouble->faults->plan->settings.nodes; node++) {
+            if (!has(trouble->fault, node) || !(trouble->fault->draw >> i & 1))
+                continue;
+            (cut ? sim_net_block : sim_net_unblock)(net, client, node);
+            (cut ? sim_net_block : sim_net_unblock)(net, node, client);
+        }
+    }
+}
+
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
 static void begin_at(struct cluster_trouble *trouble, struct cluster_node *node)
@@ -100,6 +120,28 @@ static void begin_at(struct cluster_trouble *trouble, struct cluster_node *node)
         sim_files_set_capacity(node->disk, sim_files_used(node->disk));
         sim_tier_set_full(node->tier_disk, true);
         break;
+    case FAULT_SLOW_SYNC:
+        node->slow_sync_us = fault->amount;
+        break;
+    case FAULT_DRIFT:
+        node->drift_ppm = fault->draw & 1 ? (int64_t)fault->amount : -(int64_t)fault->amount;
+        break;
+    case FAULT_FAR_CLOCK:
+        cluster_node_set_offset(node, FAR_YEARS * year_ms);
+        break;
+    case FAULT_JOIN:
+        node->absent = false;
+        cluster_node_start(node);
+        break;
+    case FAULT_LEAVE:
+        node->held_down++;
+        cluster_node_stop(node);
+        node->leaving = true;
+        break;
+    case FAULT_DISK_LOST:
+        node->held_down++;
+        cluster_node_lose_disk(node);
+        break;
     default:
         break;
     }
@@ -111,6 +153,8 @@ static void end_at(struct cluster_trouble *trouble, struct cluster_node *node)
     case FAULT_CRASH:
     case FAULT_POWER_CUT:
     case FAULT_STOP:
+    case FAULT_LEAVE:
+    case FAULT_DISK_LOST:
         check(node->held_down > 0);
         node->held_down--;
         cluster_node_start(node);
@@ -118,7 +162,14 @@ static void end_at(struct cluster_trouble *trouble, struct cluster_node *node)
     case FAULT_PAUSE:
         cluster_node_resume(node);
         break;
+    case FAULT_DRIFT:
+        node->drift_ppm = 0;
+        break;
+    case FAULT_SLOW_SYNC:
+        node->slow_sync_us = 0;
+        break;
     case FAULT_CLOCK:
+    case FAULT_FAR_CLOCK:
         cluster_node_set_offset(node, 0);
         break;
     case FAULT_SLOW_DISK:
@@ -161,6 +212,8 @@ static void begin(struct cluster_trouble *trouble)
     set_cut(trouble, true);
     if (trouble->fault->kind == FAULT_SLOW_LINKS)
         set_slow(trouble, trouble->fault->amount);
+    if (trouble->fault->kind == FAULT_CLIENTS_CUT)
+        set_clients_cut(trouble, true);
     at_each_node(trouble, begin_at);
 }
 
@@ -172,6 +225,8 @@ static void end(struct cluster_trouble *trouble)
     set_cut(trouble, false);
     if (trouble->fault->kind == FAULT_SLOW_LINKS)
         set_slow(trouble, 0);
+    if (trouble->fault->kind == FAULT_CLIENTS_CUT)
+        set_clients_cut(trouble, false);
     at_each_node(trouble, end_at);
 }
 
@@ -208,12 +263,49 @@ static void on_timer(void *context)
     sim_timer_set(trouble->faults->clock, &trouble->timer, next_us);
 }
 
+/* Whoever has gone for good is forgotten: by an operator, who says it to a node that is up and still
+ * has it in its layout. */
+static void operate(void *context)
+{
+    struct cluster_faults *faults = context;
+    unsigned count = faults->plan->settings.nodes;
+    sim_timer_set(faults->clock, &faults->operator, faults->clock->now_us + OPERATOR_US);
+    for (unsigned i = 0; i < count; i++) {
+        struct cluster_node *gone = &faults->nodes[i];
+        for (unsigned j = 0; j < count && gone->lost; j++) {
+            struct cluster_node *told = &faults->nodes[j];
+            struct peers *peers = told->state == CLUSTER_UP ? node_peers(told->node) : NULL;
+            const struct layout *layout = peers ? peers_layout(peers) : NULL;
+            if (!layout || j == i || !layout_is_member(layout, gone->lost))
+                continue;
+            trace_tell(faults->trace, "n%u is told to forget what n%u was", j + 1, i + 1);
+            (void)peers_forget(peers, gone->lost);
+            break;
+        }
+    }
+}
+
+void cluster_faults_plan(const struct cluster_plan *plan, struct cluster_node *nodes)
+{
+    for (unsigned i = 0; i < plan->fault_count; i++)
+        for (unsigned j = 0; j < plan->settings.nodes; j++)
+            if (plan->faults[i].kind == FAULT_JOIN && !plan->faults[i].dropped &&
+                plan->faults[i].nodes >> j & 1)
+                nodes[j].absent = true;
+}
+
 void cluster_faults_start(struct cluster_faults *faults, const struct cluster_plan *plan,
                           struct cluster_node *nodes, struct sim_net *net, struct sim_clock *clock,
                           struct cluster_trace *trace)
 {
     *faults = (struct cluster_faults){
-        .plan = plan, .nodes = nodes, .net = net, .clock = clock, .trace = trace};
+        .plan = plan,
+        .nodes = nodes,
+        .net = net,
+        .clock = clock,
+        .trace = trace,
+        .operator= {.fire = operate, .context = faults},
+    };
     for (unsigned i = 0; i < plan->fault_count; i++) {
         struct cluster_trouble *trouble = &faults->troubles[i];
         *trouble = (struct cluster_trouble){
@@ -222,6 +314,8 @@ void cluster_faults_start(struct cluster_faults *faults, const struct cluster_pl
             .random = {plan->faults[i].draw},
             .timer = {.fire = on_timer, .context = trouble},
         };
+        if (plan->faults[i].kind == FAULT_DISK_LOST)
+            sim_timer_set(clock, &faults->operator, clock->now_us + OPERATOR_US);
         if (!plan->faults[i].dropped)
             sim_timer_set(clock, &trouble->timer, clock->now_us + plan->faults[i].at_us);
     }
@@ -237,6 +331,7 @@ void cluster_faults_heal(struct cluster_faults *faults)
     }
     for (unsigned i = 0; i < faults->plan->settings.nodes; i++) {
         struct cluster_node *node = &faults->nodes[i];
+        node->absent = false;
         sim_files_halt_after(node->disk, UINT64_MAX);
         if (!sim_files_halted(node->disk))
             cluster_node_start(node);

@@ -25,7 +25,11 @@ struct cluster_faults {
     struct sim_clock *clock;
     struct cluster_trace *trace;
     struct cluster_trouble troubles[CLUSTER_FAULTS_MAX];
+    struct sim_timer operator; /* looks after nodes whose disks are lost */
 };
+
+/* Before any node starts: who is not to, at first. */
+void cluster_faults_plan(const struct cluster_plan *plan, struct cluster_node *nodes);
 
 /* They begin at their times, counted from now. */
 void cluster_faults_start(struct cluster_faults *faults, const struct cluster_plan *plan,

@@ -84,6 +84,8 @@ static void work_soon(struct cluster_node *node)
     uint64_t after_us = 1 + random_below(&node->random, node->settings->job_us + 1);
     if (node->slow_job_us)
         after_us += random_below(&node->random, node->slow_job_us);
+    if (node->slow_sync_us)
+        after_us += random_below(&node->random, node->slow_sync_us);
     sim_timer_set(node->clock, &node->job, node->clock->now_us + after_us);
 }
 
@@ -358,6 +360,8 @@ static void configure(struct cluster_node *node)
     config->write_quorum = settings->write_quorum;
     config->sloppy_quorum = settings->sloppy;
     config->quorum_timeout_ms = (int64_t)settings->quorum_timeout_ms;
+    if (node->leaving)
+        config->weight = 0;
 }
 
 /* What a dead process leaves behind is taken away. */
@@ -387,7 +391,7 @@ static void restart_later(struct cluster_node *node)
 
 void cluster_node_start(struct cluster_node *node)
 {
-    if (node->state != CLUSTER_DOWN || node->held_down > 0)
+    if (node->state != CLUSTER_DOWN || node->held_down > 0 || node->absent)
         return;
     sim_timer_cancel(node->clock, &node->restart);
     configure(node);
@@ -424,6 +428,7 @@ void cluster_node_start(struct cluster_node *node)
         restart_later(node);
     } else {
         node->state = CLUSTER_UP;
+        node->number = node_id(node->node);
         trace_tell(node->trace, "n%u starts: node %012" PRIx64, node->index + 1,
                    node_id(node->node));
         sim_net_listen(node->net, node->index, &net_handler, node);
@@ -436,6 +441,13 @@ void cluster_node_start(struct cluster_node *node)
 static void on_restart(void *context)
 {
     cluster_node_start(context);
+}
+
+static void new_disk(struct cluster_node *node)
+{
+    node->disk = sim_files_new(random_next(&node->random), SIM_FILES_UNLIMITED);
+    node->tier_disk = sim_tier_new(random_next(&node->random));
+    sim_tier_set_cold(node->tier_disk, node->settings->cold_odds);
 }
 
 static void end_process(struct cluster_node *node, bool power_lost)
@@ -475,6 +487,17 @@ void cluster_node_cut_power(struct cluster_node *node)
         sim_files_power_cut(node->disk);
     else
         end_process(node, true);
+}
+
+void cluster_node_lose_disk(struct cluster_node *node)
+{
+    trace_tell(node->trace, "n%u loses its disk", node->index + 1);
+    if (node->state != CLUSTER_DOWN)
+        end_process(node, true);
+    node->lost = node->number;
+    sim_tier_delete(node->tier_disk);
+    sim_files_free(node->disk);
+    new_disk(node);
 }
 
 void cluster_node_stop(struct cluster_node *node)
@@ -535,9 +558,7 @@ void cluster_node_init(struct cluster_node *node, unsigned index, uint64_t seed,
     list_init(&node->links);
     list_init(&node->ready);
     list_init(&node->ending);
-    node->disk = sim_files_new(random_next(&node->random), SIM_FILES_UNLIMITED);
-    node->tier_disk = sim_tier_new(random_next(&node->random));
-    sim_tier_set_cold(node->tier_disk, settings->cold_odds);
+    new_disk(node);
 }
 
 void cluster_node_deinit(struct cluster_node *node)

@@ -51,6 +51,11 @@ struct cluster_node {
     int64_t offset_ms; /* of its wall clock */
     int64_t drift_ppm;
     uint64_t slow_job_us, slow_turn_us; /* faults: added to what jobs and turns take */
+    uint64_t slow_sync_us;              /* the same of jobs, in the whole run */
+    bool absent;                        /* nobody has started it yet */
+    bool leaving;                       /* it is configured to own nothing */
+    uint64_t number;                    /* of the node that ran last; 0: none has */
+    uint64_t lost;                      /* of the node that has gone with its disk; 0: none */
     /* The process. */
     enum cluster_state state;
     unsigned lives;
@@ -82,6 +87,8 @@ void cluster_node_start(struct cluster_node *node);
 void cluster_node_crash(struct cluster_node *node);
 /* What was not synced may be lost, and nobody is told. */
 void cluster_node_cut_power(struct cluster_node *node);
+/* The disk is lost, with the process: the next one begins with an empty directory. */
+void cluster_node_lose_disk(struct cluster_node *node);
 /* SIGTERM. */
 void cluster_node_stop(struct cluster_node *node);
 /* SIGSTOP and SIGCONT. */

@@ -6,12 +6,15 @@
 
 #include "base/check.h"
 #include "base/xxh.h"
+#include "store/export.h"
 
 enum {
     SLACK_US =
         5 * SIM_MS, /* clocks that agree do so to a millisecond, and time within it is counted */
     CALM_ODDS = 12, /* a world without faults */
     KIND_ODDS = 3,
+    MEMBERS_ODDS = 6,                  /* of a change of members */
+    DRIFT_BEGIN_US = 200 * SIM_SECOND, /* so old is a world at the end of its faults, at most */
 };
 
 struct fault_rule {
@@ -39,6 +42,13 @@ static const struct fault_rule rules[FAULT_KINDS] = {
     [FAULT_SLOW_DISK] = {"slow disk", 3, 1000, 15000, 2000, 1500000},
     [FAULT_SLOW_PROCESS] = {"slow process", 3, 500, 9000, 1000, 150000},
     [FAULT_FULL_DISK] = {"full disk", 2, 200, 5000, 0, 0},
+    [FAULT_CLIENTS_CUT] = {"clients cut off", 3, 300, 9000, 0, 0},
+    [FAULT_SLOW_SYNC] = {"slow sync", 1, 0, 0, 1000, 400000},
+    [FAULT_DRIFT] = {"drift", 2, 5000, 20000, 10, 5000},
+    [FAULT_FAR_CLOCK] = {"far clock", 1, 500, 15000, 0, 0},
+    [FAULT_JOIN] = {"join", 1, 0, 0, 0, 0},
+    [FAULT_LEAVE] = {"leave", 1, 50, 1000, 0, 0},
+    [FAULT_DISK_LOST] = {"disk lost", 1, 50, 9000, 0, 0},
 };
 
 const char *cluster_fault_name(enum fault_kind kind)
@@ -114,6 +124,7 @@ static void draw_load(struct random *random, unsigned nodes, struct cluster_load
         load->weights[class] =
             random_once_in(random, 5) ? 0 : 1 + (unsigned)random_below(random, 4);
     load->weights[HISTORY_PRIVATE]++;
+    load->versions = (unsigned)between(random, 1, 2);
 }
 
 static void draw_net(struct random *random, struct sim_net_options *net)
@@ -146,7 +157,31 @@ static bool takes_one(enum fault_kind kind)
 {
     return kind != FAULT_HALVES && kind != FAULT_ONE_WAY && kind != FAULT_BRIDGE &&
            kind != FAULT_LINKS && kind != FAULT_CRASH && kind != FAULT_POWER_CUT &&
-           kind != FAULT_RESETS;
+           kind != FAULT_RESETS && kind != FAULT_CLIENTS_CUT && kind != FAULT_SLOW_SYNC;
+}
+
+static bool changes_members(enum fault_kind kind)
+{
+    return kind == FAULT_JOIN || kind == FAULT_LEAVE || kind == FAULT_DISK_LOST;
+}
+
+/* Whether this node may: the first two are the seeds that are to be there, each node goes through
+ * one change at most, enough are left for all copies, and what is lost with a disk W nodes had. */
+static bool may_change(const struct cluster_plan *plan, const struct cluster_fault *fault)
+{
+    const struct cluster_settings *settings = &plan->settings;
+    unsigned spare = settings->nodes > settings->copies ? settings->nodes - settings->copies : 0;
+    if (fault->nodes < 1u << 2)
+        return false;
+    for (unsigned i = 0; i < plan->fault_count; i++) {
+        enum fault_kind kind = plan->faults[i].kind;
+        if (changes_members(kind) && plan->faults[i].nodes == fault->nodes)
+            return false;
+        spare -= spare > 0 && (kind == FAULT_JOIN || kind == FAULT_LEAVE);
+    }
+    if (fault->kind == FAULT_DISK_LOST)
+        return settings->write_quorum > 1 && (fault->nodes & victims(settings, plan->seed)) != 0;
+    return spare > 0;
 }
 
 static void draw_fault(struct cluster_plan *plan, enum fault_kind kind, unsigned number)
@@ -168,6 +203,12 @@ static void draw_fault(struct cluster_plan *plan, enum fault_kind kind, unsigned
         fault.nodes = 1u << random_below(&random, plan->settings.nodes);
     if (kind == FAULT_POWER_CUT)
         fault.nodes &= victims(&plan->settings, plan->seed);
+    if (kind == FAULT_SLOW_SYNC) {
+        fault.at_us = 0;
+        fault.for_us = plan->duration_us;
+    }
+    if (changes_members(kind) && !may_change(plan, &fault))
+        return;
     if (fault.nodes == 0 || plan->fault_count == CLUSTER_FAULTS_MAX)
         return;
     plan->faults[plan->fault_count++] = fault;
@@ -185,7 +226,8 @@ void cluster_plan_draw(uint64_t seed, unsigned nodes, struct cluster_plan *plan)
     if (random_once_in(&swarm, CALM_ODDS))
         return;
     for (int kind = 0; kind < FAULT_KINDS; kind++) {
-        bool exists = random_once_in(&swarm, KIND_ODDS);
+        bool exists = random_once_in(&swarm, changes_members((enum fault_kind)kind) ? MEMBERS_ODDS
+                                                                                    : KIND_ODDS);
         unsigned count = 1 + (unsigned)random_below(&swarm, rules[kind].most);
         for (unsigned i = 0; exists && i < count; i++)
             draw_fault(plan, (enum fault_kind)kind, i);
@@ -207,11 +249,17 @@ struct check_options cluster_plan_checks(const struct cluster_plan *plan)
         if (fault->dropped)
             continue;
         options.undivided = false;
-        if (fault->kind == FAULT_POWER_CUT && settings->sync != LOG_SYNC_ALWAYS)
+        if ((fault->kind == FAULT_POWER_CUT && settings->sync != LOG_SYNC_ALWAYS) ||
+            fault->kind == FAULT_DISK_LOST)
             options.strict = false; /* what one of W has lost a read may miss, until it is synced */
+        if (fault->kind == FAULT_DRIFT && fault->amount * DRIFT_BEGIN_US / 1000000 > apart_us)
+            apart_us = fault->amount * DRIFT_BEGIN_US / 1000000;
+        if (fault->kind == FAULT_FAR_CLOCK && STORE_CLOCK_TRUST_MS * SIM_MS > apart_us)
+            apart_us = STORE_CLOCK_TRUST_MS * SIM_MS;
         if (fault->kind == FAULT_CLOCK && fault->amount * SIM_MS > apart_us)
             apart_us = fault->amount * SIM_MS;
     }
+    options.monotonic = options.strict && 2 * settings->read_quorum > settings->copies;
     options.slack_us += 2 * apart_us; /* one may be ahead, the other behind */
     if (settings->nodes == 1)
         options.strict = options.undivided = true;

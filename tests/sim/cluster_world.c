@@ -65,6 +65,20 @@ static bool run_until(struct cluster_world *world, bool (*condition)(struct clus
 
 /* ---- what the cluster is like ---------------------------------------------------------------- */
 
+/* Whether it is to be a member. */
+static bool is_wanted(const struct cluster_node *node)
+{
+    return !node->absent && !node->leaving;
+}
+
+static unsigned count_wanted(const struct cluster_world *world)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < world->plan->settings.nodes; i++)
+        count += is_wanted(&world->nodes[i]);
+    return count;
+}
+
 static bool is_member_of_all(struct cluster_world *world, const struct cluster_node *node,
                              const struct layout *first)
 {
@@ -79,8 +93,7 @@ static bool is_member_of_all(struct cluster_world *world, const struct cluster_n
              node->index + 1, layout->version, layout->cluster, phases[layout->phase],
              layout->ring.member_count);
     return layout->phase == LAYOUT_STABLE && first && layout->version == first->version &&
-           layout->cluster == first->cluster &&
-           layout->ring.member_count == world->plan->settings.nodes;
+           layout->cluster == first->cluster && layout->ring.member_count == count_wanted(world);
 }
 
 static bool is_formed(struct cluster_world *world)
@@ -88,12 +101,12 @@ static bool is_formed(struct cluster_world *world)
     unsigned count = world->plan->settings.nodes;
     for (unsigned i = 0; i < count; i++) {
         snprintf(world->why, sizeof(world->why), "n%u is down", i + 1);
-        if (world->nodes[i].state != CLUSTER_UP)
+        if (world->nodes[i].state != CLUSTER_UP && !world->nodes[i].absent)
             return false;
     }
     for (unsigned i = 0; i < count && count > 1; i++) {
         const struct layout *first = peers_layout(node_peers(world->nodes[0].node));
-        if (!is_member_of_all(world, &world->nodes[i], first))
+        if (is_wanted(&world->nodes[i]) && !is_member_of_all(world, &world->nodes[i], first))
             return false;
     }
     return true;
@@ -155,8 +168,11 @@ static bool nothing_is_left(struct cluster_world *world)
                  " unequal slots, %" PRIu64 " slots to gain, %" PRIu64 " pending requests",
                  i + 1, sync.hints_pending, sync.foreign, sync.slots_unequal, sync.slots_to_gain,
                  quorum.pending);
-        if (!sync_is_quiet(peers_sync(node_peers(world->nodes[i].node))) || quorum.pending ||
-            sync.foreign || sync.hints_pending)
+        if (sync.foreign)
+            return false;
+        if (is_wanted(&world->nodes[i]) &&
+            (!sync_is_quiet(peers_sync(node_peers(world->nodes[i].node))) || quorum.pending ||
+             sync.hints_pending))
             return false;
     }
     return true;
@@ -178,6 +194,8 @@ static void count_rounds(struct cluster_world *world, uint64_t *out_least, uint6
     *out_repairs = 0;
     for (unsigned i = 0; i < world->plan->settings.nodes; i++) {
         struct sync_stats sync;
+        if (!is_wanted(&world->nodes[i]))
+            continue;
         sync_stats(peers_sync(node_peers(world->nodes[i].node)), &sync);
         *out_least = sync.rounds < *out_least ? sync.rounds : *out_least;
         *out_repairs += sync.keys_pulled + sync.keys_sent;
@@ -233,6 +251,7 @@ static void tell_all(struct cluster_world *world)
 
 static void form(struct cluster_world *world)
 {
+    cluster_faults_plan(world->plan, world->nodes);
     for (unsigned i = 0; i < world->plan->settings.nodes; i++) {
         world->nodes[i].may_restart = true;
         cluster_node_start(&world->nodes[i]);
@@ -272,7 +291,7 @@ static void rest(struct cluster_world *world)
 static bool has_audited(struct cluster_world *world)
 {
     for (unsigned i = 0; i < world->plan->settings.nodes; i++)
-        if (!cluster_client_has_audited(&world->clients[i]))
+        if (is_wanted(&world->nodes[i]) && !cluster_client_has_audited(&world->clients[i]))
             return false;
     return true;
 }
@@ -286,7 +305,8 @@ static void audit(struct cluster_world *world)
         cluster_client_init(&world->clients[i], i, seed_of(world, 3, i), &world->plan->load,
                             &world->history, world->net, &world->clock, &world->trace);
     for (unsigned i = 0; i < world->plan->settings.nodes; i++)
-        cluster_client_audit(&world->clients[i], i);
+        if (is_wanted(&world->nodes[i]))
+            cluster_client_audit(&world->clients[i], i);
     if (!run_until(world, has_audited, AUDIT_US) && !world->trace.failed)
         trace_fail(&world->trace, "A12", "not every key can be read at every node within %u s",
                    AUDIT_US / SIM_SECOND);
