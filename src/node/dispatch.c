@@ -10,6 +10,7 @@
 #include "node/read_check.h"
 #include "node/reply_queue.h"
 #include "node/routing.h"
+#include "node/wait.h"
 #include "session/monitor.h"
 #include "session/pause.h"
 
@@ -132,6 +133,8 @@ static enum status admit(const struct dispatch *dispatch, struct session *sessio
     enum status status = find_command(&session->request);
     if (status != STATUS_OK)
         return status;
+    if (session->gather) /* it was admitted, and other nodes have run it: their answers are here */
+        return STATUS_OK;
     uint32_t flags = session->request.command->flags;
     if (session_needs_auth(session) && !(flags & CMD_NO_AUTH)) {
         reply_error(&session->reply, BYTES("NOAUTH Authentication required."));
@@ -668,6 +671,7 @@ void dispatch_closed(struct dispatch *dispatch, struct session *session)
     queue_abandon(session);
     read_check_end(cluster->quorum, session);
     gather_end(session);
+    wait_end(session);
     if (session->forwards)
         forwarder_client_gone(cluster->forwarder, session->id);
 }

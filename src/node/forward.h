@@ -9,9 +9,9 @@
  * cannot know answers "-UNKNOWN".
  *
  * A node that stood still for a while was passed over, and what may run twice (reads, blind writes)
- * has run elsewhere; newer writes have followed it. So that it does not run here late, and win, each
- * node is in an era, which ends when it stood still; requests name the era of it that their sender
- * had heard of, and those of an earlier one are refused.
+ * has run elsewhere; newer writes have followed it. So that it does not run late, and win, each node
+ * is in an era, which ends when it stood still; requests name the era of it that their sender had
+ * heard of, and those of an earlier one are refused.
  *
  *   FORWARD   client(varint) number(varint) flags(1) db(1) read(1) write(1) era(varint)
  *             [slots(2048): a bit for each] bytes of the request
@@ -113,6 +113,8 @@ void forwarder_stalled(struct forwarder *forwarder);
 
 /* Of the request that it runs. */
 struct request_id remote_request_id(const struct remote *remote);
+/* Of the first request that it has run: what it did for its client before is not known. */
+uint64_t remote_first_number(const struct remote *remote);
 const uint64_t *remote_slots(const struct remote *remote);
 
 /* It is of an earlier era, and has run elsewhere: it is to be refused. */

@@ -8,6 +8,7 @@
 #include "base/number.h"
 #include "node/forward_state.h"
 #include "node/gather_reply.h"
+#include "node/wait.h"
 
 enum {
     TIMEOUTS = 2, /* that may pass while nodes are lost and all begins anew */
@@ -49,17 +50,10 @@ enum gather_kind gather_kind_of(const struct command *command)
         const char *name;
         enum gather_kind kind;
     } kinds[] = {
-        {"del", GATHER_SUM},
-        {"unlink", GATHER_SUM},
-        {"exists", GATHER_SUM},
-        {"touch", GATHER_SUM},
-        {"mget", GATHER_VALUES},
-        {"mset", GATHER_OK},
-        {"dbsize", GATHER_DATABASE_SUM},
-        {"keys", GATHER_DATABASE_KEYS},
-        {"scan", GATHER_SCAN},
-        {"randomkey", GATHER_RANDOM},
-        {"flushdb", GATHER_FLUSH},
+        {"del", GATHER_SUM},        {"unlink", GATHER_SUM},          {"exists", GATHER_SUM},
+        {"touch", GATHER_SUM},      {"mget", GATHER_VALUES},         {"mset", GATHER_OK},
+        {"wait", GATHER_WAIT},      {"dbsize", GATHER_DATABASE_SUM}, {"keys", GATHER_DATABASE_KEYS},
+        {"scan", GATHER_SCAN},      {"randomkey", GATHER_RANDOM},    {"flushdb", GATHER_FLUSH},
         {"flushall", GATHER_FLUSH},
     };
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -210,6 +204,8 @@ static void part_answered(struct forward *forward, struct bytes reply)
     struct gather *gather = part->gather;
     uint64_t now_ms = gather->forwarder->options.dispatch->cluster.steady_ms;
     part->under_way = false;
+    if (gather->session->request.command->flags & CMD_WRITE)
+        wait_wrote_at(gather->session, part->node, forward->number);
     if (gather->kind == GATHER_FLUSH && flush_on(part, reply)) {
         send(part, now_ms);
         return;
@@ -282,11 +278,13 @@ static enum status combine(struct gather *gather, struct session *session)
 enum status gather_finish(struct session *session)
 {
     struct gather *gather = session->gather;
-    if (gather->lost &&
+    bool writes = session->request.command->flags & CMD_WRITE;
+    bool counts = gather->kind == GATHER_SUM && writes; /* a second run would count otherwise */
+    if (gather->lost && !counts &&
         gather->forwarder->options.dispatch->cluster.steady_ms < gather->deadline_ms)
         return STATUS_AWAITING;
     enum status status = STATUS_REPLIED;
-    if (gather->lost && (session->request.command->flags & CMD_WRITE))
+    if (gather->lost && writes)
         reply_error(&session->reply,
                     BYTES("UNKNOWN Nodes that ran a part of the command have gone: "
                           "it may have been run or not"));

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "cluster/agree.h"
 #include "cluster/change.h"
+#include "node/addresses.h"
 #include "node/forward.h"
 #include "quorum/quorum.h"
 #include "store/export.h"
@@ -57,6 +58,8 @@ struct peers {
     uint64_t turned_ns;      /* the last turn, of the clock that never goes back */
     uint64_t gossip_version; /* that was acted on */
     uint64_t layout_version;
+    uint64_t addresses_version; /* of both together, whose addresses are kept */
+    struct addresses addresses;
     struct peer *known; /* by node */
     size_t known_count;
     uint64_t removed[PEERS_REMOVED_MAX];
@@ -468,6 +471,8 @@ enum status peers_open(const struct peers_options *options, uint64_t now_ms, str
         peers->seed_count == 0 || (peers->seeds[0].port == gossip.self.bus_port &&
                                    strcmp(peers->seeds[0].host, gossip.self.host) == 0);
     adopt_layout(peers, now_ms);
+    addresses_load(&peers->addresses, options->host->files, agree_layout(peers->agree), peers->node,
+                   peers->bus);
     *out = peers;
     return STATUS_OK;
 }
@@ -485,6 +490,7 @@ void peers_close(struct peers *peers)
         agree_free(peers->agree);
     gossip_free(peers->gossip);
     bus_free(peers->bus);
+    addresses_deinit(&peers->addresses);
     memory_free(peers->known);
     memory_free(peers);
 }
@@ -711,6 +717,17 @@ void peers_turn_end(struct peers *peers)
     sync_turn_end(peers->sync, now_ms);
 }
 
+/* Whoever has just learned of a change of layout has other members. */
+static void keep_addresses(struct peers *peers)
+{
+    uint64_t version = gossip_version(peers->gossip) + peers->layout_version;
+    if (version == peers->addresses_version)
+        return;
+    peers->addresses_version = version;
+    addresses_keep(&peers->addresses, peers->options.host->files, agree_layout(peers->agree),
+                   peers->gossip);
+}
+
 void peers_tick(struct peers *peers)
 {
     uint64_t now_ms = peers_steady_ms(peers);
@@ -723,6 +740,7 @@ void peers_tick(struct peers *peers)
     if (now_ms < peers->tick_ms)
         return;
     peers->tick_ms = now_ms + PEERS_TICK_MS;
+    keep_addresses(peers);
     import_retry(peers->options.store, now_ms);
     follow_gossip(peers, now_ms);
     seek_cluster(peers, now_ms);

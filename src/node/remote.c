@@ -19,6 +19,7 @@ struct remote {
     struct list requests;            /* that have not run, */
     size_t request_count;            /* and how many they are */
     struct remote_request *incoming; /* of which more is to come; NULL: none */
+    uint64_t first_number;           /* of all requests */
     uint64_t number, era;            /* of the one that runs, or ran last */
     bool twice;
     bool has_slots;
@@ -47,7 +48,8 @@ static struct origin *origin_of(struct forwarder *forwarder, uint64_t node)
     return origin;
 }
 
-static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint64_t client)
+static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint64_t client,
+                                uint64_t number)
 {
     struct origin *origin = origin_of(forwarder, node);
     struct remote *remote = number_map_find(&origin->remotes, client);
@@ -59,6 +61,7 @@ static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint
     remote->forwarder = forwarder;
     remote->origin = origin;
     remote->client = client;
+    remote->first_number = number;
     list_init(&remote->busy);
     list_init(&remote->requests);
     remote->session = session_new_remote(forwarder->options.dispatch->sessions, remote,
@@ -191,7 +194,7 @@ static bool take_part(struct remote *remote, const struct remote_call *call)
 
 bool remote_take(struct forwarder *forwarder, uint64_t origin, const struct remote_call *call)
 {
-    struct remote *remote = remote_of(forwarder, origin, call->client);
+    struct remote *remote = remote_of(forwarder, origin, call->client, call->number);
     if (!remote || remote->request_count >= FORWARD_REQUESTS_MAX || !take_part(remote, call))
         return false;
     if (!list_is_empty(&remote->requests) && list_is_empty(&remote->busy))
@@ -294,6 +297,11 @@ void remote_turn(struct forwarder *forwarder)
 struct request_id remote_request_id(const struct remote *remote)
 {
     return (struct request_id){remote->origin->node, remote->number};
+}
+
+uint64_t remote_first_number(const struct remote *remote)
+{
+    return remote->first_number;
 }
 
 const uint64_t *remote_slots(const struct remote *remote)

@@ -9,6 +9,7 @@
 #include "node/gather.h"
 #include "node/read_check.h"
 #include "node/reply_queue.h"
+#include "node/wait.h"
 #include "row/slot.h"
 
 /* ---- its keys -------------------------------------------------------------------------------- */
@@ -130,6 +131,8 @@ static void forward_answered(struct forward *forward, struct bytes reply)
 {
     struct forwarded *forwarded = forward->context;
     forwarded->reply.session->forwards_open--;
+    if (forward->writes)
+        wait_wrote_at(forwarded->reply.session, forward->node, forward->number);
     if (!forwarded->silent)
         buffer_append_bytes(&forwarded->reply.bytes, reply);
     forwarded->reply.held = 0;
@@ -140,7 +143,7 @@ static void forward_answered(struct forward *forward, struct bytes reply)
 /* Run twice it comes to the same: a retry may be a second run. */
 static bool is_blind(const struct request *request)
 {
-    static const char *const names[] = {"setex", "psetex", "mset", "del", "unlink", NULL};
+    static const char *const names[] = {"setex", "psetex", "mset", NULL};
     if (strcmp(request->command->name, "set") == 0)
         return request->argc == 3 ||
                (request->argc == 5 && (bytes_equal_nocase(request->argv[3], BYTES("EX")) ||
@@ -281,6 +284,8 @@ enum status routing_route(struct dispatch *dispatch, struct session *session)
         return STATUS_OK;
     if (session->remote && remote_is_late(session->remote))
         return refuse_remote(session);
+    if (kind_of(dispatch, request) == GATHER_WAIT)
+        return wait_route(dispatch, session);
     if (session->gather) {
         enum status status = gather_finish(session);
         if (status != STATUS_AWAITING)
@@ -348,6 +353,7 @@ void routing_replicate(struct dispatch *dispatch, struct session *session, struc
     struct quorum_write *write = &replicated->write;
     write->consistency =
         (struct consistency){session->consistency.read, session->consistency.write};
+    write->mark = wait_mark(session);
     write->done = write_over;
     write->context = replicated;
     if (session->remote) {

@@ -10,9 +10,10 @@
 """
 
 import re
+import subprocess
 
-from shoal import (FORM_LIMIT_S, START_LIMIT_S, Server, ServerError, free_port,
-                   skip_redis, wait_for)
+from shoal import (FORM_LIMIT_S, START_LIMIT_S, STOP_LIMIT_S, Client, Server, ServerError, check,
+                   free_port, skip_redis, wait_for)
 
 
 class Node(Server):
@@ -157,3 +158,19 @@ class Cluster:
 
     def __exit__(self, *_):
         self.close()
+
+
+def endures(words, *more, folder=None):
+    """A program that is given a port, and writes and reads until its input ends, while another node
+    is killed and comes back. It says "ready", and in the end how many of its rounds have failed."""
+    with Cluster(3) as cluster:
+        with subprocess.Popen([*words, str(cluster[0].port), *more], cwd=folder,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            check(process.stdout.readline() == 'ready\n', f'{words} {more} is ready')
+            cluster.kill(2)
+            cluster.wait_until_seen_down(2)
+            cluster.start(2)
+            cluster.wait_until_formed()
+            said = process.communicate(timeout=STOP_LIMIT_S)[0]
+        done = re.match(r'(\d+) done, (\d+) failed', said)
+        check(done and int(done[1]) >= 1000 and int(done[2]) == 0, f'{words} {more}: {said}')
