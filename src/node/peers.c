@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "cluster/agree.h"
 #include "cluster/change.h"
+#include "config/seeds.h"
 #include "node/addresses.h"
 #include "node/forward.h"
 #include "quorum/quorum.h"
@@ -301,41 +302,22 @@ static void describe_self(const struct peers *peers, uint64_t now_ms, struct gos
     out->leaving = config->weight == 0;
 }
 
-/* "host:port", the port after the last colon. */
-static bool parse_seed(struct bytes text, struct seed *out)
-{
-    size_t colon = text.size;
-    while (colon > 0 && text.data[colon - 1] != ':')
-        colon--;
-    if (colon < 2 || colon == text.size || colon > sizeof(out->host))
-        return false;
-    char *end;
-    char digits[8] = {0};
-    if (text.size - colon >= sizeof(digits))
-        return false;
-    memcpy(digits, text.data + colon, text.size - colon);
-    unsigned long port = strtoul(digits, &end, 10);
-    memcpy(out->host, text.data, colon - 1);
-    out->host[colon - 1] = '\0';
-    out->port = (uint16_t)port;
-    return *end == '\0' && port > 0 && port <= UINT16_MAX;
-}
-
+/* What stands there was checked when it was read; too many are not. */
 static enum status parse_seeds(struct peers *peers, struct buffer *out_error)
 {
-    const char *at = peers->options.config->cluster_seeds;
-    for (at += strspn(at, " ,"); *at; at += strspn(at, " ,")) {
-        size_t size = strcspn(at, " ,");
-        if (peers->seed_count == SEEDS_MAX ||
-            !parse_seed(bytes_of(at, size), &peers->seeds[peers->seed_count])) {
-            buffer_printf(out_error, "cluster-seeds: '%.*s' is not host:port, or one too many",
-                          (int)size, at);
-            return STATUS_INVALID;
-        }
-        peers->seed_count++;
-        at += size;
+    _Static_assert((int)SEED_HOST_MAX <= (int)BUS_HOST_MAX, "a host fits");
+    struct bytes rest = bytes_text(peers->options.config->cluster_seeds);
+    for (; peers->seed_count < SEEDS_MAX; peers->seed_count++) {
+        struct seed *seed = &peers->seeds[peers->seed_count];
+        enum status status = seed_next(&rest, seed->host, &seed->port);
+        if (status == STATUS_ABSENT)
+            return STATUS_OK;
+        if (status != STATUS_OK)
+            break;
     }
-    return STATUS_OK;
+    buffer_printf(out_error, "cluster-seeds: more than %d, or one that is not host:port",
+                  SEEDS_MAX);
+    return STATUS_INVALID;
 }
 
 static void open_data(struct peers *peers)
