@@ -10,6 +10,7 @@
 #include "node/read_check.h"
 #include "node/reply_queue.h"
 #include "node/routing.h"
+#include "node/wait.h"
 #include "session/monitor.h"
 #include "session/pause.h"
 
@@ -132,6 +133,8 @@ static enum status admit(const struct dispatch *dispatch, struct session *sessio
     enum status status = find_command(&session->request);
     if (status != STATUS_OK)
         return status;
+    if (session->gather) /* it was admitted, and other nodes have run it: their answers are here */
+        return STATUS_OK;
     uint32_t flags = session->request.command->flags;
     if (session_needs_auth(session) && !(flags & CMD_NO_AUTH)) {
         reply_error(&session->reply, BYTES("NOAUTH Authentication required."));
@@ -191,6 +194,21 @@ static void forget_progress(struct progress *progress)
         buffer_deinit(&progress->done);
 }
 
+/* Mostly nothing stands before it, and it waits for nothing. */
+static void place_remote_reply(struct session *session, struct buffer *out, size_t begin)
+{
+    uint64_t gate = session->gate_request;
+    if (!list_is_empty(&session->queue) ||
+        (gate > 0 && !store_gate_passed(session->sessions->store, gate))) {
+        queue_push_plain(session, out, begin, gate);
+        return;
+    }
+    struct bytes all = buffer_bytes(out);
+    remote_reply(session->remote, session->request_number, session->refused,
+                 bytes_of(all.data + begin, all.size - begin));
+    buffer_truncate(out, begin);
+}
+
 /* Where its reply goes: to the output, or where what came before it waits for other nodes. */
 static void place_reply(struct dispatch *dispatch, struct session *session, size_t begin,
                         bool replicates)
@@ -201,7 +219,7 @@ static void place_reply(struct dispatch *dispatch, struct session *session, size
     if (replicates) {
         routing_replicate(dispatch, session, out, begin);
     } else if (session->remote) {
-        queue_push_plain(session, out, begin, session->gate_request);
+        place_remote_reply(session, out, begin);
     } else if (out == &session->output) {
         if (session->gate_request > session->gate_rest)
             session->gate_rest = session->gate_request;
@@ -323,6 +341,10 @@ static bool run(struct dispatch *dispatch, struct session *session, bool again, 
     bool replicates = status == STATUS_OK && dispatch->cluster.quorum && txn_changes(&session->txn);
     place_reply(dispatch, session, begin, replicates);
     finish(session);
+    if (status == STATUS_FORWARDED) {
+        session->last_command = request->command;
+        session->last_parent = request->parent;
+    }
     if (ran)
         observe(dispatch, session, status != STATUS_OK, bytes);
     else if (request->command && status != STATUS_FORWARDED)
@@ -649,6 +671,7 @@ void dispatch_closed(struct dispatch *dispatch, struct session *session)
     queue_abandon(session);
     read_check_end(cluster->quorum, session);
     gather_end(session);
+    wait_end(session);
     if (session->forwards)
         forwarder_client_gone(cluster->forwarder, session->id);
 }

@@ -20,8 +20,9 @@
  *   ERA       era(varint): in which the sender is
  *
  * Flags: 1 there is more to come in further messages; 2 RESP3; 4 slots follow; 8 (of FORWARDED) it
- * was refused and not run: the sender is to look anew for who should; 16 it may run twice. `number`
- * names the request in the cluster together with the node that it came from.
+ * was refused and not run: the sender is to look anew for who should; 16 it may run twice; 32 it goes
+ * on where the last message of that number ended: without that one it is void. `number` names the
+ * request in the cluster together with the node that it came from.
  */
 #ifndef NODE_FORWARD_H
 #define NODE_FORWARD_H
@@ -38,6 +39,7 @@ enum {
     FORWARD_RETRY_MS = 20,    /* after a refusal, or while nobody is there to ask */
     FORWARD_SILENCE_MS = 100, /* how often it is looked who does not answer */
     FORWARD_REMOTES_MAX = 100 * 1000,
+    FORWARD_REQUESTS_MAX = 4096, /* of one client that wait for their turn; others are refused */
 };
 
 struct forwarder_options {
@@ -92,10 +94,13 @@ MUST_CHECK enum status forwarder_receive(struct forwarder *forwarder, uint64_t f
 
 /*
  * What was sent to it is to be run elsewhere. `gone`: the link is broken, so it has run it, or
- * never will; and what it had sent here is forgotten. Else it is only silent, and may yet run it:
- * what must not run twice waits for it.
+ * never will. Else it is only silent, and may yet run it: what must not run twice waits for it.
  */
 void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, uint64_t now_ms);
+
+/* The link on which that node spoke is gone: it counts on nothing that it has asked for there and
+ * has no answer to. It is not run any more. */
+void forwarder_origin_lost(struct forwarder *forwarder, uint64_t node, uint64_t now_ms);
 
 /* A link to it is there: it is told the era. */
 void forwarder_node_up(struct forwarder *forwarder, uint64_t node);
@@ -108,6 +113,8 @@ void forwarder_stalled(struct forwarder *forwarder);
 
 /* Of the request that it runs. */
 struct request_id remote_request_id(const struct remote *remote);
+/* Of the first request that it has run: what it did for its client before is not known. */
+uint64_t remote_first_number(const struct remote *remote);
 const uint64_t *remote_slots(const struct remote *remote);
 
 /* It is of an earlier era, and has run elsewhere: it is to be refused. */
@@ -118,6 +125,9 @@ void remote_reply(struct remote *remote, uint64_t number, bool refused, struct b
 
 /* Its session has ended by itself, for bytes that were no request. */
 void remote_drop(struct remote *remote);
+
+/* How many they are. */
+size_t forwarder_remotes(const struct forwarder *forwarder);
 
 /* How much longer than others this node may be silent, for what it has been sent. */
 uint64_t forwarder_patience_ms(const struct forwarder *forwarder, uint64_t node);

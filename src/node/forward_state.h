@@ -14,13 +14,15 @@ enum forward_flag {
     FORWARD_SLOTS = 4,
     FORWARD_REFUSED = 8,
     FORWARD_TWICE = 16,
+    FORWARD_CONTINUED = 32,
 };
 
 struct forwarder {
     struct forwarder_options options;
     struct number_map by_number; /* forwards */
     struct list all;             /* the same, in order */
-    size_t unsettled;            /* of them, that were sent to nobody now */
+    size_t unsettled;            /* of them, that were sent to nobody now, */
+    uint64_t due_ms;             /* and when they are to be looked at; 0: in the next turn */
     uint64_t next_number;
     uint64_t era;
     struct number_map eras;    /* of others, as last heard */
@@ -41,7 +43,9 @@ struct remote_call {
 };
 
 void forward_tell_era(struct forwarder *forwarder, uint64_t node);
-void remote_take(struct forwarder *forwarder, uint64_t origin, const struct remote_call *call);
+/* False: it can't. */
+bool remote_take(struct forwarder *forwarder, uint64_t origin, const struct remote_call *call);
+void remote_refuse(struct forwarder *forwarder, uint64_t origin, uint64_t number);
 void remote_client_gone(struct forwarder *forwarder, uint64_t origin, uint64_t client);
 void remote_origin_gone(struct forwarder *forwarder, uint64_t origin);
 void remote_turn(struct forwarder *forwarder);

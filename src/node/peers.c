@@ -157,6 +157,12 @@ static void bus_down(void *context, uint64_t node, uint64_t now_ms)
     forwarder_node_lost(peers->forwarder, node, true, now_ms);
 }
 
+static void bus_unheard(void *context, uint64_t node, uint64_t now_ms)
+{
+    struct peers *peers = context;
+    forwarder_origin_lost(peers->forwarder, node, now_ms);
+}
+
 static void bus_met(void *context, uint64_t node, struct bytes host, uint16_t port, uint64_t now_ms)
 {
     struct peers *peers = context;
@@ -440,6 +446,7 @@ enum status peers_open(const struct peers_options *options, uint64_t now_ms, str
         .message = bus_message,
         .up = bus_up,
         .down = bus_down,
+        .unheard = bus_unheard,
         .met = bus_met,
         .refused = bus_refused,
         .dial = dial,
@@ -790,6 +797,11 @@ struct gossip *peers_gossip(const struct peers *peers)
 struct quorum *peers_quorum(const struct peers *peers)
 {
     return peers->quorum;
+}
+
+struct forwarder *peers_forwarder(const struct peers *peers)
+{
+    return peers->forwarder;
 }
 
 struct sync *peers_sync(const struct peers *peers)

@@ -71,6 +71,7 @@ void peers_configure(struct peers *peers);
 const struct layout *peers_layout(const struct peers *peers);
 struct gossip *peers_gossip(const struct peers *peers);
 struct quorum *peers_quorum(const struct peers *peers);
+struct forwarder *peers_forwarder(const struct peers *peers);
 struct sync *peers_sync(const struct peers *peers);
 uint64_t peers_node(const struct peers *peers);
 void peers_meet(struct peers *peers, const char *host, uint16_t bus_port);

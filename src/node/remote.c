@@ -16,8 +16,10 @@ struct remote {
     struct origin *origin;
     uint64_t client;
     struct session *session;
-    struct list requests;            /* that have not run */
+    struct list requests;            /* that have not run, */
+    size_t request_count;            /* and how many they are */
     struct remote_request *incoming; /* of which more is to come; NULL: none */
+    uint64_t first_number;           /* of all requests */
     uint64_t number, era;            /* of the one that runs, or ran last */
     bool twice;
     bool has_slots;
@@ -46,7 +48,8 @@ static struct origin *origin_of(struct forwarder *forwarder, uint64_t node)
     return origin;
 }
 
-static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint64_t client)
+static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint64_t client,
+                                uint64_t number)
 {
     struct origin *origin = origin_of(forwarder, node);
     struct remote *remote = number_map_find(&origin->remotes, client);
@@ -58,6 +61,7 @@ static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint
     remote->forwarder = forwarder;
     remote->origin = origin;
     remote->client = client;
+    remote->first_number = number;
     list_init(&remote->busy);
     list_init(&remote->requests);
     remote->session = session_new_remote(forwarder->options.dispatch->sessions, remote,
@@ -139,7 +143,9 @@ static void answer(struct forwarder *forwarder, uint64_t node, uint64_t number, 
         buffer_append_varint(out, number);
         buffer_append_u8(out, flags | more);
         buffer_append(out, reply.data, size);
-        outbox_send(&forwarder->options.outbox, node, MESSAGE_FORWARDED, buffer_bytes(out));
+        if (!outbox_send(&forwarder->options.outbox, node, MESSAGE_FORWARDED, buffer_bytes(out)))
+            return;
+        flags |= FORWARD_CONTINUED;
         reply = bytes_of(reply.data + size, reply.size - size);
     } while (reply.size > 0);
 }
@@ -157,26 +163,43 @@ static struct remote_request *request_of(const struct remote_call *call)
     return request;
 }
 
-void remote_take(struct forwarder *forwarder, uint64_t origin, const struct remote_call *call)
+void remote_refuse(struct forwarder *forwarder, uint64_t origin, uint64_t number)
 {
-    struct remote *remote = remote_of(forwarder, origin, call->client);
-    if (!remote) {
-        answer(forwarder, origin, call->number, FORWARD_REFUSED, BYTES(""));
-        return;
-    }
-    if (remote->incoming && remote->incoming->number != call->number) {
-        free_request(remote->incoming); /* its rest was lost */
-        remote->incoming = NULL;
-    }
-    if (!remote->incoming)
+    answer(forwarder, origin, number, FORWARD_REFUSED, BYTES(""));
+}
+
+/* Adds a part to the request that it belongs to. False: it is too large. */
+static bool take_part(struct remote *remote, const struct remote_call *call)
+{
+    if (!(call->flags & FORWARD_CONTINUED)) {
+        free_request(remote->incoming); /* if there is one, its rest was lost */
         remote->incoming = request_of(call);
-    buffer_append_bytes(&remote->incoming->bytes, call->bytes);
+    }
+    struct remote_request *request = remote->incoming;
+    if (!request || request->number != call->number)
+        return true; /* its beginning was lost */
+    if (buffer_size(&request->bytes) + call->bytes.size > DISPATCH_INPUT_MAX) {
+        free_request(request);
+        remote->incoming = NULL;
+        return false;
+    }
+    buffer_append_bytes(&request->bytes, call->bytes);
     if (call->flags & FORWARD_MORE)
-        return;
-    list_append(&remote->requests, &remote->incoming->link);
+        return true;
+    list_append(&remote->requests, &request->link);
+    remote->request_count++;
     remote->incoming = NULL;
-    if (list_is_empty(&remote->busy))
+    return true;
+}
+
+bool remote_take(struct forwarder *forwarder, uint64_t origin, const struct remote_call *call)
+{
+    struct remote *remote = remote_of(forwarder, origin, call->client, call->number);
+    if (!remote || remote->request_count >= FORWARD_REQUESTS_MAX || !take_part(remote, call))
+        return false;
+    if (!list_is_empty(&remote->requests) && list_is_empty(&remote->busy))
         list_append(&forwarder->busy, &remote->busy);
+    return true;
 }
 
 static bool is_free(const struct session *session)
@@ -189,6 +212,11 @@ static void run(struct remote *remote, struct remote_request *request)
 {
     struct dispatch *dispatch = remote->forwarder->options.dispatch;
     struct session *session = remote->session;
+    if (request->db >= session->sessions->databases) { /* nodes may be configured differently */
+        answer(remote->forwarder, remote->origin->node, request->number, 0,
+               BYTES("-ERR DB index is out of range\r\n"));
+        return;
+    }
     session->db = request->db;
     session_set_resp(session, request->flags & FORWARD_RESP3 ? 3 : 2);
     session->consistency.read = request->consistency.read;
@@ -216,11 +244,11 @@ static bool run_all(struct remote *remote)
         struct remote_request *request =
             list_entry(remote->requests.next, struct remote_request, link);
         list_remove(&request->link);
+        remote->request_count--;
         run(remote, request);
         free_request(request);
         if (is_broken(remote->session)) {
-            answer(remote->forwarder, remote->origin->node, remote->number, FORWARD_REFUSED,
-                   BYTES(""));
+            remote_refuse(remote->forwarder, remote->origin->node, remote->number);
             remote_drop(remote);
             return false;
         }
@@ -245,9 +273,19 @@ struct request_id remote_request_id(const struct remote *remote)
     return (struct request_id){remote->origin->node, remote->number};
 }
 
+uint64_t remote_first_number(const struct remote *remote)
+{
+    return remote->first_number;
+}
+
 const uint64_t *remote_slots(const struct remote *remote)
 {
     return remote->has_slots ? remote->slots : NULL;
+}
+
+size_t forwarder_remotes(const struct forwarder *forwarder)
+{
+    return forwarder->remote_count;
 }
 
 bool remote_is_late(const struct remote *remote)

@@ -31,8 +31,8 @@ struct queued_reply {
  * buffer that is empty and of no session. Holds until the queue changes. */
 struct buffer *queue_out(struct session *session);
 
-/* The reply just written into `out`, which is not the session's output, has that gate, and its place
- * in the queue. */
+/* The reply just written into `out`, which is not the session's output, has that gate, and now its
+ * place in the queue. */
 void queue_settle(struct session *session, struct buffer *out, uint64_t gate);
 
 /* Takes a reply in. What was written into `out` from `begin` on goes into it first. */

@@ -48,6 +48,7 @@ struct batch *batch_new(struct quorum *quorum, const struct acks_owners *owners,
     }
     list_init(&batch->gating);
     list_init(&batch->parts);
+    list_init(&batch->marks);
     list_append(&quorum->open, &batch->link);
     batch->chain = NULL;
     batch->group = NULL;
@@ -120,6 +121,7 @@ static void forget_messages(struct quorum *quorum, struct batch *batch)
 void batch_free(struct quorum *quorum, struct batch *batch)
 {
     check(list_is_empty(&batch->parts));
+    batch_unmark(quorum, batch);
     struct batch **at = bucket_of(quorum, batch->number);
     while (*at && *at != batch)
         at = &(*at)->chain;

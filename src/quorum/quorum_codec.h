@@ -9,8 +9,8 @@
  *     a request           origin(varint) number(varint) rows from(varint) rows size(varint)
  *                         reply size(varint) reply
  *   REPLICATED            several of: number(8) message(4) failed(1)
- *   VERIFY                ask, heads
- *   VERIFIED              number(8) failed(1) digests(8 each)
+ *   VERIFY                ask (its number is 0), several of: number(8) heads size(varint) heads
+ *   VERIFIED              several of: number(8) failed(1) count(varint) digests(8 each)
  *   KEY_ROWS              ask, key(4) base(4) chunk(4) heads
  *   KEY_ROWS_ARE          number(8) failed(1) key(4) base(4) chunk(4) rows
  *   OUTCOME               ask, origin(8) number(8) slot(4)
@@ -86,6 +86,15 @@ bool quorum_next_ack(struct unpack *in, struct quorum_ack *out);
 
 void quorum_encode_ask(struct buffer *out, const struct quorum_ask *ask);
 
+/* Of VERIFY: keys of one round. */
+struct quorum_question {
+    uint64_t number;
+    struct bytes heads;
+};
+void quorum_encode_question(struct buffer *out, const struct quorum_question *question);
+/* False: there is none left, or (with in->failed) it is none. */
+bool quorum_next_question(struct unpack *in, struct quorum_question *out);
+
 /* Of VERIFY and others: how many there are, or 0 where they are none, or too many. */
 size_t quorum_count_heads(struct bytes heads);
 bool quorum_next_head(struct bytes *rest, struct bytes *out_name);
@@ -98,7 +107,8 @@ struct quorum_verified {
 };
 void quorum_encode_verified(struct buffer *out, uint64_t number, bool failed,
                             const uint64_t *digests, size_t count);
-bool quorum_decode_verified(struct unpack *in, struct quorum_verified *out);
+/* As quorum_next_question. */
+bool quorum_next_verified(struct unpack *in, struct quorum_verified *out);
 
 void quorum_encode_key_rows(struct buffer *out, const struct quorum_ask *ask,
                             struct export_place place, struct bytes heads);

@@ -18,7 +18,9 @@ enum { BATCH_BUCKETS = 1024, SPARE_BATCHES_MAX = 16, SPARE_PENDINGS_MAX = 4096 }
 struct peer {
     uint64_t node;
     struct answer_time write, read;
-    struct buffer acks; /* to be sent at the end of the turn */
+    /* To be sent at the end of the turn: */
+    struct buffer acks;
+    struct buffer questions, answers; /* VERIFY and VERIFIED */
 };
 
 /* Slots that have the same owners. */
@@ -83,6 +85,7 @@ struct batch {
     struct buffer grounds, requests; /* the end of the last message */
     size_t rows_from;                /* in the last message, of the command under way */
     struct list parts;
+    struct list marks; /* mark.c */
     struct acks acks;
     struct target targets[ACKS_HOLDERS_MAX]; /* of acks.holders */
 };
@@ -122,6 +125,7 @@ struct quorum {
     struct list verifications;           /* under way */
     struct list verify_next;             /* to be begun at the end of the turn */
     struct list verified;                /* whose `done` is to be called */
+    bool has_questions, has_answers;     /* some peer's */
     struct round *rounds[BATCH_BUCKETS]; /* verification.h */
     struct list outcomes_asked;
     struct list outcomes_found; /* whose `done` is to be called */
@@ -196,6 +200,12 @@ void batches_node_down(struct quorum *quorum, uint64_t node, uint64_t now_ms);
 void batches_gates(struct quorum *quorum, uint64_t now_ms);
 void batches_tick(struct quorum *quorum, uint64_t now_ms);
 
+/* ---- mark.c ---------------------------------------------------------------------------------- */
+
+void batch_mark(struct batch *batch, struct quorum_mark *mark);
+void batch_unmark(const struct quorum *quorum, struct batch *batch);
+void batch_move_marks(struct batch *from, struct batch *const *to, uint32_t count);
+
 /* ---- write.c --------------------------------------------------------------------------------- */
 
 struct pending *pending_new(struct quorum *quorum, struct quorum_write *write);
@@ -224,9 +234,12 @@ void replica_deinit(struct quorum *quorum);
 
 /* ---- serve.c: questions of others ------------------------------------------------------------ */
 
+/* `accepted`: the sender's layout is one that this node takes part in, as far as slots allow. */
 MUST_CHECK enum status serve_verify(struct quorum *quorum, uint64_t from,
-                                    const struct quorum_ask *ask, struct bytes heads,
+                                    const struct quorum_ask *ask, bool accepted, struct unpack *in,
                                     uint64_t now_ms);
+/* The answers of this turn go out. */
+void serve_send(struct quorum *quorum);
 MUST_CHECK enum status serve_key_rows(struct quorum *quorum, uint64_t from,
                                       const struct quorum_ask *ask, struct unpack *in,
                                       uint64_t now_ms);
@@ -240,7 +253,9 @@ void serve_deinit(struct quorum *quorum);
 
 /* ---- verification.c -------------------------------------------------------------------------- */
 
-void verifications_send(struct quorum *quorum, uint64_t now_ms);
+void verifications_begin(struct quorum *quorum, uint64_t now_ms);
+/* The questions of this turn go out. */
+void verifications_send(struct quorum *quorum);
 void verifications_finish(struct quorum *quorum);
 void verifications_verified(struct quorum *quorum, struct peer *peer,
                             const struct quorum_verified *verified, uint64_t now_ms);

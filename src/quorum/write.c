@@ -247,6 +247,8 @@ void quorum_write(struct quorum *quorum, const struct txn *txn, struct quorum_wr
         if (write->id.origin != 0 || write->id.number != 0)
             remember(quorum, batch, write, txn->gate, now_ms);
         batch_add_part(batch, pending, level_of(quorum, write));
+        if (write->mark)
+            batch_mark(batch, write->mark);
         if (is_long || buffer_size(&batch->messages[0]) + buffer_size(&batch->grounds) +
                                buffer_size(&batch->requests) >
                            QUORUM_MESSAGE_BYTES)
@@ -294,6 +296,7 @@ static void move_parts(struct quorum *quorum, struct batch *batch)
         else
             memory_free(part);
     }
+    batch_move_marks(batch, quorum->touched, quorum->touched_count);
     for (uint32_t i = 0; i < quorum->touched_count; i++) {
         struct batch *other = quorum->touched[i];
         other->is_touched = false;

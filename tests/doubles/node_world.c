@@ -130,6 +130,12 @@ void txn_stage(struct txn *txn, struct bytes name, struct bytes row)
     txn->staged[txn->staged_count++] = (struct txn_row){.name = name, .row = row};
 }
 
+void txn_stage_onto(struct txn *txn, struct bytes name, struct bytes row, struct bytes held)
+{
+    (void)held;
+    txn_stage(txn, name, row);
+}
+
 static struct bytes copy(struct bytes bytes)
 {
     char *data = memory_alloc(bytes.size);
@@ -340,6 +346,12 @@ uint64_t store_keys(const struct store *store, uint8_t db)
 uint64_t store_keys_with_expiry(const struct store *store, uint8_t db)
 {
     (void)store, (void)db;
+    return 0;
+}
+
+uint64_t store_average_ttl(struct store *store, uint8_t db, uint64_t now_ms)
+{
+    (void)store, (void)db, (void)now_ms;
     return 0;
 }
 

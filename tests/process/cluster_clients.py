@@ -325,6 +325,34 @@ def test_consistency_is_the_connections():
         check(other.call('CONSISTENCY') == [b'read', b'default', b'write', b'default'], 'default')
 
 
+def test_wait_counts_owners_that_have_all():
+    with Cluster(3) as cluster:
+        def write(client, first):
+            for i in range(first, first + 20):
+                check(client.call('SET', f'key:{i}', i) == b'OK', 'it is written')
+
+        with cluster.client() as early, cluster.client() as late:
+            check(early.call('WAIT', 2, 0) == 2, 'it has written nothing that somebody lacks')
+            write(early, 0)
+            check(early.call('WAIT', 2, 0) == 2, 'both others have all')
+            check(early.call('WAIT', 3, 0) == 2, 'there are no three: no use to wait')
+            words = [word for i in range(20) for word in (f'key:{i}', i)]
+            check(early.call('MSET', *words) == b'OK', 'written at all nodes')
+            check(early.call('WAIT', 2, 0) == 2, 'both others have that too')
+            cluster.kill(2)
+            cluster.wait_until_seen_down(2)
+            check(early.call('WAIT', 2, 0) == 2, 'what a node that is gone has said still holds')
+            write(late, 20)
+            check(late.call('WAIT', 1, 0) == 1, 'one has all')
+            check(late.call('WAIT', 2, 0) == 1, 'the other has missed some: no use to wait')
+            cluster.start(2)
+            cluster.wait_until_formed()
+            check(late.call('WAIT', 2, 1) == 1, 'nor does it count afterwards')
+            with cluster.client(1) as client:
+                write(client, 40)
+                check(client.call('WAIT', 2, 0) == 2, 'of new writes it counts')
+
+
 def test_a_context_is_good_on_every_node():
     with Cluster(3) as cluster:
         clients = [cluster.client(i) for i in range(3)]

@@ -95,6 +95,8 @@ class RedisConnection:
         self.learn()
 
     def learn(self):
+        """Each time from another node: the one asked before may be cut off, and not know it."""
+        self.known.append(self.known.pop(0))
         for address in self.known:
             try:
                 with Client(address[1], limit_s=TRY_LIMIT_S, host=address[0]) as client:

@@ -4,7 +4,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { NEVER_US = 0 };
+#include "sim/check_versions.h"
+
+enum { NEVER_US = 0, SESSIONS_MAX = 16 };
 
 struct checking {
     const struct history *history;
@@ -73,6 +75,10 @@ static const struct history_event *overwriter(const struct checking *checking,
     for_each_event(checking, event)
     {
         if (!sets_value(event) || !history_has_applied(event) || event->ended_us >= read->begun_us)
+            continue;
+        /* Whoever deletes what it has not seen has deleted nothing. */
+        bool sees_all = checking->options->strict || checking->options->undivided;
+        if (written && event->verb == VERB_DEL && !sees_all)
             continue;
         if (!written || was_before(checking, written, event))
             return event;
@@ -221,13 +227,31 @@ static void check_read(const struct checking *checking, const struct history_eve
         check_value(checking, read);
 }
 
+/* A client never sees a value that was over before what it had seen last was begun. */
+static void check_session(const struct checking *checking, const struct history_event *read,
+                          const struct history_event **last)
+{
+    const struct history_event *events = checking->history->events;
+    if (read->client >= SESSIONS_MAX || read->read == HISTORY_NIL || read->read == HISTORY_STRANGE)
+        return;
+    const struct history_event *before = last[read->client];
+    last[read->client] = read;
+    if (before && checking->options->monotonic && before->ended_us < read->begun_us &&
+        was_before(checking, &events[read->read - 1], &events[before->read - 1]))
+        fail(checking, "A5", read, before, "the client had seen a newer value");
+}
+
 static void check_register(const struct checking *checking)
 {
+    const struct history_event *last[SESSIONS_MAX] = {0};
     for_each_event(checking, event)
     {
         if ((event->verb == VERB_GET || event->verb == VERB_GETSET) &&
-            event->outcome == OUTCOME_DONE)
+            event->outcome == OUTCOME_DONE) {
             check_read(checking, event);
+            if (event->verb == VERB_GET)
+                check_session(checking, event, last);
+        }
     }
 }
 
@@ -235,29 +259,33 @@ static void check_register(const struct checking *checking)
 
 static void check_sum(const struct checking *checking, const struct history_event *read)
 {
-    int64_t least = 0, most = 0;
+    int64_t least = 0, most = 0; /* of what may be there */
+    bool current = must_be_current(checking, read);
+    int64_t certain_sum = 0;
     checking->counts->reads++;
     checking->counts->final_reads += read->final;
     for_each_event(checking, event)
     {
         if (event->verb != VERB_INCRBY || !history_may_apply(event))
             continue;
-        if (event->begun_us <= read->ended_us)
+        bool certain =
+            event == read || (history_has_applied(event) && event->ended_us < read->begun_us);
+        if (certain)
+            certain_sum += event->amount;
+        if (event->begun_us > read->ended_us)
+            continue;
+        if (event->amount > 0 || (certain && current))
             most += event->amount;
-        if (event == read || (history_has_applied(event) && event->ended_us < read->begun_us))
+        if (event->amount < 0 || (certain && current))
             least += event->amount;
     }
+    checking->counts->stale += !current && read->sum < certain_sum;
     char what[120];
     snprintf(what, sizeof(what),
              "the sum is %" PRId64 ", between %" PRId64 " and %" PRId64 " was to be expected",
              read->sum, least, most);
-    if (read->sum > most)
+    if (read->sum > most || read->sum < least)
         fail(checking, "A8", read, NULL, what);
-    if (read->sum < least) {
-        checking->counts->stale++;
-        if (must_be_current(checking, read))
-            fail(checking, "A8", read, NULL, what);
-    }
 }
 
 static void check_counter(const struct checking *checking)
@@ -376,6 +404,9 @@ void check_history(const struct history *history, const struct check_options *op
             break;
         case HISTORY_LOG:
             check_log(&checking);
+            break;
+        case HISTORY_VERSIONS:
+            check_versions(history, i, options, trace, out_counts);
             break;
         default:
             check_register(&checking);

@@ -12,12 +12,14 @@
  *   A1, A2  a final read shows a value that had been overwritten, or nothing where there was
  *           something: an acknowledged write is lost, or something has come back
  *   A3      a value that nobody has written to that key, or a write that never was to be
- *   A5      how often a client has seen less than before: counted
+ *   A2      a version next to one whose writer had seen it (check_versions.h)
+ *   A5      how often a client has seen less than before: counted; where reads are monotonic
+ *           (strict mode, 2R > N) it never does
  *   A6      in strict mode: the same as A1 for each read
  *   A8      a counter below what was acknowledged (at the end; in strict mode always) or above what
  *           was attempted
  *   A9      a value after its time, or gone before it
- *   A13     a write that was refused is there
+ *   A13     a write that was refused is there, or one whose context is forged was not refused
  */
 #ifndef SIM_CHECK_HISTORY_H
 #define SIM_CHECK_HISTORY_H
@@ -27,6 +29,7 @@
 
 struct check_options {
     bool strict;       /* R + W > N and no stand-ins, and clocks that agree */
+    bool monotonic;    /* strict, and what one read has shown the next one shows */
     bool undivided;    /* no two coordinators ever at once: a log keeps all of its tokens */
     uint64_t slack_us; /* see above */
 };

@@ -15,6 +15,9 @@ enum {
     AUDIT_RETRY_US = 200 * SIM_MS,
     REPLY_DEPTH_MAX = 4,
     LINE_SIZE_MAX = 512,
+    FORGETS_ODDS = 6, /* a client its context */
+    FORGES_ODDS = 12,
+    MINUS_ODDS = 3, /* of an increment */
 };
 
 /* ---- keys ------------------------------------------------------------------------------------ */
@@ -32,6 +35,8 @@ static unsigned keys_of(const struct cluster_load *load, enum history_class clas
         return load->expiring_keys;
     case HISTORY_LOG:
         return load->logs;
+    case HISTORY_VERSIONS:
+        return load->versions;
     default:
         return 0;
     }
@@ -39,7 +44,7 @@ static unsigned keys_of(const struct cluster_load *load, enum history_class clas
 
 static bool is_shared(enum history_class class)
 {
-    return class == HISTORY_REGISTER || class == HISTORY_COUNTER;
+    return class == HISTORY_REGISTER || class == HISTORY_COUNTER || class == HISTORY_VERSIONS;
 }
 
 void cluster_load_keys(const struct cluster_load *load, struct history *history)
@@ -189,6 +194,27 @@ static void value_word(struct cluster_client *client, struct random *random, siz
     buffer_deinit(&value);
 }
 
+/* What the client has seen of the key when it last looked, if it remembers. Or something that looks
+ * like it: no node has signed that. */
+static void context_word(struct cluster_client *client, struct random *random, size_t number,
+                         struct buffer *out)
+{
+    struct history_event *event = &client->history->events[number];
+    struct buffer context = {0};
+    bool has = client->context_event > 0 && client->context_key == event->key;
+    if (has && !random_once_in(random, FORGETS_ODDS)) {
+        buffer_append_bytes(&context, buffer_bytes(&client->context));
+        event->context = client->context_event;
+    }
+    if (buffer_size(&context) > 0 && random_once_in(random, FORGES_ODDS)) {
+        char *digit = context.block + context.start + random_below(random, buffer_size(&context));
+        *digit = *digit == '0' ? '1' : '0';
+        event->forged = true;
+    }
+    word(out, buffer_bytes(&context));
+    buffer_deinit(&context);
+}
+
 static enum history_verb draw_verb(enum history_class class, struct random *random)
 {
     static const enum history_verb registers[] = {VERB_GET, VERB_GET,   VERB_GET,    VERB_SET,
@@ -202,6 +228,8 @@ static enum history_verb draw_verb(enum history_class class, struct random *rand
         return random_once_in(random, 3) ? VERB_GET : VERB_APPEND;
     case HISTORY_EXPIRING:
         return expiring[random_below(random, 8)];
+    case HISTORY_VERSIONS:
+        return random_once_in(random, 2) ? VERB_VC_GET : VERB_VC_SET;
     default:
         return registers[random_below(random, 8)];
     }
@@ -214,18 +242,23 @@ static void encode_one(struct cluster_client *client, struct random *random, str
     struct bytes key = bytes_text(client->history->keys[event->key].name);
     int64_t amount = event->amount;
     bool has_value = client->verb == VERB_SET || client->verb == VERB_SETNX ||
-                     client->verb == VERB_GETSET || client->verb == VERB_APPEND;
+                     client->verb == VERB_GETSET || client->verb == VERB_APPEND ||
+                     client->verb == VERB_VC_SET;
+    bool has_context = client->verb == VERB_VC_SET;
     bool has_amount = client->verb == VERB_INCRBY || client->verb == VERB_EXPIRE;
     bool has_option = client->verb == VERB_SETNX;
     bool has_time = client->verb == VERB_SET && amount > 0;
     const char *name = client->verb == VERB_SETNX ? "SET" : history_verb_name(client->verb);
-    buffer_printf(out, "*%d\r\n", 2 + has_value + has_amount + has_option + 2 * has_time);
+    buffer_printf(out, "*%d\r\n",
+                  2 + has_value + has_amount + has_option + has_context + 2 * has_time);
     word(out, bytes_text(name));
     word(out, key);
     if (has_value)
         value_word(client, random, number, out);
     if (has_amount)
         word_number(out, amount);
+    if (has_context)
+        context_word(client, random, number, out);
     if (has_option)
         word(out, BYTES("NX"));
     if (has_time) {
@@ -274,6 +307,8 @@ static void draw_request(struct cluster_client *client, struct random *random, s
     int64_t amount = 0;
     if (verb == VERB_INCRBY)
         amount = 1 + (int64_t)random_below(random, 9);
+    if (verb == VERB_INCRBY && random_once_in(random, MINUS_ODDS))
+        amount = -amount;
     if (verb == VERB_EXPIRE || (class == HISTORY_EXPIRING && !random_once_in(random, 4)))
         amount = 1 + (int64_t)random_below(random, load->ttl_ms);
     if (verb != VERB_SET && verb != VERB_INCRBY && verb != VERB_EXPIRE)
@@ -297,7 +332,8 @@ static void send_request(struct cluster_client *client)
     client->event_count = 0;
     client->many = false;
     if (client->auditing) {
-        begin_event(client, client->audited, VERB_GET, 0);
+        bool versions = client->history->keys[client->audited].class == HISTORY_VERSIONS;
+        begin_event(client, client->audited, versions ? VERB_VC_GET : VERB_GET, 0);
         encode_one(client, &random, &out);
     } else {
         draw_request(client, &random, &out);
@@ -328,6 +364,38 @@ static void end_events(struct cluster_client *client, enum history_outcome outco
     }
 }
 
+/* A context, and values. */
+static void take_versions(struct cluster_client *client, size_t number, struct bytes reply)
+{
+    struct history *history = client->history;
+    struct history_event *event = &history->events[number];
+    size_t at = line_end(reply) + 2;
+    event->text = history->token_count;
+    event->read = HISTORY_NIL;
+    for (unsigned i = 0; at < reply.size; i++) {
+        struct bytes rest = bytes_of(reply.data + at, reply.size - at), bulk = bytes_of("", 0);
+        size_t size = cluster_reply_size(rest);
+        if (size == 0 || size == SIZE_MAX || !bulk_of(bytes_of(rest.data, size), &bulk)) {
+            event->read = HISTORY_STRANGE;
+            return;
+        }
+        at += size;
+        if (i == 0) {
+            buffer_clear(&client->context, SIZE_MAX);
+            buffer_append_bytes(&client->context, bulk);
+            client->context_key = event->key;
+            client->context_event = number + 1;
+            continue;
+        }
+        uint64_t value = history_parse(history, event->key, bulk);
+        event->read =
+            value == HISTORY_STRANGE || event->read == HISTORY_STRANGE ? HISTORY_STRANGE : 1;
+        if (value != HISTORY_STRANGE)
+            history_add_token(history, value);
+    }
+    event->text_end = history->token_count;
+}
+
 /* What a reply that is no error says of one of the request's events. */
 static void take_reply(struct cluster_client *client, size_t number, struct bytes reply)
 {
@@ -337,7 +405,9 @@ static void take_reply(struct cluster_client *client, size_t number, struct byte
     bool there = bulk_of(reply, &bulk);
     enum history_class class = history->keys[event->key].class;
     event->applied = event->verb == VERB_SETNX ? reply.data[0] == '+' : integer_of(reply) == 1;
-    if (event->verb == VERB_INCRBY) {
+    if (event->verb == VERB_VC_GET) {
+        take_versions(client, number, reply);
+    } else if (event->verb == VERB_INCRBY) {
         event->sum = integer_of(reply);
         event->read = reply.data[0] == ':' ? 1 : HISTORY_STRANGE;
     } else if (event->verb == VERB_GET && class == HISTORY_COUNTER) {
@@ -517,6 +587,7 @@ void cluster_client_deinit(struct cluster_client *client)
     sim_timer_cancel(client->clock, &client->timer);
     sim_timer_cancel(client->clock, &client->wake);
     buffer_deinit(&client->input);
+    buffer_deinit(&client->context);
 }
 
 void cluster_client_start(struct cluster_client *client)

@@ -24,7 +24,7 @@ enum {
 /* What clients do. */
 struct cluster_load {
     unsigned clients, nodes;
-    unsigned hot_keys, sums;                /* that all share */
+    unsigned hot_keys, sums, versions;      /* that all share */
     unsigned own_keys, expiring_keys, logs; /* of each */
     unsigned weights[HISTORY_CLASSES];      /* how often which kind of key */
     uint64_t think_us;                      /* between two requests, up to twice that */
@@ -56,7 +56,9 @@ struct cluster_client {
     enum history_verb verb; /* of the request under way, and its events */
     size_t events[CLIENT_KEYS_MAX];
     unsigned event_count;
-    bool many; /* MSET, MGET */
+    bool many;             /* MSET, MGET */
+    struct buffer context; /* that a VC.GET has given; of this key, and this event */
+    size_t context_key, context_event;
 };
 
 /* Adds the keys of the load to the history: before the clients. */

@@ -138,6 +138,9 @@ static void begin_at(struct cluster_trouble *trouble, struct cluster_node *node)
         cluster_node_stop(node);
         node->leaving = true;
         break;
+    case FAULT_OLD_DIRECTORY:
+        cluster_node_copy_disk(node);
+        break;
     case FAULT_DISK_LOST:
         node->held_down++;
         cluster_node_lose_disk(node);
@@ -161,6 +164,9 @@ static void end_at(struct cluster_trouble *trouble, struct cluster_node *node)
         break;
     case FAULT_PAUSE:
         cluster_node_resume(node);
+        break;
+    case FAULT_OLD_DIRECTORY:
+        cluster_node_put_back_disk(node, trouble->fault->draw & 1);
         break;
     case FAULT_DRIFT:
         node->drift_ppm = 0;
@@ -263,8 +269,8 @@ static void on_timer(void *context)
     sim_timer_set(trouble->faults->clock, &trouble->timer, next_us);
 }
 
-/* Whoever has gone for good is forgotten: by an operator, who says it to a node that is up and still
- * has it in its layout. */
+/* Whoever has gone for good is forgotten: by an operator, who says it to a node that is up and
+ * still has it in its layout. */
 static void operate(void *context)
 {
     struct cluster_faults *faults = context;
@@ -314,7 +320,7 @@ void cluster_faults_start(struct cluster_faults *faults, const struct cluster_pl
             .random = {plan->faults[i].draw},
             .timer = {.fire = on_timer, .context = trouble},
         };
-        if (plan->faults[i].kind == FAULT_DISK_LOST)
+        if (plan->faults[i].kind == FAULT_DISK_LOST || plan->faults[i].kind == FAULT_OLD_DIRECTORY)
             sim_timer_set(clock, &faults->operator, clock->now_us + OPERATOR_US);
         if (!plan->faults[i].dropped)
             sim_timer_set(clock, &trouble->timer, clock->now_us + plan->faults[i].at_us);

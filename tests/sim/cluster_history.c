@@ -30,7 +30,7 @@ static void *grow(void *array, size_t count, size_t *room, size_t size)
 size_t history_add_key(struct history *history, enum history_class class, unsigned number,
                        int owner)
 {
-    static const char *const names[HISTORY_CLASSES] = {"hot", "own", "ttl", "sum", "log"};
+    static const char *const names[HISTORY_CLASSES] = {"hot", "own", "ttl", "sum", "log", "ver"};
     history->keys =
         grow(history->keys, history->key_count, &history->key_room, sizeof(*history->keys));
     struct history_key *key = &history->keys[history->key_count];
@@ -62,7 +62,7 @@ size_t history_begin(struct history *history, size_t key, enum history_verb verb
 
 bool history_writes(enum history_verb verb)
 {
-    return verb != VERB_GET;
+    return verb != VERB_GET && verb != VERB_VC_GET;
 }
 
 bool history_may_apply(const struct history_event *event)
@@ -120,6 +120,13 @@ uint64_t history_parse(const struct history *history, size_t key, struct bytes t
     return value;
 }
 
+void history_add_token(struct history *history, uint64_t token)
+{
+    history->tokens =
+        grow(history->tokens, history->token_count, &history->token_room, sizeof(*history->tokens));
+    history->tokens[history->token_count++] = token;
+}
+
 void history_parse_log(struct history *history, size_t key, struct bytes text,
                        struct history_event *out)
 {
@@ -132,9 +139,7 @@ void history_parse_log(struct history *history, size_t key, struct bytes text,
             out->read = HISTORY_STRANGE;
             break;
         }
-        history->tokens = grow(history->tokens, history->token_count, &history->token_room,
-                               sizeof(*history->tokens));
-        history->tokens[history->token_count++] = token;
+        history_add_token(history, token);
         text = bytes_of(text.data + size, text.size - size);
     }
     out->text_end = history->token_count;
@@ -142,8 +147,9 @@ void history_parse_log(struct history *history, size_t key, struct bytes text,
 
 const char *history_verb_name(enum history_verb verb)
 {
-    static const char *const names[HISTORY_VERBS] = {
-        "GET", "SET", "SETNX", "GETSET", "DEL", "PEXPIRE", "PERSIST", "INCRBY", "APPEND"};
+    static const char *const names[HISTORY_VERBS] = {"GET",    "SET",     "SETNX",   "GETSET",
+                                                     "DEL",    "PEXPIRE", "PERSIST", "INCRBY",
+                                                     "APPEND", "VC.GET",  "VC.SET"};
     check(verb < HISTORY_VERBS);
     return names[verb];
 }

@@ -22,6 +22,7 @@ enum history_class {
     HISTORY_EXPIRING, /* the same with a time to live, EXPIRE and PERSIST */
     HISTORY_COUNTER,  /* INCRBY by anybody */
     HISTORY_LOG,      /* APPEND by one client */
+    HISTORY_VERSIONS, /* VC.GET and VC.SET by anybody */
     HISTORY_CLASSES,
 };
 
@@ -43,6 +44,8 @@ enum history_verb {
     VERB_PERSIST, /* */
     VERB_INCRBY,
     VERB_APPEND,
+    VERB_VC_GET,
+    VERB_VC_SET,
     HISTORY_VERBS,
 };
 
@@ -63,12 +66,15 @@ struct history_event {
     uint64_t begun_us, ended_us;
     enum history_outcome outcome;
     int64_t amount; /* of INCRBY: how much; SET and EXPIRE: the time to live in ms, 0 none */
+    size_t context; /* VC_SET: the VC_GET whose context it brings, plus one; 0: an empty one */
+    bool forged;    /* the context is not as it was given */
     bool final;     /* a read after all is healed: it must see everything */
     bool applied;   /* done: SETNX has set, EXPIRE, PERSIST and DEL have found something */
     uint64_t read;  /* GET, GETSET: the value's number, or HISTORY_NIL; of a value that is none
                          that was ever written: HISTORY_STRANGE */
     int64_t sum;    /* INCRBY, GET of a counter: what was replied */
-    size_t text;    /* GET of a log: its tokens in history->texts, until `text_end` */
+    size_t text;    /* GET of a log: its tokens in history->tokens, until `text_end`; VC_GET: all
+                       values that are there */
     size_t text_end;
 };
 
@@ -103,6 +109,8 @@ bool history_has_applied(const struct history_event *event);
 void history_value(const struct history *history, size_t event, size_t padding, struct buffer *out);
 /* What such a text is, read at that key: its number, HISTORY_STRANGE if it is no value of it. */
 uint64_t history_parse(const struct history *history, size_t key, struct bytes text);
+/* One more of the values that an event has read. */
+void history_add_token(struct history *history, uint64_t token);
 /* The same of a log: its tokens. */
 void history_parse_log(struct history *history, size_t key, struct bytes text,
                        struct history_event *out);

@@ -49,6 +49,7 @@ static const struct fault_rule rules[FAULT_KINDS] = {
     [FAULT_JOIN] = {"join", 1, 0, 0, 0, 0},
     [FAULT_LEAVE] = {"leave", 1, 50, 1000, 0, 0},
     [FAULT_DISK_LOST] = {"disk lost", 1, 50, 9000, 0, 0},
+    [FAULT_OLD_DIRECTORY] = {"old directory", 1, 500, 15000, 0, 0},
 };
 
 const char *cluster_fault_name(enum fault_kind kind)
@@ -124,6 +125,7 @@ static void draw_load(struct random *random, unsigned nodes, struct cluster_load
         load->weights[class] =
             random_once_in(random, 5) ? 0 : 1 + (unsigned)random_below(random, 4);
     load->weights[HISTORY_PRIVATE]++;
+    load->versions = (unsigned)between(random, 1, 2);
 }
 
 static void draw_net(struct random *random, struct sim_net_options *net)
@@ -161,7 +163,14 @@ static bool takes_one(enum fault_kind kind)
 
 static bool changes_members(enum fault_kind kind)
 {
-    return kind == FAULT_JOIN || kind == FAULT_LEAVE || kind == FAULT_DISK_LOST;
+    return kind == FAULT_JOIN || kind == FAULT_LEAVE || kind == FAULT_DISK_LOST ||
+           kind == FAULT_OLD_DIRECTORY;
+}
+
+/* Both lose what was acknowledged. */
+static bool loses_rows(enum fault_kind kind)
+{
+    return kind == FAULT_DISK_LOST || kind == FAULT_OLD_DIRECTORY;
 }
 
 /* Whether this node may: the first two are the seeds that are to be there, each node goes through
@@ -170,15 +179,19 @@ static bool may_change(const struct cluster_plan *plan, const struct cluster_fau
 {
     const struct cluster_settings *settings = &plan->settings;
     unsigned spare = settings->nodes > settings->copies ? settings->nodes - settings->copies : 0;
+    unsigned changes = 0;
     if (fault->nodes < 1u << 2)
         return false;
     for (unsigned i = 0; i < plan->fault_count; i++) {
         enum fault_kind kind = plan->faults[i].kind;
         if (changes_members(kind) && plan->faults[i].nodes == fault->nodes)
             return false;
+        changes += changes_members(kind);
         spare -= spare > 0 && (kind == FAULT_JOIN || kind == FAULT_LEAVE);
     }
-    if (fault->kind == FAULT_DISK_LOST)
+    if (fault->kind == FAULT_OLD_DIRECTORY && changes > 0)
+        return false; /* it has forgotten what it had promised of a change */
+    if (loses_rows(fault->kind))
         return settings->write_quorum > 1 && (fault->nodes & victims(settings, plan->seed)) != 0;
     return spare > 0;
 }
@@ -249,7 +262,7 @@ struct check_options cluster_plan_checks(const struct cluster_plan *plan)
             continue;
         options.undivided = false;
         if ((fault->kind == FAULT_POWER_CUT && settings->sync != LOG_SYNC_ALWAYS) ||
-            fault->kind == FAULT_DISK_LOST)
+            loses_rows(fault->kind))
             options.strict = false; /* what one of W has lost a read may miss, until it is synced */
         if (fault->kind == FAULT_DRIFT && fault->amount * DRIFT_BEGIN_US / 1000000 > apart_us)
             apart_us = fault->amount * DRIFT_BEGIN_US / 1000000;
@@ -258,6 +271,7 @@ struct check_options cluster_plan_checks(const struct cluster_plan *plan)
         if (fault->kind == FAULT_CLOCK && fault->amount * SIM_MS > apart_us)
             apart_us = fault->amount * SIM_MS;
     }
+    options.monotonic = options.strict && 2 * settings->read_quorum > settings->copies;
     options.slack_us += 2 * apart_us; /* one may be ahead, the other behind */
     if (settings->nodes == 1)
         options.strict = options.undivided = true;

@@ -139,8 +139,12 @@ static void test_answers(void **state)
     begin();
     quorum_encode_verified(&out, 9, false, digests, 2);
     struct unpack in = unpack_begin(take());
-    assert_true(quorum_decode_verified(&in, &verified));
+    assert_true(quorum_next_verified(&in, &verified));
     assert_true(verified.number == 9 && !verified.failed && verified.digests.size == 16);
+    assert_false(quorum_next_verified(&in, &verified) || in.failed);
+    in = unpack_begin(bytes_of(take().data, take().size - 1));
+    assert_false(quorum_next_verified(&in, &verified));
+    assert_true(in.failed);
     begin();
     quorum_encode_key_rows_are(&out, &are);
     in = unpack_begin(take());
@@ -180,6 +184,17 @@ static void test_questions(void **state)
     in = unpack_begin(take());
     assert_true(quorum_decode_ask(&in, &got));
     assert_false(quorum_decode_key_rows(&in, &got_place, &heads));
+    begin();
+    struct quorum_question questions[] = {{5, BYTES("\1a")}, {6, BYTES("\2bc")}}, question;
+    quorum_encode_question(&out, &questions[0]);
+    quorum_encode_question(&out, &questions[1]);
+    in = unpack_begin(take());
+    for (int i = 0; i < 2; i++) {
+        assert_true(quorum_next_question(&in, &question));
+        assert_int_equal(question.number, questions[i].number);
+        assert_true(bytes_equal(question.heads, questions[i].heads));
+    }
+    assert_false(quorum_next_question(&in, &question) || in.failed);
     begin();
     quorum_encode_outcome(&out, &ask, id, 16383);
     in = unpack_begin(take());
