@@ -49,6 +49,13 @@ static void find_place(struct dispatch *dispatch, const struct session *session,
     places->apart = places->apart || place->node != places->keys[0].node;
 }
 
+/* MSET of a key that has no value. */
+static bool is_half_a_pair(const struct command *command, uint32_t argc)
+{
+    return !command->key_specs && command->key_step == 2 &&
+           (argc - (uint32_t)command->first_key) % 2 != 0;
+}
+
 /* False: the arguments are not what the command's table says; its handler will say so. */
 static bool find_places(struct dispatch *dispatch, struct session *session, struct places *out)
 {
@@ -62,8 +69,9 @@ static bool find_places(struct dispatch *dispatch, struct session *session, stru
         find_place(dispatch, session, out, (uint32_t)command->first_key);
         return true;
     }
-    if (command_keys(command, request->argv, request->argc, &session->arena, &keys, &count) !=
-        STATUS_OK)
+    if (is_half_a_pair(command, (uint32_t)request->argc) ||
+        command_keys(command, request->argv, request->argc, &session->arena, &keys, &count) !=
+            STATUS_OK)
         return false;
     out->keys = arena_alloc(&session->arena, (count > 0 ? count : 1) * sizeof(*out->keys));
     for (size_t i = 0; i < count; i++)

@@ -64,7 +64,7 @@ class Difference:
         return text
 
 
-def load_differences(name):
+def load_differences(name='known_differences'):
     differences = []
     with open(os.path.join(HERE, name), encoding='utf-8') as file:
         for number, line in enumerate(file, 1):
@@ -360,7 +360,7 @@ def main():
     if '--self' in words:
         words.remove('--self')
         programs[1] = programs[0]
-    differences = load_differences('known_differences')
+    differences = load_differences()
     if shoal.NODES > 1:
         differences += load_differences('known_differences_cluster')
     failed = 0

@@ -122,6 +122,17 @@ def test_contexts_that_no_node_has_said():
             check(client.call('VC.GET', 'k')[1:] == [b'new'], 'is good')
 
 
+def test_half_a_pair():
+    with Cluster(3) as cluster:
+        for node in cluster.nodes:
+            with node.client() as client:
+                for words in (['MSET', *range(count)] for count in range(1, 30, 2)):
+                    check('wrong number of arguments' in refused(client, *words), f'{words}')
+                for words in (['MSETNX', 1, 2, 3], ['MGET'], ['DEL'], ['BITOP', 'AND', 'd']):
+                    check(refused(client, *words).startswith('ERR'), f'{words}')
+            check(node.process.poll() is None, 'it lives')
+
+
 WRONG = [
     (['--cluster-seeds', 'nohost'], 'HOST:PORT'),
     (['--cluster-seeds', '127.0.0.1:0'], 'HOST:PORT'),
