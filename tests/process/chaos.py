@@ -343,7 +343,7 @@ def hold_shape(name, seconds, seed):
               f'equal after {took_s:.1f} s; {len(run_twice)} came back', flush=True)
         for error, times in total.errors.most_common(4):
             print(f'#   {times} x {error}')
-        for line in run_twice[:2]:
+        for line in run_twice[:2] + total.stale_ones[:4]:
             print(f'#   {line}')
         check(total.done > seconds * 20, f'only {total.done} commands were done')
         check(not faults, f'{len(faults)} faults:\n' + '\n'.join(faults[:10]))
