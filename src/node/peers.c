@@ -610,6 +610,8 @@ void peers_configure(struct peers *peers)
     const struct config *config = peers->options.config;
     quorum_set_numbers(peers->quorum, (unsigned)config->read_quorum, (unsigned)config->write_quorum,
                        config->sloppy_quorum);
+    sync_set_numbers(peers->sync, (unsigned)config->read_quorum, (unsigned)config->write_quorum,
+                     peers->options.dispatch->cluster.steady_ms);
 }
 
 struct bus *peers_bus(struct peers *peers)

@@ -6,8 +6,8 @@
  * Each node knows this of the writes that it has coordinated for the client (quorum_mark). The node
  * that has the client asks those to which it has sent writes, again at each tick until enough
  * owners have all, or the time is over, or it is certain that there won't be enough: an owner that
- * has missed a write is told of it later, but does not count any more; and of writes that a node has
- * forgotten nobody can tell, so that nobody counts. While a node is not there, what it has said
+ * has missed a write is told of it later, but does not count any more; and of writes that a node
+ * has forgotten nobody can tell, so that nobody counts. While a node is not there, what it has said
  * last counts, if it has written nothing since.
  */
 #ifndef NODE_WAIT_H
