@@ -58,7 +58,7 @@ void sync_free(struct sync *sync);
 /* Also at the start, before anything else. Borrowed until the next call. */
 void sync_set_layout(struct sync *sync, const struct layout *layout, uint64_t now_ms);
 
-/* R and W have changed (CONFIG SET): what was found equal with enough owners is to be found anew. */
+/* R and W have changed (CONFIG SET): what was found equal with enough owners is found anew. */
 void sync_set_numbers(struct sync *sync, unsigned read_quorum, unsigned write_quorum,
                       uint64_t now_ms);
 

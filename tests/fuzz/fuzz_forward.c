@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Three whole nodes with clients whose requests are under way, and a member that says
- * anything about requests: each message is a byte (from, to, and whether time passes after it), its type, a
+ * Three whole nodes with clients whose requests are under way, and a member that says anything
+ * about requests: each message is a byte (from, to, and whether time passes after it), its type, a
  * part.
  * Whatever was said, all nodes live, serve their clients, and forget what was asked of them.
  *
