@@ -196,7 +196,7 @@ void pull_heard(struct sync *sync, uint64_t from, unsigned type,
 void pull_drop_node(struct sync *sync, uint64_t node); /* 0: all of them */
 void pull_tick(struct sync *sync);                     /* begins some, ends those without answer */
 
-/* ---- answer.c: what others ask for, and what they bring --------------------------------------- */
+/* ---- answer.c: what others ask for, and what they bring -------------------------------------- */
 
 void serve_heard(struct sync *sync, uint64_t from, unsigned type,
                  const struct sync_message *message);
