@@ -2,7 +2,7 @@
 /*
  * Digests of slots, compared with the readers' other owners. A question carries this node's own
  * digests, the answer names those that differ: an idle slot costs ten bytes in ten seconds for each
- * peer, an empty one nothing. (Who has rows in it asks; who is asked and lacks them, then asks.)
+ * peer, an empty one nothing (who has rows in it asks; who is asked and lacks them asks in turn).
  * One question is under way with each peer.
  *
  * What an answer shows: "equal" says that what this node held when it asked is what the other held
