@@ -198,8 +198,8 @@ static bool may_change(const struct cluster_plan *plan, const struct cluster_fau
     return spare > 0;
 }
 
-/* One of those that may lose rows. Half of the disks are lost at the end, when what was acknowledged
- * last is nowhere but where it was acknowledged (A11). */
+/* One of those that may lose rows. Half of the disks are lost at the end, when what was
+ * acknowledged last is nowhere but where it was acknowledged (A11). */
 static void choose_loser(const struct cluster_plan *plan, struct random *random,
                          struct cluster_fault *fault)
 {
