@@ -39,8 +39,8 @@ DOUBLES := $(patsubst tests/%.c,$(OUT)/tests/%.o,$(wildcard tests/doubles/*.c))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
 .PHONY: all help run cluster test lint unit unit-build sim sim-mutants conversation upstream-suite \
-	fuzz fuzz-build fuzz-commands fuzz-bytes process programs bench bench-gossip debug asan tsan \
-	kill powercut diskfull docs install clean
+	fuzz fuzz-build fuzz-commands fuzz-bytes process programs bench bench-cluster bench-gossip \
+	chaos debug asan tsan kill powercut diskfull docs install clean
 all: build/shoal-server
 
 build/shoal-server: $(OUT)/shoal-server
@@ -166,10 +166,20 @@ ROUNDS ?= 50
 kill powercut diskfull: all # that fault, again and again: make powercut ROUNDS=50
 	@tests/process/run.py --rounds $(ROUNDS) $@
 
+chaos: # a minute of each kind of trouble: make chaos ARGS='--seconds 10 --only cut,pause'
+	@deps/install.sh build test bench chaos
+	@$(MAKE) --no-print-directory all
+	@tests/process/chaos.py $(ARGS)
+
 bench: # Shoal beside redis-server: make bench ARGS='--quick --only set'
 	@deps/install.sh build bench
 	@$(MAKE) --no-print-directory all
 	@scripts/bench.py $(ARGS)
+
+bench-cluster: # three nodes beside Redis Cluster: make bench-cluster ARGS='--quick --only death'
+	@deps/install.sh build bench chaos
+	@$(MAKE) --no-print-directory all
+	@scripts/bench_cluster.py $(ARGS)
 
 $(OUT)/bench_%: $(OUT)/tests/bench/bench_%.o $(OUT)/tests.a $(OUT)/shoal.a
 	$(CC) -o $@ $^ $(LDFLAGS) -lcmocka $(LDLIBS)

@@ -18,7 +18,7 @@ installed() { # PACKAGE LEAST_VERSION
 
 command -v dpkg-query >/dev/null || die "this is not Debian: install by hand what $list names"
 for group; do
-    grep -q "^$group " "$list" || die "no such group: $group (there are: build test bench fuzz)"
+    grep -q "^$group " "$list" || die "no such group: $group (see $list)"
 done
 
 missing=

@@ -248,6 +248,12 @@ static uint64_t next_try(struct bus *bus, uint64_t *wait_ms, uint64_t now_ms)
     return at_ms;
 }
 
+static void tell_unheard(struct bus *bus, uint64_t node, uint64_t now_ms)
+{
+    if (bus->options.unheard)
+        bus->options.unheard(bus->options.context, node, now_ms);
+}
+
 void bus_closed(struct bus *bus, struct bus_link *link, uint64_t now_ms)
 {
     /* The other side does not say what it thinks of a proof: it goes. */
@@ -265,9 +271,10 @@ void bus_closed(struct bus *bus, struct bus_link *link, uint64_t now_ms)
     if (lost) {
         peer->out = NULL;
         peer->try_ms = next_try(bus, &peer->wait_ms, now_ms);
-    } else if (peer && peer->in == link) {
-        peer->in = NULL;
     }
+    bool unheard = peer && peer->in == link;
+    if (unheard)
+        peer->in = NULL;
     no_stranger(bus, link);
     list_remove(&link->at);
     list_remove(&link->ready);
@@ -275,6 +282,8 @@ void bus_closed(struct bus *bus, struct bus_link *link, uint64_t now_ms)
     memory_free(link);
     if (lost)
         bus->options.down(bus->options.context, peer->node, now_ms);
+    if (unheard)
+        tell_unheard(bus, peer->node, now_ms);
 }
 
 /* ---- greetings -------------------------------------------------------------------------------
@@ -311,6 +320,8 @@ static void greeted_in(struct bus *bus, struct bus_link *link, uint64_t now_ms)
         return;
     }
     drop_older(bus, link);
+    if (link->peer->in)
+        tell_unheard(bus, link->link.peer, now_ms);
     link->peer->in = link;
     if (!link->peer->wanted)
         bus->options.met(bus->options.context, link->link.peer, BYTES(""), 0, now_ms);

@@ -53,6 +53,9 @@ struct bus_options {
     /* They can't any more: the connection was refused, reset or closed. Told at each failed try to
      * dial, too. */
     void (*down)(void *context, uint64_t node, uint64_t now_ms);
+    /* The link on which that node spoke is gone, or it has greeted on a newer one: what it had said
+     * and was not heard is void. May be NULL. */
+    void (*unheard)(void *context, uint64_t node, uint64_t now_ms);
     /* A node that nobody had asked for by number: the one behind an address that was dialed by
      * bus_meet, or one that has dialed this node. `host` is where a meet found it, or empty. */
     void (*met)(void *context, uint64_t node, struct bytes host, uint16_t port, uint64_t now_ms);

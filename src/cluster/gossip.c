@@ -655,3 +655,11 @@ int64_t gossip_clock_offset_ms(const struct gossip *gossip)
 {
     return gossip->offset_ms;
 }
+
+bool gossip_clock_is_known(const struct gossip *gossip)
+{
+    size_t told = 0;
+    for (size_t i = 0; i < gossip->count; i++)
+        told += gossip->peers[i]->has_offset;
+    return told >= 2 || (told > 0 && told == gossip->count);
+}

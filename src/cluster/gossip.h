@@ -118,4 +118,8 @@ uint64_t gossip_version(const struct gossip *gossip);
  * number of peers, the middle one that is nearer. 0 where there is none to compare with. */
 int64_t gossip_clock_offset_ms(const struct gossip *gossip);
 
+/* Whether that is to be relied on: two peers have told, or the only one that there is. Not yet so
+ * for a moment after a start. */
+bool gossip_clock_is_known(const struct gossip *gossip);
+
 #endif

@@ -198,13 +198,14 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The median; of an even number, the one of the middle two that is nearer to 0. */
+/* The median; of an even number, the one of the middle two that is nearer to 0. Also of those that
+ * can't be reached now: time goes on there, too. */
 static void judge_clock(struct gossip *gossip)
 {
     int64_t offsets[GOSSIP_PEERS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < gossip->count; i++)
-        if (gossip->peers[i]->has_offset && gossip->peers[i]->view.life == GOSSIP_UP)
+        if (gossip->peers[i]->has_offset)
             offsets[count++] = gossip->peers[i]->offset_ms;
     gossip->offset_ms = 0;
     if (count == 0)
@@ -276,13 +277,17 @@ enum status probe_hear(struct gossip *gossip, uint64_t from, struct unpack *in)
     return STATUS_OK;
 }
 
+/* Its first word counts at once: this node may have been started with a clock that is off. */
 static void compare_clocks(struct gossip *gossip, struct peer *peer, uint64_t rtt_ms,
                            uint64_t wall_ms)
 {
     if (rtt_ms > GOSSIP_RTT_MAX_MS || wall_ms >= GOSSIP_NUMBER_MAX)
         return;
+    bool first = !peer->has_offset;
     peer->has_offset = true;
     peer->offset_ms = (int64_t)gossip->clock_ms - (int64_t)(wall_ms + rtt_ms / 2);
+    if (first)
+        judge_clock(gossip);
 }
 
 /* It lives. */

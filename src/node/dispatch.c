@@ -10,6 +10,7 @@
 #include "node/read_check.h"
 #include "node/reply_queue.h"
 #include "node/routing.h"
+#include "node/wait.h"
 #include "session/monitor.h"
 #include "session/pause.h"
 
@@ -44,6 +45,7 @@ void dispatch_configure(struct dispatch *dispatch)
 void dispatch_deinit(struct dispatch *dispatch)
 {
     check(list_is_empty(&dispatch->throttled));
+    buffer_deinit(&dispatch->sessions->scratch);
     if (dispatch->arena.blocks)
         arena_deinit(&dispatch->arena);
     memory_free(dispatch->cluster.kinds);
@@ -131,6 +133,8 @@ static enum status admit(const struct dispatch *dispatch, struct session *sessio
     enum status status = find_command(&session->request);
     if (status != STATUS_OK)
         return status;
+    if (session->gather) /* it was admitted, and other nodes have run it: their answers are here */
+        return STATUS_OK;
     uint32_t flags = session->request.command->flags;
     if (session_needs_auth(session) && !(flags & CMD_NO_AUTH)) {
         reply_error(&session->reply, BYTES("NOAUTH Authentication required."));
@@ -190,6 +194,21 @@ static void forget_progress(struct progress *progress)
         buffer_deinit(&progress->done);
 }
 
+/* Mostly nothing stands before it, and it waits for nothing. */
+static void place_remote_reply(struct session *session, struct buffer *out, size_t begin)
+{
+    uint64_t gate = session->gate_request;
+    if (!list_is_empty(&session->queue) ||
+        (gate > 0 && !store_gate_passed(session->sessions->store, gate))) {
+        queue_push_plain(session, out, begin, gate);
+        return;
+    }
+    struct bytes all = buffer_bytes(out);
+    remote_reply(session->remote, session->request_number, session->refused,
+                 bytes_of(all.data + begin, all.size - begin));
+    buffer_truncate(out, begin);
+}
+
 /* Where its reply goes: to the output, or where what came before it waits for other nodes. */
 static void place_reply(struct dispatch *dispatch, struct session *session, size_t begin,
                         bool replicates)
@@ -200,12 +219,12 @@ static void place_reply(struct dispatch *dispatch, struct session *session, size
     if (replicates) {
         routing_replicate(dispatch, session, out, begin);
     } else if (session->remote) {
-        queue_push_plain(session, out, begin, session->gate_request);
+        place_remote_reply(session, out, begin);
     } else if (out == &session->output) {
         if (session->gate_request > session->gate_rest)
             session->gate_rest = session->gate_request;
-    } else {
-        queue_gate(session, session->gate_request);
+    } else if (buffer_size(out) > begin) { /* else it has another place, or there is none */
+        queue_settle(session, out, session->gate_request);
     }
 }
 
@@ -214,7 +233,7 @@ static void finish(struct session *session)
 {
     txn_end(&session->txn);
     session->held = false;
-    session->refused = false;
+    session->refused = session->ran_in_part = false;
     forget_progress(&session->progress);
     session->gate_request = 0;
     session->reply_skip = session->reply_skip_next;
@@ -253,7 +272,11 @@ static enum status execute(struct dispatch *dispatch, struct session *session)
 static void finish_error(struct session *session, enum status status, size_t begin)
 {
     struct buffer *out = session->reply.out;
-    if (status != STATUS_REPLIED) {
+    if (session->ran_in_part) {
+        buffer_truncate(out, begin);
+        reply_error(&session->reply, BYTES("UNKNOWN The command was refused, but nodes that have "
+                                           "gone may have run a part of it"));
+    } else if (status != STATUS_REPLIED) {
         buffer_truncate(out, begin);
         reply_error(&session->reply, command_error_text(status));
     }
@@ -318,6 +341,10 @@ static bool run(struct dispatch *dispatch, struct session *session, bool again, 
     bool replicates = status == STATUS_OK && dispatch->cluster.quorum && txn_changes(&session->txn);
     place_reply(dispatch, session, begin, replicates);
     finish(session);
+    if (status == STATUS_FORWARDED) {
+        session->last_command = request->command;
+        session->last_parent = request->parent;
+    }
     if (ran)
         observe(dispatch, session, status != STATUS_OK, bytes);
     else if (request->command && status != STATUS_FORWARDED)
@@ -378,7 +405,7 @@ static struct request_limits limits_of(const struct session *session)
 
 static bool has_much_output(const struct session *session)
 {
-    size_t size = buffer_size(&session->output);
+    size_t size = buffer_size(&session->output) + session->queue_bytes;
     if (session->queue_count > DISPATCH_QUEUE_PAUSE)
         return true;
     return size > DISPATCH_STRANGER_OUTPUT_PAUSE &&
@@ -405,8 +432,11 @@ static void refuse_malformed(struct session *session)
 {
     struct bytes error = bytes_text(session->parser.error);
     stats_error(session->sessions->stats, error);
+    session->reply.out = queue_out(session);
     if (!session->reply_off)
         reply_error(&session->reply, error);
+    if (session->reply.out != &session->output && !session->reply_off)
+        queue_settle(session, session->reply.out, 0);
     session_close(session);
 }
 
@@ -641,6 +671,7 @@ void dispatch_closed(struct dispatch *dispatch, struct session *session)
     queue_abandon(session);
     read_check_end(cluster->quorum, session);
     gather_end(session);
+    wait_end(session);
     if (session->forwards)
         forwarder_client_gone(cluster->forwarder, session->id);
 }
@@ -655,6 +686,14 @@ static void resume_if_relieved(struct dispatch *dispatch, struct session *sessio
     list_append(&dispatch->sessions->resumed, &session->waiting);
 }
 
+/* It has waited for its queue, and perhaps there was nothing to send. */
+static void close_if_idle(struct session *session)
+{
+    if (session->state == SESSION_CLOSING && !session->close_told &&
+        list_is_empty(&session->queue) && list_is_empty(&session->waiting))
+        list_append(&session->sessions->closing, &session->waiting);
+}
+
 /* What other nodes were to do first is done. */
 static void release_queue(struct dispatch *dispatch, struct session *session)
 {
@@ -667,10 +706,9 @@ static void release_queue(struct dispatch *dispatch, struct session *session)
             buffer_append_bytes(&session->output, buffer_bytes(&reply->bytes));
         queue_free(reply);
     }
-    if (session->remote)
-        return;
     settle_output(dispatch, session);
     resume_if_relieved(dispatch, session);
+    close_if_idle(session);
 }
 
 static void release_queues(struct dispatch *dispatch)

@@ -19,6 +19,7 @@ enum { NUMBER_SHIFT = 20, SENT_TIMEOUTS = 4 };
 
 static const char unknown_text[] =
     "-UNKNOWN The node that ran the command has gone: it may have been run or not\r\n";
+static const char lost_text[] = "-UNKNOWN The command was run, but its reply is lost\r\n";
 static const char down_text[] = "-CLUSTERDOWN Hash slot not served\r\n";
 
 struct forwarder *forwarder_new(const struct forwarder_options *options)
@@ -26,6 +27,8 @@ struct forwarder *forwarder_new(const struct forwarder_options *options)
     struct forwarder *forwarder = memory_zeroed(sizeof(*forwarder));
     forwarder->options = *options;
     forwarder->next_number = options->first_number;
+    forwarder->due_ms = UINT64_MAX;
+    forwarder->era = options->first_number + 1; /* none that it was in before */
     list_init(&forwarder->all);
     list_init(&forwarder->busy);
     return forwarder;
@@ -42,6 +45,9 @@ void forwarder_free(struct forwarder *forwarder)
                 remote_origin_gone(forwarder, forwarder->origins.items[i].number);
     number_map_deinit(&forwarder->by_number);
     number_map_deinit(&forwarder->origins);
+    for (size_t i = 0; i < forwarder->eras.room; i++)
+        memory_free(forwarder->eras.items[i].value);
+    number_map_deinit(&forwarder->eras);
     buffer_deinit(&forwarder->scratch);
     memory_free(forwarder);
 }
@@ -55,9 +61,18 @@ static void set_state(struct forwarder *forwarder, struct forward *forward,
     forward->state = state;
 }
 
-/* It is the caller's again. */
+static void wait_until(struct forwarder *forwarder, struct forward *forward, uint64_t due_ms)
+{
+    set_state(forwarder, forward, FORWARD_WAITING);
+    forward->due_ms = due_ms;
+    if (due_ms < forwarder->due_ms)
+        forwarder->due_ms = due_ms;
+}
+
+/* It is the caller's again. What its client sent later has waited for it, perhaps. */
 static void leave(struct forwarder *forwarder, struct forward *forward)
 {
+    forwarder->due_ms = 0;
     set_state(forwarder, forward, FORWARD_SENT);
     list_remove(&forward->link);
     number_map_remove(&forwarder->by_number, forward->number);
@@ -92,25 +107,67 @@ static void lose(struct forwarder *forwarder, struct forward *forward)
     forward->lost(forward);
 }
 
+/* ---- eras ------------------------------------------------------------------------------------ */
+
+/* 0: not heard yet; it will refuse, and say so. */
+static uint64_t era_of(const struct forwarder *forwarder, uint64_t node)
+{
+    const uint64_t *era = number_map_find(&forwarder->eras, node);
+    return era ? *era : 0;
+}
+
+static void heard_era(struct forwarder *forwarder, uint64_t node, uint64_t heard)
+{
+    uint64_t *era = number_map_find(&forwarder->eras, node);
+    if (!era) {
+        era = memory_zeroed(sizeof(*era));
+        number_map_add(&forwarder->eras, node, era);
+    }
+    *era = heard;
+}
+
+void forward_tell_era(struct forwarder *forwarder, uint64_t node)
+{
+    struct buffer *out = &forwarder->scratch;
+    buffer_clear(out, FORWARD_PART_MAX);
+    buffer_append_varint(out, forwarder->era);
+    outbox_send(&forwarder->options.outbox, node, MESSAGE_ERA, buffer_bytes(out));
+}
+
+void forwarder_node_up(struct forwarder *forwarder, uint64_t node)
+{
+    forward_tell_era(forwarder, node);
+}
+
+void forwarder_stalled(struct forwarder *forwarder)
+{
+    const struct gossip_peer *peer;
+    forwarder->era++;
+    for (size_t i = 0; (peer = gossip_peer_at(forwarder->options.gossip, i)); i++)
+        forward_tell_era(forwarder, peer->said.node);
+}
+
 /* ---- sending --------------------------------------------------------------------------------- */
 
-static uint8_t flags_of(const struct forward *forward, bool more)
+static uint8_t flags_of(const struct forward *forward)
 {
-    return (uint8_t)((more ? FORWARD_MORE : 0) | (forward->resp == 3 ? FORWARD_RESP3 : 0) |
-                     (forward->slots ? FORWARD_SLOTS : 0));
+    return (uint8_t)((forward->resp == 3 ? FORWARD_RESP3 : 0) |
+                     (forward->slots ? FORWARD_SLOTS : 0) |
+                     (forward->blind || !forward->writes ? FORWARD_TWICE : 0));
 }
 
 static bool send_part(struct forwarder *forwarder, const struct forward *forward, struct bytes part,
-                      bool more)
+                      uint8_t flags)
 {
     struct buffer *out = &forwarder->scratch;
     buffer_clear(out, FORWARD_PART_MAX);
     buffer_append_varint(out, forward->client);
     buffer_append_varint(out, forward->number);
-    buffer_append_u8(out, flags_of(forward, more));
+    buffer_append_u8(out, flags_of(forward) | flags);
     buffer_append_u8(out, forward->db);
     buffer_append_u8(out, forward->consistency.read);
     buffer_append_u8(out, forward->consistency.write);
+    buffer_append_varint(out, era_of(forwarder, forward->node));
     if (forward->slots)
         buffer_append(out, forward->slots, FORWARD_SLOTS_SIZE);
     buffer_append_bytes(out, part);
@@ -125,22 +182,42 @@ static bool send_to(struct forwarder *forwarder, struct forward *forward)
         struct remote_call call = {
             .client = forward->client,
             .number = forward->number,
-            .flags = flags_of(forward, false),
+            .era = forwarder->era,
+            .flags = flags_of(forward),
             .db = forward->db,
             .consistency = forward->consistency,
             .slots = forward->slots,
             .bytes = rest,
         };
-        remote_take(forwarder, forward->node, &call);
-        return true;
+        return remote_take(forwarder, forward->node, &call);
     }
+    uint8_t flags = 0;
     do {
         size_t size = rest.size < FORWARD_PART_MAX ? rest.size : FORWARD_PART_MAX;
-        if (!send_part(forwarder, forward, bytes_of(rest.data, size), size < rest.size))
+        flags = (uint8_t)((flags & FORWARD_CONTINUED) | (size < rest.size ? FORWARD_MORE : 0));
+        if (!send_part(forwarder, forward, bytes_of(rest.data, size), flags))
             return false;
+        flags = FORWARD_CONTINUED;
         rest = bytes_of(rest.data + size, rest.size - size);
     } while (rest.size > 0);
     return true;
+}
+
+/* A large request takes its time, in which the node may look as if it stood still. */
+static uint64_t patience_ms(const struct forward *forward)
+{
+    return buffer_size(&forward->request) / FORWARD_PART_MAX * FORWARD_PART_MS;
+}
+
+uint64_t forwarder_patience_ms(const struct forwarder *forwarder, uint64_t node)
+{
+    uint64_t most_ms = 0;
+    for (struct list *at = forwarder->all.next; at != &forwarder->all; at = at->next) {
+        const struct forward *forward = list_entry(at, struct forward, link);
+        if (forward->node == node && patience_ms(forward) > most_ms)
+            most_ms = patience_ms(forward);
+    }
+    return most_ms;
 }
 
 static void try(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
@@ -155,17 +232,17 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
     if (route != QUORUM_NOWHERE && send_to(forwarder, forward)) {
         set_state(forwarder, forward, FORWARD_SENT);
         forward->was_sent = true;
-        forward->due_ms = now_ms + SENT_TIMEOUTS * forwarder->options.timeout_ms;
+        forward->due_ms =
+            now_ms + SENT_TIMEOUTS * forwarder->options.timeout_ms + patience_ms(forward);
         return;
     }
-    set_state(forwarder, forward, FORWARD_WAITING);
-    forward->due_ms = now_ms + FORWARD_RETRY_MS;
+    wait_until(forwarder, forward, now_ms + FORWARD_RETRY_MS);
 }
 
 void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
     forward->number = forwarder->next_number++;
-    forward->was_sent = forward->was_lost = false;
+    forward->was_sent = forward->was_lost;
     forward->state = FORWARD_SENT;
     forward->deadline_ms = now_ms + forwarder->options.timeout_ms;
     forward->request = forward->reply = (struct buffer){0};
@@ -189,22 +266,34 @@ void forwarder_client_gone(struct forwarder *forwarder, uint64_t client)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
+/* It failed where it was tried again, but the one who had it before may have run it. */
+static bool refused_now(const struct forward *forward, struct bytes reply)
+{
+    return forward->was_lost && forward->writes && buffer_size(&forward->reply) == 0 &&
+           bytes_starts_with(reply, BYTES("-"));
+}
+
 void forward_answer(struct forwarder *forwarder, uint64_t number, uint8_t flags, struct bytes reply,
                     uint64_t now_ms)
 {
     struct forward *forward = number_map_find(&forwarder->by_number, number);
     if (!forward || forward->state != FORWARD_SENT)
         return; /* too late: it was lost, and found a way elsewhere */
+    bool begun = buffer_size(&forward->reply) > 0, goes_on = flags & FORWARD_CONTINUED;
+    if (goes_on && !begun)
+        return; /* the rest of one that is void */
+    if (!goes_on)
+        buffer_clear(&forward->reply, 0);
     if (!(flags & FORWARD_REFUSED) && (flags & FORWARD_MORE)) {
         buffer_append_bytes(&forward->reply, reply);
     } else if (!(flags & FORWARD_REFUSED)) {
-        answer(forwarder, forward, reply);
+        answer(forwarder, forward, refused_now(forward, reply) ? bytes_text(unknown_text) : reply);
     } else if (forward->fixed) {
+        forward->was_sent = forward->was_lost; /* who refuses has not run it */
         lose(forwarder, forward);
     } else {
-        set_state(forwarder, forward, FORWARD_WAITING);
         forward->was_sent = forward->was_lost; /* who refuses has not run it */
-        forward->due_ms = now_ms + FORWARD_RETRY_MS;
+        wait_until(forwarder, forward, now_ms + FORWARD_RETRY_MS);
     }
 }
 
@@ -213,10 +302,9 @@ static void learned(struct quorum_outcome *outcome, enum status status, struct b
     struct forward *forward = outcome->context;
     struct forwarder *forwarder = forward->forwarder;
     if (status == STATUS_OK && !MUTANT(forwarded_write_run_again)) {
-        answer(forwarder, forward, reply);
-    } else if ((status == STATUS_ABSENT && forward->blind) || MUTANT(forwarded_write_run_again)) {
-        set_state(forwarder, forward, FORWARD_WAITING);
-        forward->due_ms = 0;
+        answer(forwarder, forward, reply.size > 0 ? reply : bytes_text(lost_text));
+    } else if (forward->blind || MUTANT(forwarded_write_run_again)) {
+        wait_until(forwarder, forward, 0);
     } else {
         answer(forwarder, forward, bytes_text(unknown_text));
     }
@@ -239,13 +327,13 @@ static void recover(struct forwarder *forwarder, struct forward *forward, uint64
 {
     forward->deadline_ms = now_ms + forwarder->options.timeout_ms;
     forward->was_lost = true;
+    buffer_deinit(&forward->reply); /* of which the rest won't come */
     if (forward->fixed) {
         lose(forwarder, forward);
     } else if (forward->writes) {
         find_outcome(forwarder, forward, now_ms);
     } else {
-        set_state(forwarder, forward, FORWARD_WAITING);
-        forward->due_ms = 0;
+        wait_until(forwarder, forward, 0);
     }
 }
 
@@ -254,24 +342,33 @@ static bool may_leave(const struct forward *forward, bool gone)
     return gone || forward->blind || !forward->writes;
 }
 
-/* Its `lost` may cancel others: each time the list is looked at anew. */
-static struct forward *sent_to(struct forwarder *forwarder, uint64_t node, bool gone)
+/* The next of a list from which all go back to the forwarder's, one by one: what is called back on
+ * the way may cancel any of them, or send new ones. */
+static struct forward *put_back(struct forwarder *forwarder, struct list *rest)
 {
-    for (struct list *at = forwarder->all.next; at != &forwarder->all; at = at->next) {
-        struct forward *forward = list_entry(at, struct forward, link);
-        if (forward->state == FORWARD_SENT && forward->node == node && may_leave(forward, gone))
-            return forward;
-    }
-    return NULL;
+    if (list_is_empty(rest))
+        return NULL;
+    struct list *link = rest->next;
+    list_remove(link);
+    list_append(&forwarder->all, link);
+    return list_entry(link, struct forward, link);
 }
 
 void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, uint64_t now_ms)
 {
     struct forward *forward;
-    if (gone)
-        remote_origin_gone(forwarder, node);
-    while ((forward = sent_to(forwarder, node, gone)))
-        recover(forwarder, forward, now_ms);
+    struct list rest;
+    list_init(&rest);
+    list_splice(&rest, &forwarder->all);
+    while ((forward = put_back(forwarder, &rest)))
+        if (forward->state == FORWARD_SENT && forward->node == node && may_leave(forward, gone))
+            recover(forwarder, forward, now_ms);
+}
+
+void forwarder_origin_lost(struct forwarder *forwarder, uint64_t node, uint64_t now_ms)
+{
+    remote_origin_gone(forwarder, node);
+    forwarder_node_lost(forwarder, node, false, now_ms); /* its answers were on that link */
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */
@@ -285,12 +382,14 @@ static enum status receive_forward(struct forwarder *forwarder, uint64_t from, s
     call.db = unpack_next_u8(in);
     call.consistency.read = unpack_next_u8(in);
     call.consistency.write = unpack_next_u8(in);
+    call.era = unpack_next_varint(in);
     if (call.flags & FORWARD_SLOTS)
         call.slots = unpack_bytes(in, FORWARD_SLOTS_SIZE).data;
-    if (in->failed || call.db >= forwarder->options.dispatch->sessions->databases)
+    if (in->failed)
         return STATUS_CORRUPT;
     call.bytes = bytes_of(in->next, (size_t)(in->end - in->next));
-    remote_take(forwarder, from, &call);
+    if (!remote_take(forwarder, from, &call))
+        remote_refuse(forwarder, from, call.number);
     return STATUS_OK;
 }
 
@@ -316,64 +415,77 @@ enum status forwarder_receive(struct forwarder *forwarder, uint64_t from, unsign
         return receive_forward(forwarder, from, &in);
     if (type == MESSAGE_FORWARDED)
         return receive_forwarded(forwarder, from, &in, now_ms);
-    if (type != MESSAGE_CLIENT_GONE)
+    if (type != MESSAGE_CLIENT_GONE && type != MESSAGE_ERA)
         return STATUS_OK;
-    uint64_t client = unpack_next_varint(&in);
+    uint64_t number = unpack_next_varint(&in);
     if (in.failed || in.next != in.end)
         return STATUS_CORRUPT;
-    remote_client_gone(forwarder, from, client);
+    if (type == MESSAGE_ERA)
+        heard_era(forwarder, from, number);
+    else
+        remote_client_gone(forwarder, from, number);
     return STATUS_OK;
 }
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
-/* The first that is due, and of whose client nothing earlier is still on its way: what a client
- * sent stays in order. */
-static struct forward *due(struct forwarder *forwarder, uint64_t now_ms)
+/* It is due. False: it is still to be sent. */
+static bool go_on(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
-    struct number_map held = {0};
-    struct forward *found = NULL;
-    for (struct list *at = forwarder->all.next; !found && at != &forwarder->all; at = at->next) {
-        struct forward *forward = list_entry(at, struct forward, link);
-        bool first = !number_map_find(&held, forward->client);
-        if (forward->state == FORWARD_WAITING && now_ms >= forward->due_ms && first)
-            found = forward;
-        else if (forward->state != FORWARD_SENT && first)
-            number_map_add(&held, forward->client, forward);
+    if (now_ms < forward->deadline_ms) {
+        try(forwarder, forward, now_ms);
+        return forward->state == FORWARD_SENT;
+    }
+    if (forward->fixed)
+        lose(forwarder, forward);
+    else
+        answer(forwarder, forward,
+               bytes_text(forward->was_sent && forward->writes && !MUTANT(unknown_told_as_refused)
+                              ? unknown_text
+                              : down_text));
+    return true;
+}
+
+/* Those that are due, and of whose client nothing earlier still waits: what a client sent stays in
+ * order. */
+static void send_due(struct forwarder *forwarder, uint64_t now_ms)
+{
+    struct number_map held = {0}; /* clients, whose others have to wait */
+    struct forward *forward;
+    struct list rest;
+    list_init(&rest);
+    list_splice(&rest, &forwarder->all);
+    forwarder->due_ms = UINT64_MAX;
+    while ((forward = put_back(forwarder, &rest))) {
+        uint64_t client = forward->client;
+        if (forward->state == FORWARD_SENT || number_map_find(&held, client))
+            continue;
+        bool is_due = forward->state == FORWARD_WAITING && now_ms >= forward->due_ms;
+        if (is_due && go_on(forwarder, forward, now_ms))
+            continue;
+        if (forward->state == FORWARD_WAITING && forward->due_ms < forwarder->due_ms)
+            forwarder->due_ms = forward->due_ms;
+        number_map_add(&held, client, forward);
     }
     number_map_deinit(&held);
-    return found;
 }
 
 /* A coordinator that is there, and does not answer for far longer than any quorum takes. */
 static void give_up_on_silent(struct forwarder *forwarder, uint64_t now_ms)
 {
-    for (struct list *at = forwarder->all.next; at != &forwarder->all;) {
-        struct forward *forward = list_entry(at, struct forward, link);
-        if (forward->state == FORWARD_SENT && now_ms >= forward->due_ms) {
+    struct forward *forward;
+    struct list rest;
+    list_init(&rest);
+    list_splice(&rest, &forwarder->all);
+    while ((forward = put_back(forwarder, &rest)))
+        if (forward->state == FORWARD_SENT && now_ms >= forward->due_ms)
             recover(forwarder, forward, now_ms);
-            at = forwarder->all.next;
-        } else {
-            at = at->next;
-        }
-    }
 }
 
 void forwarder_turn(struct forwarder *forwarder, uint64_t now_ms)
 {
-    struct forward *forward;
-    while (forwarder->unsettled > 0 && (forward = due(forwarder, now_ms))) {
-        if (now_ms >= forward->deadline_ms && forward->fixed)
-            lose(forwarder, forward);
-        else if (now_ms >= forward->deadline_ms)
-            answer(
-                forwarder, forward,
-                bytes_text(forward->was_sent && forward->writes && !MUTANT(unknown_told_as_refused)
-                               ? unknown_text
-                               : down_text));
-        else
-            try(forwarder, forward, now_ms);
-    }
+    if (forwarder->unsettled > 0 && now_ms >= forwarder->due_ms)
+        send_due(forwarder, now_ms);
     if (now_ms >= forwarder->silence_ms) {
         forwarder->silence_ms = now_ms + FORWARD_SILENCE_MS;
         give_up_on_silent(forwarder, now_ms);
@@ -383,13 +495,5 @@ void forwarder_turn(struct forwarder *forwarder, uint64_t now_ms)
 
 uint64_t forwarder_deadline_ms(const struct forwarder *forwarder)
 {
-    uint64_t deadline_ms = UINT64_MAX;
-    if (forwarder->unsettled == 0)
-        return deadline_ms;
-    for (struct list *at = forwarder->all.next; at != &forwarder->all; at = at->next) {
-        const struct forward *forward = list_entry(at, struct forward, link);
-        if (forward->state == FORWARD_WAITING && forward->due_ms < deadline_ms)
-            deadline_ms = forward->due_ms;
-    }
-    return deadline_ms;
+    return forwarder->unsettled > 0 ? forwarder->due_ms : UINT64_MAX;
 }

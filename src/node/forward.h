@@ -8,14 +8,21 @@
  * to be applied twice: if it writes, the owners are first asked what became of it (rule 9). Who
  * cannot know answers "-UNKNOWN".
  *
- *   FORWARD   client(varint) number(varint) flags(1) db(1) read(1) write(1)
+ * A node that stood still for a while was passed over, and what may run twice (reads, blind writes)
+ * has run elsewhere; newer writes have followed it. So that it does not run late, and win, each node
+ * is in an era, which ends when it stood still; requests name the era of it that their sender had
+ * heard of, and those of an earlier one are refused.
+ *
+ *   FORWARD   client(varint) number(varint) flags(1) db(1) read(1) write(1) era(varint)
  *             [slots(2048): a bit for each] bytes of the request
  *   FORWARDED number(varint) flags(1) bytes of the reply
  *   GONE      client(varint): it has left
+ *   ERA       era(varint): in which the sender is
  *
  * Flags: 1 there is more to come in further messages; 2 RESP3; 4 slots follow; 8 (of FORWARDED) it
- * was refused and not run: the sender is to look anew for who should. `number` names the request in
- * the cluster together with the node that it came from.
+ * was refused and not run: the sender is to look anew for who should; 16 it may run twice; 32 it goes
+ * on where the last message of that number ended: without that one it is void. `number` names the
+ * request in the cluster together with the node that it came from.
  */
 #ifndef NODE_FORWARD_H
 #define NODE_FORWARD_H
@@ -27,10 +34,12 @@ struct forwarder;
 
 enum {
     FORWARD_PART_MAX = 1024 * 1024, /* bytes of a request or a reply in one message */
+    FORWARD_PART_MS = 50,           /* that a node may take for each of these */
     FORWARD_SLOTS_SIZE = SLOT_COUNT / 8,
     FORWARD_RETRY_MS = 20,    /* after a refusal, or while nobody is there to ask */
     FORWARD_SILENCE_MS = 100, /* how often it is looked who does not answer */
     FORWARD_REMOTES_MAX = 100 * 1000,
+    FORWARD_REQUESTS_MAX = 4096, /* of one client that wait for their turn; others are refused */
 };
 
 struct forwarder_options {
@@ -67,7 +76,8 @@ struct forward {
     struct forwarder *forwarder;
     uint64_t number, node, due_ms, deadline_ms;
     unsigned state;
-    bool was_sent, was_lost; /* somebody may have run it; has gone before it answered */
+    bool was_sent, was_lost; /* somebody may have run it; has gone before it answered: this may be
+                                so already when it is sent */
     struct buffer request, reply;
     struct quorum_outcome outcome;
 };
@@ -84,22 +94,43 @@ MUST_CHECK enum status forwarder_receive(struct forwarder *forwarder, uint64_t f
 
 /*
  * What was sent to it is to be run elsewhere. `gone`: the link is broken, so it has run it, or
- * never will; and what it had sent here is forgotten. Else it is only silent, and may yet run it: what
- * must not run twice waits for it.
+ * never will. Else it is only silent, and may yet run it: what must not run twice waits for it.
  */
 void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, uint64_t now_ms);
+
+/* The link on which that node spoke is gone: it counts on nothing that it has asked for there and
+ * has no answer to. It is not run any more. */
+void forwarder_origin_lost(struct forwarder *forwarder, uint64_t node, uint64_t now_ms);
+
+/* A link to it is there: it is told the era. */
+void forwarder_node_up(struct forwarder *forwarder, uint64_t node);
+
+/* This process stood still, for longer than it takes others to pass it over, or nearly. To be told
+ * before anything runs that has arrived since. */
+void forwarder_stalled(struct forwarder *forwarder);
 
 /* ---- for the dispatch: sessions that run what others forward --------------------------------- */
 
 /* Of the request that it runs. */
 struct request_id remote_request_id(const struct remote *remote);
+/* Of the first request that it has run: what it did for its client before is not known. */
+uint64_t remote_first_number(const struct remote *remote);
 const uint64_t *remote_slots(const struct remote *remote);
+
+/* It is of an earlier era, and has run elsewhere: it is to be refused. */
+bool remote_is_late(const struct remote *remote);
 
 /* The reply may go; `refused`: this node is not to run that request. */
 void remote_reply(struct remote *remote, uint64_t number, bool refused, struct bytes reply);
 
 /* Its session has ended by itself, for bytes that were no request. */
 void remote_drop(struct remote *remote);
+
+/* How many they are. */
+size_t forwarder_remotes(const struct forwarder *forwarder);
+
+/* How much longer than others this node may be silent, for what it has been sent. */
+uint64_t forwarder_patience_ms(const struct forwarder *forwarder, uint64_t node);
 
 /* Each turn, before the dispatch resumes: runs what has been waiting for its turn; what has no
  * answer yet and is due is tried again. */

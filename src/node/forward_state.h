@@ -6,37 +6,47 @@
 #include "base/number_map.h"
 #include "node/forward.h"
 
-enum { MESSAGE_FORWARD = MESSAGES_NODE, MESSAGE_FORWARDED, MESSAGE_CLIENT_GONE };
+enum { MESSAGE_FORWARD = MESSAGES_NODE, MESSAGE_FORWARDED, MESSAGE_CLIENT_GONE, MESSAGE_ERA };
 
 enum forward_flag {
     FORWARD_MORE = 1,
     FORWARD_RESP3 = 2,
     FORWARD_SLOTS = 4,
     FORWARD_REFUSED = 8,
+    FORWARD_TWICE = 16,
+    FORWARD_CONTINUED = 32,
 };
 
 struct forwarder {
     struct forwarder_options options;
     struct number_map by_number; /* forwards */
     struct list all;             /* the same, in order */
-    size_t unsettled;            /* of them, that were sent to nobody now */
+    size_t unsettled;            /* of them, that were sent to nobody now, */
+    uint64_t due_ms;             /* and when they are to be looked at; 0: in the next turn */
     uint64_t next_number;
+    uint64_t era;
+    struct number_map eras;    /* of others, as last heard */
     uint64_t silence_ms;       /* the next look at who does not answer */
     struct number_map origins; /* nodes that have clients whose requests run here */
-    struct list busy;          /* remotes with requests that have not run */
+    struct list busy;          /* remotes with requests that have not run: */
+    size_t expected;           /* so many of the next are told to the store */
     size_t remote_count;
     struct buffer scratch;
 };
 
 /* A request of that node's client, or a part of one. */
 struct remote_call {
-    uint64_t client, number;
+    uint64_t client, number, era;
     uint8_t flags, db;
     struct consistency consistency;
     const void *slots; /* FORWARD_SLOTS_SIZE bytes, or NULL */
     struct bytes bytes;
 };
-void remote_take(struct forwarder *forwarder, uint64_t origin, const struct remote_call *call);
+
+void forward_tell_era(struct forwarder *forwarder, uint64_t node);
+/* False: it can't. */
+bool remote_take(struct forwarder *forwarder, uint64_t origin, const struct remote_call *call);
+void remote_refuse(struct forwarder *forwarder, uint64_t origin, uint64_t number);
 void remote_client_gone(struct forwarder *forwarder, uint64_t origin, uint64_t client);
 void remote_origin_gone(struct forwarder *forwarder, uint64_t origin);
 void remote_turn(struct forwarder *forwarder);

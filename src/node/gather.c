@@ -8,6 +8,12 @@
 #include "base/number.h"
 #include "node/forward_state.h"
 #include "node/gather_reply.h"
+#include "node/wait.h"
+
+enum {
+    TIMEOUTS = 2, /* that may pass while nodes are lost and all begins anew */
+    FLUSH_TIMEOUTS = 60,
+};
 
 struct part {
     struct forward forward;
@@ -31,7 +37,7 @@ struct gather {
     enum gather_kind kind;
     struct part *parts;
     uint32_t count, pending;
-    uint32_t next; /* of GATHER_RANDOM: the part that is asked next */
+    uint32_t next; /* of GATHER_RANDOM: the part that is asked, or was last */
     uint32_t key_count;
     uint32_t scan_end; /* of GATHER_SCAN: the slot after those that were asked for */
     uint64_t deadline_ms;
@@ -44,17 +50,10 @@ enum gather_kind gather_kind_of(const struct command *command)
         const char *name;
         enum gather_kind kind;
     } kinds[] = {
-        {"del", GATHER_SUM},
-        {"unlink", GATHER_SUM},
-        {"exists", GATHER_SUM},
-        {"touch", GATHER_SUM},
-        {"mget", GATHER_VALUES},
-        {"mset", GATHER_OK},
-        {"dbsize", GATHER_DATABASE_SUM},
-        {"keys", GATHER_DATABASE_KEYS},
-        {"scan", GATHER_SCAN},
-        {"randomkey", GATHER_RANDOM},
-        {"flushdb", GATHER_FLUSH},
+        {"del", GATHER_SUM},        {"unlink", GATHER_SUM},          {"exists", GATHER_SUM},
+        {"touch", GATHER_SUM},      {"mget", GATHER_VALUES},         {"mset", GATHER_OK},
+        {"wait", GATHER_WAIT},      {"dbsize", GATHER_DATABASE_SUM}, {"keys", GATHER_DATABASE_KEYS},
+        {"scan", GATHER_SCAN},      {"randomkey", GATHER_RANDOM},    {"flushdb", GATHER_FLUSH},
         {"flushall", GATHER_FLUSH},
     };
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -88,6 +87,17 @@ static void cancel_parts(struct gather *gather)
     gather->count = gather->pending = 0;
 }
 
+/* Whatever becomes of it when it is tried anew: it may be there already. */
+static bool may_have_run(const struct gather *gather)
+{
+    for (uint32_t i = 0; i < gather->count; i++) {
+        const struct part *part = &gather->parts[i];
+        if (part->forward.was_sent || buffer_size(&part->reply) > 0)
+            return true;
+    }
+    return false;
+}
+
 /* A node is gone: the session tries anew at the next tick, when others know it too. */
 static void part_lost(struct forward *forward)
 {
@@ -95,6 +105,8 @@ static void part_lost(struct forward *forward)
     struct gather *gather = part->gather;
     struct session *session = gather->session;
     part->under_way = false;
+    if ((session->request.command->flags & CMD_WRITE) && may_have_run(gather))
+        session->ran_in_part = true;
     cancel_parts(gather);
     gather->lost = true;
     if (session->state != SESSION_AWAITING)
@@ -112,10 +124,11 @@ static void send(struct part *part, uint64_t now_ms)
     bool all = gather->kind >= GATHER_DATABASE_SUM;
     bool writes = session->request.command->flags & CMD_WRITE;
     part->under_way = true;
+    session->forwards = true;
     part->forward = (struct forward){
         .client = session->id,
         .bytes = buffer_bytes(&part->request),
-        .db = gather->kind == GATHER_FLUSH ? part->db : session->request.db,
+        .db = gather->kind == GATHER_FLUSH ? part->db : session->db,
         .resp = session->reply.resp,
         .consistency = {session->consistency.read, session->consistency.write},
         .writes = writes,
@@ -135,7 +148,7 @@ static void ask_flush_scan(struct part *part)
 {
     char cursor[24];
     snprintf(cursor, sizeof(cursor), "%llu", (unsigned long long)part->cursor);
-    struct bytes words[] = {BYTES("SCAN"), bytes_text(cursor), BYTES("COUNT"), BYTES("1000")};
+    struct bytes words[] = {BYTES("SCAN"), bytes_text(cursor), BYTES("COUNT"), BYTES("500")};
     part->deleting = false;
     gather_request(&part->request, words, 4);
 }
@@ -191,12 +204,14 @@ static void part_answered(struct forward *forward, struct bytes reply)
     struct gather *gather = part->gather;
     uint64_t now_ms = gather->forwarder->options.dispatch->cluster.steady_ms;
     part->under_way = false;
+    if (gather->session->request.command->flags & CMD_WRITE)
+        wait_wrote_at(gather->session, part->node, forward->number);
     if (gather->kind == GATHER_FLUSH && flush_on(part, reply)) {
         send(part, now_ms);
         return;
     }
-    if (gather->kind == GATHER_RANDOM && is_null(reply) && ++gather->next < gather->count) {
-        send(&gather->parts[gather->next], now_ms);
+    if (gather->kind == GATHER_RANDOM && is_null(reply) && gather->next + 1 < gather->count) {
+        send(&gather->parts[++gather->next], now_ms);
         return;
     }
     buffer_clear(&part->reply, 0);
@@ -219,7 +234,9 @@ static bool refuse_if_any_has(const struct gather_parts *parts, struct session *
     }
     if (!error)
         return false;
-    if (run && (session->request.command->flags & CMD_WRITE))
+    if (error->size == 0)
+        reply_error(&session->reply, BYTES("ERR a node has answered what is no reply"));
+    else if (run && (session->request.command->flags & CMD_WRITE))
         reply_error(&session->reply, BYTES("UNKNOWN A part of the command was refused, others may "
                                            "have been run"));
     else
@@ -232,8 +249,7 @@ static enum status combine(struct gather *gather, struct session *session)
     struct gather_parts parts = {.key_count = gather->key_count, .scan_end = gather->scan_end};
     struct arena *arena = &session->arena;
     parts.count = gather->kind == GATHER_RANDOM || gather->kind == GATHER_SCAN ? 1 : gather->count;
-    uint32_t first =
-        gather->kind == GATHER_RANDOM && gather->next < gather->count ? gather->next : 0;
+    uint32_t first = gather->kind == GATHER_RANDOM ? gather->next : 0;
     parts.replies = arena_alloc(arena, gather->count * sizeof(*parts.replies));
     parts.positions = arena_alloc(arena, gather->count * sizeof(*parts.positions));
     parts.counts = arena_alloc(arena, gather->count * sizeof(*parts.counts));
@@ -259,11 +275,13 @@ static enum status combine(struct gather *gather, struct session *session)
 enum status gather_finish(struct session *session)
 {
     struct gather *gather = session->gather;
-    if (gather->lost &&
+    bool writes = session->request.command->flags & CMD_WRITE;
+    bool counts = gather->kind == GATHER_SUM && writes; /* a second run would count otherwise */
+    if (gather->lost && !counts &&
         gather->forwarder->options.dispatch->cluster.steady_ms < gather->deadline_ms)
         return STATUS_AWAITING;
     enum status status = STATUS_REPLIED;
-    if (gather->lost && (session->request.command->flags & CMD_WRITE))
+    if (gather->lost && writes)
         reply_error(&session->reply,
                     BYTES("UNKNOWN Nodes that ran a part of the command have gone: "
                           "it may have been run or not"));
@@ -291,7 +309,9 @@ static struct gather *begin(struct forwarder *forwarder, struct session *session
     struct gather *gather = session->gather;
     if (!gather) {
         gather = session->gather = memory_zeroed(sizeof(*gather));
-        gather->deadline_ms = now_ms + 2 * forwarder->options.timeout_ms;
+        bool flushes = gather_kind_of(session->request.command) == GATHER_FLUSH;
+        gather->deadline_ms =
+            now_ms + (flushes ? FLUSH_TIMEOUTS : TIMEOUTS) * forwarder->options.timeout_ms;
     }
     gather->lost = false;
     gather->forwarder = forwarder;
@@ -300,10 +320,11 @@ static struct gather *begin(struct forwarder *forwarder, struct session *session
     return gather;
 }
 
+/* One with room for another key. */
 static struct part *part_of(struct gather *gather, uint64_t node)
 {
     for (uint32_t i = 0; i < gather->count; i++)
-        if (gather->parts[i].node == node)
+        if (gather->parts[i].node == node && gather->parts[i].count < QUORUM_KEYS_MAX)
             return &gather->parts[i];
     gather->parts = memory_resize(gather->parts, (gather->count + 1) * sizeof(*gather->parts));
     struct part *part = &gather->parts[gather->count++];
@@ -433,7 +454,7 @@ enum status gather_database(struct forwarder *forwarder, struct session *session
     for (uint32_t i = 0; i < gather->count; i++) {
         struct part *part = &gather->parts[i];
         part->db = gather->kind == GATHER_FLUSH && strcmp(request->command->name, "flushdb") == 0
-                       ? request->db
+                       ? session->db
                        : 0;
         if (gather->kind == GATHER_FLUSH)
             ask_flush_scan(part);

@@ -100,7 +100,8 @@ bool gather_sum(const struct gather_parts *parts, struct arena *arena, struct re
         struct bytes rest = parts->replies[i];
         if (!read_number(&rest, ':', &number))
             return false;
-        sum += number;
+        if (__builtin_add_overflow(sum, number, &sum))
+            return false;
     }
     reply_integer(reply, sum);
     return true;
@@ -142,7 +143,8 @@ bool gather_all(const struct gather_parts *parts, struct arena *arena, struct re
         struct bytes rest = parts->replies[i];
         if (!read_number(&rest, '*', &count) || count < 0)
             return false;
-        sum += count;
+        if (__builtin_add_overflow(sum, count, &sum))
+            return false;
     }
     reply_array(reply, (size_t)sum);
     for (uint32_t i = 0; i < parts->count; i++) {

@@ -508,6 +508,8 @@ enum status node_turn_end(struct node *node, uint64_t now_ms)
         node->next_tick_ms = 0;
     node->turn_ms = now_ms;
     store_set_paused(node->store, node->sessions.pause != PAUSE_NONE);
+    if (node->peers)
+        peers_wake(node->peers);
     if (!list_is_empty(&node->dispatch.throttled) && store_has_room(node->store))
         dispatch_retry_throttled(&node->dispatch, DISPATCH_RETRY_MAX);
     dispatch_resume(&node->dispatch, now_ms);

@@ -51,6 +51,9 @@ struct bus *peers_bus(struct peers *peers);
  */
 uint64_t peers_steady_ms(const struct peers *peers);
 
+/* Before anything runs that has arrived in this turn: has the process stood still? */
+void peers_wake(struct peers *peers);
+
 /* After the dispatch has resumed, and after store_turn_end. */
 void peers_turn_begin(struct peers *peers, uint64_t wall_ms);
 void peers_turn_end(struct peers *peers);
@@ -68,6 +71,7 @@ void peers_configure(struct peers *peers);
 const struct layout *peers_layout(const struct peers *peers);
 struct gossip *peers_gossip(const struct peers *peers);
 struct quorum *peers_quorum(const struct peers *peers);
+struct forwarder *peers_forwarder(const struct peers *peers);
 struct sync *peers_sync(const struct peers *peers);
 uint64_t peers_node(const struct peers *peers);
 void peers_meet(struct peers *peers, const char *host, uint16_t bus_port);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "admin/cluster_survey.h"
+#include "node/forward.h"
 #include "quorum/quorum.h"
 #include "sync/sync.h"
 
@@ -74,6 +75,7 @@ static void describe(void *context, struct buffer *out)
         {"quorum_rows_in", quorum.rows_in},
         {"quorum_refused_layout", quorum.refused_layout},
         {"quorum_pending", quorum.pending},
+        {"forward_sessions", forwarder_remotes(peers_forwarder(peers))},
         {"sync_rounds", sync.rounds},
         {"sync_slots_differed", sync.slots_differed},
         {"sync_slots_unequal", sync.slots_unequal},

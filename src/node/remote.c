@@ -16,16 +16,19 @@ struct remote {
     struct origin *origin;
     uint64_t client;
     struct session *session;
-    struct list requests;            /* that have not run */
+    struct list requests;            /* that have not run, */
+    size_t request_count;            /* and how many they are */
     struct remote_request *incoming; /* of which more is to come; NULL: none */
-    uint64_t number;                 /* of the one that runs, or ran last */
+    uint64_t first_number;           /* of all requests */
+    uint64_t number, era;            /* of the one that runs, or ran last */
+    bool twice;
     bool has_slots;
     uint64_t slots[SLOT_COUNT / 64];
 };
 
 struct remote_request {
     struct list link;
-    uint64_t number;
+    uint64_t number, era;
     uint8_t flags, db;
     struct consistency consistency;
     struct buffer slots; /* empty: all */
@@ -45,7 +48,8 @@ static struct origin *origin_of(struct forwarder *forwarder, uint64_t node)
     return origin;
 }
 
-static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint64_t client)
+static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint64_t client,
+                                uint64_t number)
 {
     struct origin *origin = origin_of(forwarder, node);
     struct remote *remote = number_map_find(&origin->remotes, client);
@@ -57,6 +61,7 @@ static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint
     remote->forwarder = forwarder;
     remote->origin = origin;
     remote->client = client;
+    remote->first_number = number;
     list_init(&remote->busy);
     list_init(&remote->requests);
     remote->session = session_new_remote(forwarder->options.dispatch->sessions, remote,
@@ -138,7 +143,9 @@ static void answer(struct forwarder *forwarder, uint64_t node, uint64_t number, 
         buffer_append_varint(out, number);
         buffer_append_u8(out, flags | more);
         buffer_append(out, reply.data, size);
-        outbox_send(&forwarder->options.outbox, node, MESSAGE_FORWARDED, buffer_bytes(out));
+        if (!outbox_send(&forwarder->options.outbox, node, MESSAGE_FORWARDED, buffer_bytes(out)))
+            return;
+        flags |= FORWARD_CONTINUED;
         reply = bytes_of(reply.data + size, reply.size - size);
     } while (reply.size > 0);
 }
@@ -147,6 +154,7 @@ static struct remote_request *request_of(const struct remote_call *call)
 {
     struct remote_request *request = memory_zeroed(sizeof(*request));
     request->number = call->number;
+    request->era = call->era;
     request->flags = call->flags;
     request->db = call->db;
     request->consistency = call->consistency;
@@ -155,26 +163,43 @@ static struct remote_request *request_of(const struct remote_call *call)
     return request;
 }
 
-void remote_take(struct forwarder *forwarder, uint64_t origin, const struct remote_call *call)
+void remote_refuse(struct forwarder *forwarder, uint64_t origin, uint64_t number)
 {
-    struct remote *remote = remote_of(forwarder, origin, call->client);
-    if (!remote) {
-        answer(forwarder, origin, call->number, FORWARD_REFUSED, BYTES(""));
-        return;
-    }
-    if (remote->incoming && remote->incoming->number != call->number) {
-        free_request(remote->incoming); /* its rest was lost */
-        remote->incoming = NULL;
-    }
-    if (!remote->incoming)
+    answer(forwarder, origin, number, FORWARD_REFUSED, BYTES(""));
+}
+
+/* Adds a part to the request that it belongs to. False: it is too large. */
+static bool take_part(struct remote *remote, const struct remote_call *call)
+{
+    if (!(call->flags & FORWARD_CONTINUED)) {
+        free_request(remote->incoming); /* if there is one, its rest was lost */
         remote->incoming = request_of(call);
-    buffer_append_bytes(&remote->incoming->bytes, call->bytes);
+    }
+    struct remote_request *request = remote->incoming;
+    if (!request || request->number != call->number)
+        return true; /* its beginning was lost */
+    if (buffer_size(&request->bytes) + call->bytes.size > DISPATCH_INPUT_MAX) {
+        free_request(request);
+        remote->incoming = NULL;
+        return false;
+    }
+    buffer_append_bytes(&request->bytes, call->bytes);
     if (call->flags & FORWARD_MORE)
-        return;
-    list_append(&remote->requests, &remote->incoming->link);
+        return true;
+    list_append(&remote->requests, &request->link);
+    remote->request_count++;
     remote->incoming = NULL;
-    if (list_is_empty(&remote->busy))
+    return true;
+}
+
+bool remote_take(struct forwarder *forwarder, uint64_t origin, const struct remote_call *call)
+{
+    struct remote *remote = remote_of(forwarder, origin, call->client, call->number);
+    if (!remote || remote->request_count >= FORWARD_REQUESTS_MAX || !take_part(remote, call))
+        return false;
+    if (!list_is_empty(&remote->requests) && list_is_empty(&remote->busy))
         list_append(&forwarder->busy, &remote->busy);
+    return true;
 }
 
 static bool is_free(const struct session *session)
@@ -187,11 +212,18 @@ static void run(struct remote *remote, struct remote_request *request)
 {
     struct dispatch *dispatch = remote->forwarder->options.dispatch;
     struct session *session = remote->session;
+    if (request->db >= session->sessions->databases) { /* nodes may be configured differently */
+        answer(remote->forwarder, remote->origin->node, request->number, 0,
+               BYTES("-ERR DB index is out of range\r\n"));
+        return;
+    }
     session->db = request->db;
     session_set_resp(session, request->flags & FORWARD_RESP3 ? 3 : 2);
     session->consistency.read = request->consistency.read;
     session->consistency.write = request->consistency.write;
     remote->number = session->request_number = request->number;
+    remote->era = request->era;
+    remote->twice = request->flags & FORWARD_TWICE;
     remote->has_slots = buffer_size(&request->slots) > 0;
     if (remote->has_slots)
         memcpy(remote->slots, buffer_bytes(&request->slots).data, FORWARD_SLOTS_SIZE);
@@ -205,18 +237,43 @@ static bool is_broken(const struct session *session)
            (is_free(session) && buffer_size(&session->input) > 0);
 }
 
+/* The rows of many clients are spread over memory: waiting for each in its turn would take most of
+ * the time. */
+static void look_ahead(struct forwarder *forwarder, const struct remote *remote)
+{
+    struct bytes keys[STORE_EXPECTED_MAX];
+    size_t count = 0, size;
+    for (const struct list *at = &remote->busy;
+         at != &forwarder->busy && count < STORE_EXPECTED_MAX; at = at->next) {
+        const struct list *requests = &list_entry(at, struct remote, busy)->requests;
+        for (const struct list *link = requests->next; link != requests; link = link->next) {
+            const struct remote_request *request = list_entry(link, struct remote_request, link);
+            if (count == STORE_EXPECTED_MAX)
+                break;
+            if (request_peek(buffer_bytes(&request->bytes), &keys[count], &size))
+                count++;
+        }
+    }
+    store_expect(forwarder->options.dispatch->sessions->store, keys, count);
+    forwarder->expected = count;
+}
+
 /* Runs what it may. False: the remote is gone. */
 static bool run_all(struct remote *remote)
 {
+    struct forwarder *forwarder = remote->forwarder;
     while (!list_is_empty(&remote->requests) && is_free(remote->session)) {
         struct remote_request *request =
             list_entry(remote->requests.next, struct remote_request, link);
+        if (forwarder->expected == 0)
+            look_ahead(forwarder, remote);
+        forwarder->expected -= forwarder->expected > 0;
         list_remove(&request->link);
+        remote->request_count--;
         run(remote, request);
         free_request(request);
         if (is_broken(remote->session)) {
-            answer(remote->forwarder, remote->origin->node, remote->number, FORWARD_REFUSED,
-                   BYTES(""));
+            remote_refuse(forwarder, remote->origin->node, remote->number);
             remote_drop(remote);
             return false;
         }
@@ -226,6 +283,7 @@ static bool run_all(struct remote *remote)
 
 void remote_turn(struct forwarder *forwarder)
 {
+    forwarder->expected = 0;
     for (struct list *at = forwarder->busy.next, *next; at != &forwarder->busy; at = next) {
         struct remote *remote = list_entry(at, struct remote, busy);
         next = at->next;
@@ -241,13 +299,30 @@ struct request_id remote_request_id(const struct remote *remote)
     return (struct request_id){remote->origin->node, remote->number};
 }
 
+uint64_t remote_first_number(const struct remote *remote)
+{
+    return remote->first_number;
+}
+
 const uint64_t *remote_slots(const struct remote *remote)
 {
     return remote->has_slots ? remote->slots : NULL;
 }
 
+size_t forwarder_remotes(const struct forwarder *forwarder)
+{
+    return forwarder->remote_count;
+}
+
+bool remote_is_late(const struct remote *remote)
+{
+    return remote->twice && remote->era != remote->forwarder->era;
+}
+
 void remote_reply(struct remote *remote, uint64_t number, bool refused, struct bytes reply)
 {
+    if (refused && remote->era != remote->forwarder->era)
+        forward_tell_era(remote->forwarder, remote->origin->node);
     answer(remote->forwarder, remote->origin->node, number, refused ? FORWARD_REFUSED : 0,
            refused ? BYTES("") : reply);
 }

@@ -24,15 +24,19 @@ static void free_plain(struct queued_reply *reply)
     memory_free(reply);
 }
 
-static struct queued_reply *push_plain(struct session *session)
+static void weigh(struct queued_reply *reply)
 {
-    struct queued_reply *reply = memory_zeroed(sizeof(*reply));
-    reply->free = free_plain;
-    reply->session = session;
-    list_append(&session->queue, &reply->link);
-    session->queue_count++;
-    note(session);
-    return reply;
+    size_t weight = reply->held + buffer_size(&reply->bytes);
+    reply->session->queue_bytes += weight - reply->weight;
+    reply->weight = weight;
+}
+
+static void leave(struct session *session, struct queued_reply *reply)
+{
+    list_remove(&reply->link);
+    session->queue_count--;
+    session->queue_bytes -= reply->weight;
+    reply->weight = 0;
 }
 
 struct buffer *queue_out(struct session *session)
@@ -40,50 +44,59 @@ struct buffer *queue_out(struct session *session)
     struct queued_reply *last = last_of(session);
     if (!last)
         return &session->output;
-    if (last->shut)
-        last = push_plain(session);
-    return &last->bytes;
+    if (!last->shut)
+        return &last->bytes;
+    check(buffer_size(&session->sessions->scratch) == 0);
+    return &session->sessions->scratch;
 }
 
-void queue_gate(struct session *session, uint64_t gate)
+static struct queued_reply *new_plain(uint64_t gate)
+{
+    struct queued_reply *reply = memory_zeroed(sizeof(*reply));
+    reply->free = free_plain;
+    reply->gate = gate;
+    return reply;
+}
+
+void queue_settle(struct session *session, struct buffer *out, uint64_t gate)
 {
     struct queued_reply *last = last_of(session);
-    check(last);
+    if (out == &session->sessions->scratch) {
+        queue_push(session, new_plain(gate), out, 0);
+        return;
+    }
+    check(last && out == &last->bytes);
     if (gate > last->gate)
         last->gate = gate;
+    weigh(last);
 }
 
 static void move(struct buffer *from, size_t begin, struct buffer *to)
 {
     struct bytes all = buffer_bytes(from);
+    if (all.size == begin)
+        return;
     buffer_append(to, all.data + begin, all.size - begin);
     buffer_truncate(from, begin);
+    if (begin == 0)
+        buffer_clear(from, SESSION_BUFFER_KEPT);
 }
 
 void queue_push(struct session *session, struct queued_reply *reply, struct buffer *out,
                 size_t begin)
 {
-    struct queued_reply *last = last_of(session);
-    bool is_empty = last && last->free == free_plain && !last->gate && !last->shut && begin == 0 &&
-                    out == &last->bytes;
     reply->session = session;
     move(out, begin, &reply->bytes);
-    if (is_empty) { /* it was made for what now stands here */
-        list_remove(&last->link);
-        session->queue_count--;
-        free_plain(last);
-    }
     list_append(&session->queue, &reply->link);
     session->queue_count++;
+    weigh(reply);
     if (!reply->waiting)
         note(session);
 }
 
 void queue_push_plain(struct session *session, struct buffer *out, size_t begin, uint64_t gate)
 {
-    struct queued_reply *reply = memory_zeroed(sizeof(*reply));
-    reply->free = free_plain;
-    reply->gate = gate;
+    struct queued_reply *reply = new_plain(gate);
     reply->shut = true;
     reply->refused = session->refused;
     if (session->remote)
@@ -94,6 +107,8 @@ void queue_push_plain(struct session *session, struct buffer *out, size_t begin,
 void queue_answered(struct queued_reply *reply)
 {
     reply->waiting = false;
+    if (reply->session)
+        weigh(reply);
     if (reply->session && reply->link.prev == &reply->session->queue)
         note(reply->session);
 }
@@ -106,8 +121,7 @@ struct queued_reply *queue_take(struct session *session)
     if (first->waiting ||
         (first->gate && !store_gate_passed(session->sessions->store, first->gate)))
         return NULL;
-    list_remove(&first->link);
-    session->queue_count--;
+    leave(session, first);
     return first;
 }
 
@@ -126,12 +140,11 @@ void queue_abandon(struct session *session)
 {
     while (!list_is_empty(&session->queue)) {
         struct queued_reply *reply = list_entry(session->queue.next, struct queued_reply, link);
-        list_remove(&reply->link);
+        leave(session, reply);
         reply->session = NULL;
         if (reply->waiting && reply->abandon)
             reply->abandon(reply);
         else
             reply->free(reply);
     }
-    session->queue_count = 0;
 }

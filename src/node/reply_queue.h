@@ -19,18 +19,21 @@ struct queued_reply {
     bool refused;    /* instead of a reply: another node is to run it */
     bool waiting;    /* it may not go yet */
     bool shut;       /* nothing may be written behind it in `bytes` */
+    size_t held;     /* bytes of memory that it takes besides `bytes` */
+    size_t weight;   /* as counted in session.queue_bytes */
     /* Frees it, and whatever it is a part of. It is in no queue. */
     void (*free)(struct queued_reply *reply);
     /* The client is gone: it ends what it waits for, or frees itself later. NULL: it is freed. */
     void (*abandon)(struct queued_reply *reply);
 };
 
-/* Where the next reply is to be written. */
+/* Where the next reply is to be written: the session's output, or the last reply of its queue, or a
+ * buffer that is empty and of no session. Holds until the queue changes. */
 struct buffer *queue_out(struct session *session);
 
-/* The reply just written into `out`, from `begin` on, has a gate, where it is not the session's
- * output. */
-void queue_gate(struct session *session, uint64_t gate);
+/* The reply just written into `out`, which is not the session's output, has that gate, and now its
+ * place in the queue. */
+void queue_settle(struct session *session, struct buffer *out, uint64_t gate);
 
 /* Takes a reply in. What was written into `out` from `begin` on goes into it first. */
 void queue_push(struct session *session, struct queued_reply *reply, struct buffer *out,

@@ -9,6 +9,7 @@
 #include "node/gather.h"
 #include "node/read_check.h"
 #include "node/reply_queue.h"
+#include "node/wait.h"
 #include "row/slot.h"
 
 /* ---- its keys -------------------------------------------------------------------------------- */
@@ -48,6 +49,13 @@ static void find_place(struct dispatch *dispatch, const struct session *session,
     places->apart = places->apart || place->node != places->keys[0].node;
 }
 
+/* MSET of a key that has no value. */
+static bool is_half_a_pair(const struct command *command, uint32_t argc)
+{
+    return !command->key_specs && command->key_step == 2 &&
+           (argc - (uint32_t)command->first_key) % 2 != 0;
+}
+
 /* False: the arguments are not what the command's table says; its handler will say so. */
 static bool find_places(struct dispatch *dispatch, struct session *session, struct places *out)
 {
@@ -61,8 +69,9 @@ static bool find_places(struct dispatch *dispatch, struct session *session, stru
         find_place(dispatch, session, out, (uint32_t)command->first_key);
         return true;
     }
-    if (command_keys(command, request->argv, request->argc, &session->arena, &keys, &count) !=
-        STATUS_OK)
+    if (is_half_a_pair(command, (uint32_t)request->argc) ||
+        command_keys(command, request->argv, request->argc, &session->arena, &keys, &count) !=
+            STATUS_OK)
         return false;
     out->keys = arena_alloc(&session->arena, (count > 0 ? count : 1) * sizeof(*out->keys));
     for (size_t i = 0; i < count; i++)
@@ -85,8 +94,10 @@ static enum status verify(struct dispatch *dispatch, struct session *session,
         const struct place *place = &places->keys[i];
         struct bytes key = request->argv[place->position];
         unsigned others = quorum_others_to_ask(quorum, place->slot, consistency, writes);
-        if (others == 0 || key.size > KEY_SIZE_MAX || count == QUORUM_KEYS_MAX)
+        if (others == 0 || key.size > KEY_SIZE_MAX)
             continue;
+        if (count == QUORUM_KEYS_MAX)
+            return request_refuse(request, "ERR Too many keys: owners can't be asked about all");
         if (!keys)
             keys = arena_alloc(&session->arena, places->count * sizeof(*keys));
         keys[count++] = (struct read_check_key){
@@ -105,6 +116,7 @@ static enum status verify(struct dispatch *dispatch, struct session *session,
 /* A client's request at another node, and the place of its reply. */
 struct forwarded {
     struct queued_reply reply;
+    bool silent; /* the client wants none */
     struct forward forward;
     struct forwarder *forwarder;
 };
@@ -127,7 +139,11 @@ static void forward_answered(struct forward *forward, struct bytes reply)
 {
     struct forwarded *forwarded = forward->context;
     forwarded->reply.session->forwards_open--;
-    buffer_append_bytes(&forwarded->reply.bytes, reply);
+    if (forward->writes)
+        wait_wrote_at(forwarded->reply.session, forward->node, forward->number);
+    if (!forwarded->silent)
+        buffer_append_bytes(&forwarded->reply.bytes, reply);
+    forwarded->reply.held = 0;
     forwarded->reply.shut = false;
     queue_answered(&forwarded->reply);
 }
@@ -135,12 +151,13 @@ static void forward_answered(struct forward *forward, struct bytes reply)
 /* Run twice it comes to the same: a retry may be a second run. */
 static bool is_blind(const struct request *request)
 {
-    static const char *const names[] = {"setex", "psetex", "mset", "del", "unlink", NULL};
-    if (strcmp(request->command->name, "set") == 0 && request->argc == 3)
-        return true;
-    if (strcmp(request->command->name, "set") == 0 && request->argc == 5)
-        return request->argv[3].size == 2 || bytes_equal_nocase(request->argv[3], BYTES("EXAT")) ||
-               bytes_equal_nocase(request->argv[3], BYTES("PXAT"));
+    static const char *const names[] = {"setex", "psetex", "mset", NULL};
+    if (strcmp(request->command->name, "set") == 0)
+        return request->argc == 3 ||
+               (request->argc == 5 && (bytes_equal_nocase(request->argv[3], BYTES("EX")) ||
+                                       bytes_equal_nocase(request->argv[3], BYTES("PX")) ||
+                                       bytes_equal_nocase(request->argv[3], BYTES("EXAT")) ||
+                                       bytes_equal_nocase(request->argv[3], BYTES("PXAT"))));
     for (size_t i = 0; names[i]; i++)
         if (strcmp(request->command->name, names[i]) == 0)
             return true;
@@ -155,6 +172,8 @@ static enum status forward(struct dispatch *dispatch, struct session *session,
     struct buffer *out = session->reply.out;
     forwarded->forwarder = dispatch->cluster.forwarder;
     forwarded->reply.waiting = forwarded->reply.shut = true;
+    forwarded->reply.held = sizeof(*forwarded) + dispatch->request.size;
+    forwarded->silent = session->reply_off || session->reply_skip;
     forwarded->reply.free = free_forwarded;
     forwarded->reply.abandon = abandon_forwarded;
     queue_push(session, &forwarded->reply, out, buffer_size(out));
@@ -166,6 +185,7 @@ static enum status forward(struct dispatch *dispatch, struct session *session,
         .consistency = {session->consistency.read, session->consistency.write},
         .writes = request->command->flags & CMD_WRITE,
         .blind = is_blind(request),
+        .was_lost = session->ran_in_part,
         .slot = place->slot,
         .answered = forward_answered,
         .context = forwarded,
@@ -195,12 +215,18 @@ static enum status split(struct dispatch *dispatch, struct session *session,
                        dispatch->cluster.steady_ms);
 }
 
+/* The node that has the client is to look anew for who should run it. */
+static enum status refuse_remote(struct session *session)
+{
+    session->refused = true;
+    return STATUS_FORWARDED;
+}
+
 static enum status refuse_nowhere(struct session *session)
 {
     if (!session->remote)
         return request_refuse(&session->request, "CLUSTERDOWN Hash slot not served");
-    session->refused = true;
-    return STATUS_FORWARDED;
+    return refuse_remote(session);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */
@@ -218,14 +244,25 @@ static enum status route_keys(struct dispatch *dispatch, struct session *session
         return STATUS_OK;
     if (places.nowhere)
         return refuse_nowhere(session);
+    bool divide =
+        kind != GATHER_NONE && !session->remote && (places.apart || places.count > QUORUM_KEYS_MAX);
+    if (divide)
+        return split(dispatch, session, &places);
     if (places.here)
         return verify(dispatch, session, &places);
     if (!places.apart)
         return forward(dispatch, session, &places.keys[0]);
-    if (kind != GATHER_NONE)
-        return split(dispatch, session, &places);
     return request_refuse(&session->request,
                           "CROSSSLOT Keys in request don't hash to the same slot");
+}
+
+static bool may_coordinate_all(const struct dispatch_cluster *cluster, const uint64_t *slots)
+{
+    for (unsigned slot = 0; slots && slot < SLOT_COUNT; slot++)
+        if ((slots[slot / 64] >> slot % 64 & 1) &&
+            !quorum_may_coordinate(cluster->quorum, (uint16_t)slot))
+            return false;
+    return true;
 }
 
 /* That concern all of a node's data in a way that others would have to follow. */
@@ -241,6 +278,9 @@ enum status routing_route(struct dispatch *dispatch, struct session *session)
     bool touches = request->command->first_key != 0 || request->command->key_specs ||
                    kind_of(dispatch, request) != GATHER_NONE;
     request->slots = session->remote ? remote_slots(session->remote) : NULL;
+    if (session->remote &&
+        (!touches || !cluster->quorum || !may_coordinate_all(cluster, request->slots)))
+        return refuse_remote(session); /* for this node's clients alone; or it can't */
     if (!cluster->served)
         return touches ? request_refuse(request, "CLUSTERDOWN The node belongs to no cluster yet")
                        : STATUS_OK;
@@ -250,6 +290,10 @@ enum status routing_route(struct dispatch *dispatch, struct session *session)
         return request_refuse(request, "ERR SWAPDB is not allowed in cluster mode");
     if (!touches)
         return STATUS_OK;
+    if (session->remote && remote_is_late(session->remote))
+        return refuse_remote(session);
+    if (kind_of(dispatch, request) == GATHER_WAIT)
+        return wait_route(dispatch, session);
     if (session->gather) {
         enum status status = gather_finish(session);
         if (status != STATUS_AWAITING)
@@ -317,6 +361,7 @@ void routing_replicate(struct dispatch *dispatch, struct session *session, struc
     struct quorum_write *write = &replicated->write;
     write->consistency =
         (struct consistency){session->consistency.read, session->consistency.write};
+    write->mark = wait_mark(session);
     write->done = write_over;
     write->context = replicated;
     if (session->remote) {

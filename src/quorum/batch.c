@@ -48,6 +48,7 @@ struct batch *batch_new(struct quorum *quorum, const struct acks_owners *owners,
     }
     list_init(&batch->gating);
     list_init(&batch->parts);
+    list_init(&batch->marks);
     list_append(&quorum->open, &batch->link);
     batch->chain = NULL;
     batch->group = NULL;
@@ -64,11 +65,24 @@ struct batch *batch_new(struct quorum *quorum, const struct acks_owners *owners,
     return batch;
 }
 
-void batch_add_row(struct batch *batch, struct bytes name, struct bytes row, bool is_long)
+void batch_add_row(struct batch *batch, struct bytes name, struct bytes row, struct bytes ground,
+                   bool is_long)
 {
-    if (is_long && buffer_size(last_message(batch)) > QUORUM_MESSAGE_BYTES)
+    if (is_long && ground.size == 0 && buffer_size(last_message(batch)) > QUORUM_MESSAGE_BYTES)
         begin_message(batch);
+    if (ground.size > 0)
+        import_add_ground(&batch->grounds, buffer_size(last_message(batch)) - QUORUM_REPLICATE_SIZE,
+                          ground);
     row_list_append(last_message(batch), name, row);
+}
+
+struct bytes batch_rows(const struct batch *batch, uint32_t message)
+{
+    struct bytes rows = buffer_bytes(&batch->messages[message]);
+    rows = bytes_of(rows.data + QUORUM_REPLICATE_SIZE, rows.size - QUORUM_REPLICATE_SIZE);
+    if (message == batch->message_count - 1)
+        rows.size -= buffer_size(&batch->grounds) + buffer_size(&batch->requests);
+    return rows;
 }
 
 void batch_add_part(struct batch *batch, struct pending *pending, uint8_t level)
@@ -107,6 +121,7 @@ static void forget_messages(struct quorum *quorum, struct batch *batch)
 void batch_free(struct quorum *quorum, struct batch *batch)
 {
     check(list_is_empty(&batch->parts));
+    batch_unmark(quorum, batch);
     struct batch **at = bucket_of(quorum, batch->number);
     while (*at && *at != batch)
         at = &(*at)->chain;
@@ -119,6 +134,7 @@ void batch_free(struct quorum *quorum, struct batch *batch)
     list_remove(&batch->gating);
     for (unsigned i = 0; i < batch->acks.holder_count; i++)
         memory_free(batch->targets[i].acked_set);
+    buffer_clear(&batch->grounds, SPARE_MESSAGE_BYTES);
     buffer_clear(&batch->requests, SPARE_MESSAGE_BYTES);
     if (quorum->spare_count < SPARE_BATCHES_MAX) {
         batch->chain = quorum->spare;
@@ -127,6 +143,7 @@ void batch_free(struct quorum *quorum, struct batch *batch)
         return;
     }
     buffer_deinit(&batch->messages[0]);
+    buffer_deinit(&batch->grounds);
     buffer_deinit(&batch->requests);
     memory_free(batch->messages);
     memory_free(batch);
@@ -147,11 +164,10 @@ static bool has_message(const struct target *target, uint32_t message)
 static bool send_message(struct quorum *quorum, struct batch *batch, uint64_t node, uint32_t index)
 {
     struct buffer *message = &batch->messages[index];
-    size_t rows = buffer_size(message) - QUORUM_REPLICATE_SIZE;
-    if (index == batch->message_count - 1)
-        rows -= buffer_size(&batch->requests);
+    size_t grounds = index == batch->message_count - 1 ? buffer_size(&batch->grounds) : 0;
     struct quorum_ask ask = {quorum->layout->cluster, quorum->layout->version, batch->number};
-    quorum_put_replicate(message->block + message->start, &ask, index, rows);
+    quorum_put_replicate(message->block + message->start, &ask, index,
+                         batch_rows(batch, index).size, grounds);
     quorum->stats.batches_out++;
     return outbox_send(&quorum->options.outbox, node, QUORUM_REPLICATE, buffer_bytes(message));
 }
@@ -266,10 +282,7 @@ static void tell_missed(struct quorum *quorum, struct batch *batch)
     struct bytes last = BYTES(""); /* of them */
     uint16_t slot = 0;
     for (uint32_t i = 0; i < batch->message_count; i++) {
-        struct bytes rest = buffer_bytes(&batch->messages[i]), name, row, head;
-        rest = bytes_of(rest.data + QUORUM_REPLICATE_SIZE, rest.size - QUORUM_REPLICATE_SIZE);
-        if (i == batch->message_count - 1)
-            rest.size -= buffer_size(&batch->requests);
+        struct bytes rest = batch_rows(batch, i), name, row, head;
         while (row_list_next(&rest, &name, &row)) {
             if (!quorum_head_of(name, &quorum->scratch, &head))
                 continue;
@@ -378,6 +391,7 @@ void batch_send(struct quorum *quorum, struct batch *batch, uint64_t now_ms)
     batch->group = NULL;
     list_remove(&batch->link);
     list_append(&quorum->sent, &batch->link);
+    buffer_append_bytes(last_message(batch), buffer_bytes(&batch->grounds));
     buffer_append_bytes(last_message(batch), buffer_bytes(&batch->requests));
     batch->total = batch->message_count;
     quorum->kept_bytes += batch_bytes(batch);

@@ -54,6 +54,7 @@ static void free_spares(struct quorum *quorum)
         struct batch *batch = quorum->spare;
         quorum->spare = batch->chain;
         buffer_deinit(&batch->messages[0]);
+        buffer_deinit(&batch->grounds);
         buffer_deinit(&batch->requests);
         memory_free(batch->messages);
         memory_free(batch);
@@ -83,6 +84,8 @@ void quorum_free(struct quorum *quorum)
     memory_free(quorum->touched);
     for (uint32_t i = 0; i < quorum->peer_count; i++) {
         buffer_deinit(&quorum->peers[i]->acks);
+        buffer_deinit(&quorum->peers[i]->questions);
+        buffer_deinit(&quorum->peers[i]->answers);
         memory_free(quorum->peers[i]);
     }
     memory_free(quorum->peers);
@@ -294,7 +297,10 @@ static enum status receive_ask(struct quorum *quorum, uint64_t from, unsigned ty
     struct quorum_ask ask;
     if (!quorum_decode_ask(in, &ask))
         return STATUS_CORRUPT;
-    if (!may_accept(quorum, from, &ask)) {
+    bool accepted = may_accept(quorum, from, &ask);
+    if (type == QUORUM_VERIFY)
+        return serve_verify(quorum, from, &ask, accepted, in, now_ms);
+    if (!accepted) {
         quorum_refuse(quorum, from, type, ask.number);
         return STATUS_OK;
     }
@@ -302,10 +308,7 @@ static enum status receive_ask(struct quorum *quorum, uint64_t from, unsigned ty
         return replica_replicate(quorum, from, &ask, in, now_ms);
     if (type == QUORUM_KEY_ROWS)
         return serve_key_rows(quorum, from, &ask, in, now_ms);
-    if (type == QUORUM_OUTCOME)
-        return serve_outcome(quorum, from, &ask, in, now_ms);
-    return serve_verify(quorum, from, &ask, unpack_bytes(in, (uint64_t)(in->end - in->next)),
-                        now_ms);
+    return serve_outcome(quorum, from, &ask, in, now_ms);
 }
 
 static enum status receive_acks(struct quorum *quorum, struct peer *peer, struct unpack *in,
@@ -314,6 +317,15 @@ static enum status receive_acks(struct quorum *quorum, struct peer *peer, struct
     struct quorum_ack ack;
     while (quorum_next_ack(in, &ack))
         batches_acked(quorum, peer, &ack, now_ms);
+    return in->failed ? STATUS_CORRUPT : STATUS_OK;
+}
+
+static enum status receive_verified(struct quorum *quorum, struct peer *peer, struct unpack *in,
+                                    uint64_t now_ms)
+{
+    struct quorum_verified verified;
+    while (quorum_next_verified(in, &verified))
+        verifications_verified(quorum, peer, &verified, now_ms);
     return in->failed ? STATUS_CORRUPT : STATUS_OK;
 }
 
@@ -337,16 +349,15 @@ static enum status receive_answer(struct quorum *quorum, uint64_t from, unsigned
                                   struct unpack *in, uint64_t now_ms)
 {
     struct peer *peer = quorum_peer(quorum, from);
-    struct quorum_verified verified;
     struct quorum_key_rows_are are;
     struct quorum_outcome_is is;
     if (type == QUORUM_REPLICATED)
         return receive_acks(quorum, peer, in, now_ms);
+    if (type == QUORUM_VERIFIED)
+        return receive_verified(quorum, peer, in, now_ms);
     if (type == QUORUM_REFUSED)
         return receive_refused(quorum, from, in, now_ms);
-    if (type == QUORUM_VERIFIED && quorum_decode_verified(in, &verified))
-        verifications_verified(quorum, peer, &verified, now_ms);
-    else if (type == QUORUM_OUTCOME_IS && quorum_decode_outcome_is(in, &is))
+    if (type == QUORUM_OUTCOME_IS && quorum_decode_outcome_is(in, &is))
         outcomes_answered(quorum, peer, &is, now_ms);
     else if (type == QUORUM_KEY_ROWS_ARE && quorum_decode_key_rows_are(in, &are)) {
         if (!outcomes_rows(quorum, peer, &are, now_ms))
@@ -393,7 +404,9 @@ void quorum_turn_end(struct quorum *quorum, uint64_t now_ms)
 {
     quorum->now_ms = now_ms;
     writes_send(quorum, now_ms);
-    verifications_send(quorum, now_ms);
+    verifications_begin(quorum, now_ms);
+    verifications_send(quorum);
+    serve_send(quorum);
     batches_gates(quorum, now_ms);
     replica_gates(quorum);
     writes_finish(quorum);
@@ -416,7 +429,8 @@ uint64_t quorum_deadline_ms(const struct quorum *quorum)
 {
     bool is_due = !list_is_empty(&quorum->finished) || !list_is_empty(&quorum->verified) ||
                   !list_is_empty(&quorum->outcomes_found) || !list_is_empty(&quorum->open) ||
-                  !list_is_empty(&quorum->verify_next);
+                  !list_is_empty(&quorum->verify_next) || quorum->has_questions ||
+                  quorum->has_answers;
     return is_due ? 0 : quorum->next_ms;
 }
 

@@ -125,10 +125,30 @@ struct request_id {
     uint64_t number; /* of that node's, never again */
 };
 
+/* What somebody writes here, as far as owners are concerned (WAIT). Embedded in the caller's. */
+struct quorum_mark {
+    struct list parts; /* of it that owners may still confirm */
+    unsigned least;    /* owners that have one of the others */
+};
+enum { QUORUM_MARK_ALL = 0x7fffffff }; /* of a mark that nothing was written with */
+void quorum_mark_init(struct quorum_mark *mark);
+void quorum_mark_deinit(struct quorum_mark *mark);
+
+/*
+ * How many owners, besides this node, have all writes of the mark, each as durable as it
+ * acknowledges; of owners that differ from write to write the fewest. Who has missed a write
+ * counts no more: *out_most is what the count may come to at most.
+ */
+unsigned quorum_mark_count(const struct quorum *quorum, const struct quorum_mark *mark,
+                           unsigned *out_most);
+/* How many owners a slot has besides one. */
+unsigned quorum_other_owners(const struct quorum *quorum);
+
 /* A write that must be acknowledged. Embedded in the caller's; stays until `done`. */
 struct quorum_write {
     struct consistency consistency;
     struct request_id id;
+    struct quorum_mark *mark; /* that it counts for; NULL: none. Until quorum_mark_deinit */
     struct bytes reply; /* kept with the id by the owners, if it is not too large; borrowed during
                            quorum_write only */
     /* STATUS_OK: W owners or hint holders of each slot have it. STATUS_ABSENT: too few in time; it

@@ -61,17 +61,19 @@ bool quorum_decode_ask(struct unpack *in, struct quorum_ask *out)
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 void quorum_put_replicate(char *out, const struct quorum_ask *ask, uint32_t message,
-                          size_t rows_size)
+                          size_t rows_size, size_t grounds_size)
 {
     out = pack_u64(pack_u64(pack_u64(out, ask->cluster), ask->version), ask->number);
-    pack_u32(pack_u32(out, message), (uint32_t)rows_size);
+    out = pack_u32(pack_u32(out, message), (uint32_t)rows_size);
+    pack_u32(out, (uint32_t)grounds_size);
 }
 
 bool quorum_decode_replicate(struct unpack *in, struct quorum_replicate *out)
 {
     out->message = next_u32(in);
-    uint32_t size = next_u32(in);
+    uint32_t size = next_u32(in), grounds_size = next_u32(in);
     out->rows = unpack_bytes(in, size);
+    out->grounds = unpack_bytes(in, grounds_size);
     out->requests = rest_of(in);
     struct bytes rest = out->requests;
     struct quorum_request request;
@@ -153,21 +155,45 @@ size_t quorum_count_heads(struct bytes heads)
     return count;
 }
 
+void quorum_encode_question(struct buffer *out, const struct quorum_question *question)
+{
+    append_u64(out, question->number);
+    append_varint(out, question->heads.size);
+    buffer_append_bytes(out, question->heads);
+}
+
+bool quorum_next_question(struct unpack *in, struct quorum_question *out)
+{
+    if (in->failed || in->next == in->end)
+        return false;
+    out->number = unpack_next_u64(in);
+    out->heads = unpack_bytes(in, unpack_next_varint(in));
+    if (!in->failed && quorum_count_heads(out->heads) == 0)
+        in->failed = true;
+    return !in->failed;
+}
+
 void quorum_encode_verified(struct buffer *out, uint64_t number, bool failed,
                             const uint64_t *digests, size_t count)
 {
     append_u64(out, number);
     buffer_append_u8(out, failed);
+    append_varint(out, count);
     for (size_t i = 0; i < count; i++)
         append_u64(out, digests[i]);
 }
 
-bool quorum_decode_verified(struct unpack *in, struct quorum_verified *out)
+bool quorum_next_verified(struct unpack *in, struct quorum_verified *out)
 {
+    if (in->failed || in->next == in->end)
+        return false;
     out->number = unpack_next_u64(in);
     out->failed = next_bool(in);
-    out->digests = rest_of(in);
-    return at_end(in) && out->digests.size % 8 == 0;
+    uint64_t count = unpack_next_varint(in);
+    if (count > QUORUM_KEYS_MAX)
+        in->failed = true;
+    out->digests = unpack_bytes(in, in->failed ? 0 : count * 8);
+    return !in->failed;
 }
 
 /* ---- rows of keys ---------------------------------------------------------------------------- */

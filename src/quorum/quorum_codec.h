@@ -5,12 +5,12 @@
  *
  *   asks begin with       cluster(8) version(8) number(8)
  *
- *   REPLICATE             ask, message(4) rows size(4) rows requests
+ *   REPLICATE             ask, message(4) rows size(4) grounds size(4) rows grounds requests
  *     a request           origin(varint) number(varint) rows from(varint) rows size(varint)
  *                         reply size(varint) reply
  *   REPLICATED            several of: number(8) message(4) failed(1)
- *   VERIFY                ask, heads
- *   VERIFIED              number(8) failed(1) digests(8 each)
+ *   VERIFY                ask (its number is 0), several of: number(8) heads size(varint) heads
+ *   VERIFIED              several of: number(8) failed(1) count(varint) digests(8 each)
  *   KEY_ROWS              ask, key(4) base(4) chunk(4) heads
  *   KEY_ROWS_ARE          number(8) failed(1) key(4) base(4) chunk(4) rows
  *   OUTCOME               ask, origin(8) number(8) slot(4)
@@ -44,7 +44,7 @@ enum quorum_message {
 
 enum {
     QUORUM_ASK_SIZE = 24,
-    QUORUM_REPLICATE_SIZE = QUORUM_ASK_SIZE + 8, /* before the rows */
+    QUORUM_REPLICATE_SIZE = QUORUM_ASK_SIZE + 12, /* before the rows */
     QUORUM_ACK_SIZE = 13,
 };
 
@@ -57,11 +57,12 @@ bool quorum_decode_ask(struct unpack *in, struct quorum_ask *out);
 
 /* What stands before the rows, into QUORUM_REPLICATE_SIZE bytes that were left free for it. */
 void quorum_put_replicate(char *out, const struct quorum_ask *ask, uint32_t message,
-                          size_t rows_size);
+                          size_t rows_size, size_t grounds_size);
 
 struct quorum_replicate {
     uint32_t message;
     struct bytes rows;
+    struct bytes grounds; /* store/import.h */
     struct bytes requests;
 };
 bool quorum_decode_replicate(struct unpack *in, struct quorum_replicate *out);
@@ -85,6 +86,15 @@ bool quorum_next_ack(struct unpack *in, struct quorum_ack *out);
 
 void quorum_encode_ask(struct buffer *out, const struct quorum_ask *ask);
 
+/* Of VERIFY: keys of one round. */
+struct quorum_question {
+    uint64_t number;
+    struct bytes heads;
+};
+void quorum_encode_question(struct buffer *out, const struct quorum_question *question);
+/* False: there is none left, or (with in->failed) it is none. */
+bool quorum_next_question(struct unpack *in, struct quorum_question *out);
+
 /* Of VERIFY and others: how many there are, or 0 where they are none, or too many. */
 size_t quorum_count_heads(struct bytes heads);
 bool quorum_next_head(struct bytes *rest, struct bytes *out_name);
@@ -97,7 +107,8 @@ struct quorum_verified {
 };
 void quorum_encode_verified(struct buffer *out, uint64_t number, bool failed,
                             const uint64_t *digests, size_t count);
-bool quorum_decode_verified(struct unpack *in, struct quorum_verified *out);
+/* As quorum_next_question. */
+bool quorum_next_verified(struct unpack *in, struct quorum_verified *out);
 
 void quorum_encode_key_rows(struct buffer *out, const struct quorum_ask *ask,
                             struct export_place place, struct bytes heads);

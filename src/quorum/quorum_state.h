@@ -18,7 +18,9 @@ enum { BATCH_BUCKETS = 1024, SPARE_BATCHES_MAX = 16, SPARE_PENDINGS_MAX = 4096 }
 struct peer {
     uint64_t node;
     struct answer_time write, read;
-    struct buffer acks; /* to be sent at the end of the turn */
+    /* To be sent at the end of the turn: */
+    struct buffer acks;
+    struct buffer questions, answers; /* VERIFY and VERIFIED */
 };
 
 /* Slots that have the same owners. */
@@ -79,10 +81,11 @@ struct batch {
     bool is_let_go;       /* its rows are forgotten, owners were told missed */
     struct buffer *messages;
     uint32_t message_count, message_room;
-    uint32_t total; /* messages that it was sent in */
-    struct buffer requests;
-    size_t rows_from; /* in the last message, of the command under way */
+    uint32_t total;                  /* messages that it was sent in */
+    struct buffer grounds, requests; /* the end of the last message */
+    size_t rows_from;                /* in the last message, of the command under way */
     struct list parts;
+    struct list marks; /* mark.c */
     struct acks acks;
     struct target targets[ACKS_HOLDERS_MAX]; /* of acks.holders */
 };
@@ -122,6 +125,7 @@ struct quorum {
     struct list verifications;           /* under way */
     struct list verify_next;             /* to be begun at the end of the turn */
     struct list verified;                /* whose `done` is to be called */
+    bool has_questions, has_answers;     /* some peer's */
     struct round *rounds[BATCH_BUCKETS]; /* verification.h */
     struct list outcomes_asked;
     struct list outcomes_found; /* whose `done` is to be called */
@@ -178,7 +182,11 @@ unsigned quorum_readers_needed(const struct quorum *quorum, struct consistency c
 
 struct batch *batch_new(struct quorum *quorum, const struct acks_owners *owners, uint16_t slot,
                         uint64_t now_ms);
-void batch_add_row(struct batch *batch, struct bytes name, struct bytes row, bool is_long);
+/* With a ground (size 0: none; store/import.h) it comes to the last message. */
+void batch_add_row(struct batch *batch, struct bytes name, struct bytes row, struct bytes ground,
+                   bool is_long);
+/* The rows of a message, as they are kept. */
+struct bytes batch_rows(const struct batch *batch, uint32_t message);
 /* Nothing comes to it any more: out it goes. */
 void batch_send(struct quorum *quorum, struct batch *batch, uint64_t now_ms);
 void batch_add_part(struct batch *batch, struct pending *pending, uint8_t level);
@@ -191,6 +199,12 @@ void batches_node_down(struct quorum *quorum, uint64_t node, uint64_t now_ms);
 /* Own rows that have become durable. */
 void batches_gates(struct quorum *quorum, uint64_t now_ms);
 void batches_tick(struct quorum *quorum, uint64_t now_ms);
+
+/* ---- mark.c ---------------------------------------------------------------------------------- */
+
+void batch_mark(struct batch *batch, struct quorum_mark *mark);
+void batch_unmark(const struct quorum *quorum, struct batch *batch);
+void batch_move_marks(struct batch *from, struct batch *const *to, uint32_t count);
 
 /* ---- write.c --------------------------------------------------------------------------------- */
 
@@ -220,9 +234,12 @@ void replica_deinit(struct quorum *quorum);
 
 /* ---- serve.c: questions of others ------------------------------------------------------------ */
 
+/* `accepted`: the sender's layout is one that this node takes part in, as far as slots allow. */
 MUST_CHECK enum status serve_verify(struct quorum *quorum, uint64_t from,
-                                    const struct quorum_ask *ask, struct bytes heads,
+                                    const struct quorum_ask *ask, bool accepted, struct unpack *in,
                                     uint64_t now_ms);
+/* The answers of this turn go out. */
+void serve_send(struct quorum *quorum);
 MUST_CHECK enum status serve_key_rows(struct quorum *quorum, uint64_t from,
                                       const struct quorum_ask *ask, struct unpack *in,
                                       uint64_t now_ms);
@@ -236,7 +253,9 @@ void serve_deinit(struct quorum *quorum);
 
 /* ---- verification.c -------------------------------------------------------------------------- */
 
-void verifications_send(struct quorum *quorum, uint64_t now_ms);
+void verifications_begin(struct quorum *quorum, uint64_t now_ms);
+/* The questions of this turn go out. */
+void verifications_send(struct quorum *quorum);
 void verifications_finish(struct quorum *quorum);
 void verifications_verified(struct quorum *quorum, struct peer *peer,
                             const struct quorum_verified *verified, uint64_t now_ms);

@@ -157,8 +157,8 @@ enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct
                                   .requests = replicate.requests};
     quorum->importing_bytes += incoming->rows_size;
     list_append(&quorum->importing, &incoming->link);
-    struct import *import =
-        import_rows(quorum->options.store, replicate.rows, now_ms, imported, incoming);
+    struct import *import = import_rows_onto(quorum->options.store, replicate.rows,
+                                             replicate.grounds, now_ms, imported, incoming);
     if (!import)
         return STATUS_OK; /* done, and perhaps freed */
     incoming->import = import;

@@ -46,9 +46,12 @@ unsigned quorum_readers_needed(const struct quorum *quorum, struct consistency c
         return 1;
     if (!writes || agreed)
         return needed;
-    /* Rule 8: so many that one of them has whatever was acknowledged. */
+    /* Rule 8: so many that one of them has whatever was acknowledged. One more than itself even
+     * where all owners acknowledge writes: stand-ins may have done so in place of this one. */
     unsigned write_level = quorum->options.write_quorum;
     unsigned overlap = owners - acks_needed(write_level, owners) + 1;
+    if (overlap < 2 && owners > 1)
+        overlap = 2;
     return overlap > needed ? overlap : needed;
 }
 

@@ -3,6 +3,8 @@
 #include "base/memory.h"
 #include "quorum/quorum_state.h"
 
+enum { ANSWERS_BYTES = 64 * 1024 }; /* of one message of digests */
+
 /* A question that waits for the store. */
 struct serving {
     struct list link;
@@ -46,13 +48,33 @@ void serve_deinit(struct quorum *quorum)
 
 /* ---- digests --------------------------------------------------------------------------------- */
 
+static void send_answers(struct quorum *quorum, struct peer *peer)
+{
+    if (buffer_size(&peer->answers) == 0)
+        return;
+    outbox_send(&quorum->options.outbox, peer->node, QUORUM_VERIFIED, buffer_bytes(&peer->answers));
+    buffer_clear(&peer->answers, ANSWERS_BYTES);
+}
+
+void serve_send(struct quorum *quorum)
+{
+    if (!quorum->has_answers)
+        return;
+    quorum->has_answers = false;
+    for (uint32_t i = 0; i < quorum->peer_count; i++)
+        send_answers(quorum, quorum->peers[i]);
+}
+
+/* It goes out at the end of the turn. */
 static void send_digests(struct quorum *quorum, uint64_t to, uint64_t number, enum status status,
                          const uint64_t *digests, size_t count)
 {
-    struct buffer out = {0};
+    struct peer *peer = quorum_peer(quorum, to);
     bool failed = status != STATUS_OK;
-    quorum_encode_verified(&out, number, failed, digests, failed ? 0 : count);
-    send(quorum, to, QUORUM_VERIFIED, &out);
+    quorum_encode_verified(&peer->answers, number, failed, digests, failed ? 0 : count);
+    quorum->has_answers = true;
+    if (buffer_size(&peer->answers) >= ANSWERS_BYTES)
+        send_answers(quorum, peer);
 }
 
 static void digests_done(void *context, enum status status, const uint64_t *digests, size_t count)
@@ -62,25 +84,31 @@ static void digests_done(void *context, enum status status, const uint64_t *dige
     serving_free(serving);
 }
 
-enum status serve_verify(struct quorum *quorum, uint64_t from, const struct quorum_ask *ask,
-                         struct bytes heads, uint64_t now_ms)
+static void serve_question(struct quorum *quorum, uint64_t from,
+                           const struct quorum_question *question, uint64_t now_ms)
 {
-    if (quorum_count_heads(heads) == 0)
-        return STATUS_CORRUPT;
-    if (!fence_accepts_heads(quorum, ask->version, heads)) {
-        quorum_refuse(quorum, from, QUORUM_VERIFY, ask->number);
-        return STATUS_OK;
-    }
-    struct serving *serving = serving_new(quorum, from, ask->number);
+    struct serving *serving = serving_new(quorum, from, question->number);
     if (!serving) {
-        send_digests(quorum, from, ask->number, STATUS_THROTTLED, NULL, 0);
-        return STATUS_OK;
+        send_digests(quorum, from, question->number, STATUS_THROTTLED, NULL, 0);
+        return;
     }
     struct export *export =
-        export_digests(quorum->options.store, heads, now_ms, digests_done, serving);
+        export_digests(quorum->options.store, question->heads, now_ms, digests_done, serving);
     if (export)
         serving->export = export;
-    return STATUS_OK;
+}
+
+enum status serve_verify(struct quorum *quorum, uint64_t from, const struct quorum_ask *ask,
+                         bool accepted, struct unpack *in, uint64_t now_ms)
+{
+    struct quorum_question question;
+    while (quorum_next_question(in, &question)) {
+        if (accepted && fence_accepts_heads(quorum, ask->version, question.heads))
+            serve_question(quorum, from, &question, now_ms);
+        else
+            quorum_refuse(quorum, from, QUORUM_VERIFY, question.number);
+    }
+    return in->failed ? STATUS_CORRUPT : STATUS_OK;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/mutant.h"
 
+enum { QUESTIONS_KEPT = 64 * 1024 }; /* bytes of room for a node's questions */
 enum { MEND_PATIENCE = 4 }; /* a node that is silent for this part of the time there is, is lost */
 
 /* ---- rounds ---------------------------------------------------------------------------------- */
@@ -97,16 +98,19 @@ void round_end(struct round *round, enum status status)
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
+/* It goes out at the end of the turn, with all others of the turn for that node. */
 static void ask(struct round *round, struct asked *asked)
 {
     struct quorum *quorum = round->verification->quorum;
-    struct quorum_ask ask = {quorum->layout->cluster, quorum->layout->version, round->number};
-    struct buffer *out = &quorum->heads;
-    buffer_clear(out, SIZE_MAX);
-    quorum_encode_ask(out, &ask);
-    buffer_append_bytes(out, round->heads);
-    bool sent = outbox_send(&quorum->options.outbox, asked->node, QUORUM_VERIFY, buffer_bytes(out));
-    asked->state = sent ? ASKED : ASKED_LOST;
+    struct peer *peer = quorum_peer(quorum, asked->node);
+    struct quorum_question question = {round->number, round->heads};
+    if (buffer_size(&peer->questions) == 0) {
+        struct quorum_ask ask = {quorum->layout->cluster, quorum->layout->version, 0};
+        quorum_encode_ask(&peer->questions, &ask);
+    }
+    quorum_encode_question(&peer->questions, &question);
+    quorum->has_questions = true;
+    asked->state = ASKED;
     asked->is_slow = false;
     asked->sent_ms = quorum->now_ms;
 }
@@ -383,7 +387,73 @@ void quorum_verify_cancel(struct quorum *quorum, struct quorum_verify *verify)
     memory_free(verification);
 }
 
-void verifications_send(struct quorum *quorum, uint64_t now_ms)
+/* The link is gone: others are asked. */
+static void lose_questions(struct quorum *quorum, struct peer *peer, struct bytes message)
+{
+    struct unpack in = unpack_begin(message);
+    struct quorum_ask ask;
+    struct quorum_question question;
+    check(quorum_decode_ask(&in, &ask));
+    while (quorum_next_question(&in, &question))
+        verifications_refused(quorum, peer->node, question.number, quorum->now_ms);
+}
+
+static void send_message(struct quorum *quorum, struct peer *peer, struct bytes message)
+{
+    if (!outbox_send(&quorum->options.outbox, peer->node, QUORUM_VERIFY, message))
+        lose_questions(quorum, peer, message);
+}
+
+/* More than one message has room for. */
+static void send_in_parts(struct quorum *quorum, struct peer *peer, struct bytes all)
+{
+    struct unpack in = unpack_begin(all);
+    struct quorum_question question;
+    struct bytes begin = unpack_bytes(&in, QUORUM_ASK_SIZE);
+    struct buffer part = {0};
+    while (quorum_next_question(&in, &question)) {
+        if (buffer_size(&part) > 0 &&
+            buffer_size(&part) + question.heads.size > QUORUM_MESSAGE_BYTES) {
+            send_message(quorum, peer, buffer_bytes(&part));
+            buffer_clear(&part, SIZE_MAX);
+        }
+        if (buffer_size(&part) == 0)
+            buffer_append_bytes(&part, begin);
+        quorum_encode_question(&part, &question);
+    }
+    send_message(quorum, peer, buffer_bytes(&part));
+    buffer_deinit(&part);
+}
+
+static void send_questions(struct quorum *quorum, struct peer *peer)
+{
+    if (buffer_size(&peer->questions) == 0)
+        return;
+    struct buffer message = peer->questions; /* others may be asked of it on the way */
+    buffer_init(&peer->questions);
+    if (buffer_size(&message) > QUORUM_MESSAGE_BYTES)
+        send_in_parts(quorum, peer, buffer_bytes(&message));
+    else
+        send_message(quorum, peer, buffer_bytes(&message));
+    if (buffer_size(&peer->questions) > 0) {
+        buffer_deinit(&message);
+        return;
+    }
+    peer->questions = message;
+    buffer_clear(&peer->questions, QUESTIONS_KEPT);
+}
+
+/* Whom the link is gone to is asked no more: this comes to an end. */
+void verifications_send(struct quorum *quorum)
+{
+    while (quorum->has_questions) {
+        quorum->has_questions = false;
+        for (uint32_t i = 0; i < quorum->peer_count; i++)
+            send_questions(quorum, quorum->peers[i]);
+    }
+}
+
+void verifications_begin(struct quorum *quorum, uint64_t now_ms)
 {
     (void)now_ms;
     while (!list_is_empty(&quorum->verify_next)) {
@@ -418,6 +488,8 @@ void verifications_restart(struct quorum *quorum, uint64_t now_ms)
     struct list *link;
     for (link = quorum->verifications.next; link != &quorum->verifications; link = link->next)
         free_rounds(list_entry(link, struct verification, link));
+    for (uint32_t i = 0; i < quorum->peer_count; i++)
+        buffer_clear(&quorum->peers[i]->questions, QUESTIONS_KEPT);
     list_splice(&quorum->verify_next, &quorum->verifications);
 }
 

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "quorum/quorum_state.h"
+#include "row/chunked.h"
 #include "row/row_list.h"
 
 /* ---- who waits ------------------------------------------------------------------------------- */
@@ -121,8 +122,8 @@ static void touch(struct quorum *quorum, struct batch *batch)
     batch->rows_from -= QUORUM_REPLICATE_SIZE;
 }
 
-static void add_row(struct quorum *quorum, struct bytes name, struct bytes row, bool is_long,
-                    uint64_t now_ms)
+static void add_row(struct quorum *quorum, struct bytes name, struct bytes row, struct bytes ground,
+                    bool is_long, uint64_t now_ms)
 {
     uint16_t slot = row_key_slot(name);
     struct owners_group *group = quorum_group(quorum, slot);
@@ -132,7 +133,7 @@ static void add_row(struct quorum *quorum, struct bytes name, struct bytes row, 
     }
     if (!group->open->is_touched)
         touch(quorum, group->open);
-    batch_add_row(group->open, name, row, is_long);
+    batch_add_row(group->open, name, row, ground, is_long);
     quorum->stats.rows_out++;
 }
 
@@ -152,16 +153,51 @@ static size_t size_of(const struct txn *txn)
     return size;
 }
 
-/* Chunks first: a head is not to be where its chunks aren't. */
+static bool names_base(const struct row *row, struct dot base)
+{
+    struct chunked chunked;
+    for (uint32_t i = 0; i < row->sibling_count; i++)
+        if (row->siblings[i].form == VALUE_CHUNKED &&
+            chunked_unpack(row->siblings[i].value, &chunked) && dot_equal(chunked.base, base))
+            return true;
+    return false;
+}
+
+/* Whether the head names chunks that it named before: else all of them are in this transaction. */
+static bool has_earlier_chunks(const struct txn *txn, const struct txn_row *staged)
+{
+    struct row row, ground;
+    struct chunked chunked;
+    bool has = false;
+    if (row_decode(staged->row, txn->arena, &row) != STATUS_OK ||
+        row_decode(staged->ground, txn->arena, &ground) != STATUS_OK)
+        return false; /* they are this node's own, and sound */
+    for (uint32_t i = 0; !has && i < row.sibling_count; i++)
+        has = row.siblings[i].form == VALUE_CHUNKED &&
+              chunked_unpack(row.siblings[i].value, &chunked) && names_base(&ground, chunked.base);
+    return has;
+}
+
+static void add_staged(struct quorum *quorum, const struct txn *txn, const struct txn_row *staged,
+                       bool is_long, uint64_t now_ms)
+{
+    bool has_ground = staged->ground.size > 0 && has_earlier_chunks(txn, staged);
+    struct bytes ground = has_ground ? staged->ground : BYTES("");
+    add_row(quorum, staged->name, staged->row, ground, is_long, now_ms);
+}
+
+/* Chunks first: a head is not to be where its chunks aren't. Heads with a ground are last, since
+ * the last message has the grounds. */
 static void add_long(struct quorum *quorum, const struct txn *txn, uint64_t now_ms)
 {
     for (uint32_t i = 0; i < quorum->group_count; i++)
         quorum->groups[i]->open = NULL;
-    for (int heads = 0; heads < 2; heads++)
+    for (int pass = 0; pass < 3; pass++)
         for (uint32_t i = 0; i < txn->staged_count; i++) {
             const struct txn_row *staged = &txn->staged[i];
-            if (staged->row.size > 0 && row_key_is_head(staged->name) == (heads == 1))
-                add_row(quorum, staged->name, staged->row, true, now_ms);
+            int of = staged->ground.size > 0 ? 2 : row_key_is_head(staged->name) ? 1 : 0;
+            if (staged->row.size > 0 && of == pass)
+                add_staged(quorum, txn, staged, true, now_ms);
         }
 }
 
@@ -169,7 +205,7 @@ static void add_all(struct quorum *quorum, const struct txn *txn, uint64_t now_m
 {
     for (uint32_t i = 0; i < txn->staged_count; i++)
         if (txn->staged[i].row.size > 0)
-            add_row(quorum, txn->staged[i].name, txn->staged[i].row, false, now_ms);
+            add_staged(quorum, txn, &txn->staged[i], false, now_ms);
 }
 
 static void remember(struct quorum *quorum, struct batch *batch, const struct quorum_write *write,
@@ -211,8 +247,11 @@ void quorum_write(struct quorum *quorum, const struct txn *txn, struct quorum_wr
         if (write->id.origin != 0 || write->id.number != 0)
             remember(quorum, batch, write, txn->gate, now_ms);
         batch_add_part(batch, pending, level_of(quorum, write));
-        if (is_long || buffer_size(&batch->messages[0]) > QUORUM_MESSAGE_BYTES ||
-            buffer_size(&batch->requests) > QUORUM_MESSAGE_BYTES)
+        if (write->mark)
+            batch_mark(batch, write->mark);
+        if (is_long || buffer_size(&batch->messages[0]) + buffer_size(&batch->grounds) +
+                               buffer_size(&batch->requests) >
+                           QUORUM_MESSAGE_BYTES)
             close_group(batch);
     }
     if (quorum->touched_count == 0)
@@ -257,6 +296,7 @@ static void move_parts(struct quorum *quorum, struct batch *batch)
         else
             memory_free(part);
     }
+    batch_move_marks(batch, quorum->touched, quorum->touched_count);
     for (uint32_t i = 0; i < quorum->touched_count; i++) {
         struct batch *other = quorum->touched[i];
         other->is_touched = false;
@@ -270,12 +310,13 @@ static void move_batch(struct quorum *quorum, struct batch *batch, uint64_t now_
 {
     quorum->touched_count = 0;
     for (uint32_t i = 0; i < batch->message_count; i++) {
-        struct bytes rest = buffer_bytes(&batch->messages[i]), name, row;
-        rest = bytes_of(rest.data + QUORUM_REPLICATE_SIZE, rest.size - QUORUM_REPLICATE_SIZE);
-        if (i == batch->message_count - 1)
-            rest.size -= buffer_size(&batch->requests);
-        while (row_list_next(&rest, &name, &row))
-            add_row(quorum, name, row, true, now_ms);
+        bool is_last = i == batch->message_count - 1;
+        struct bytes rows = batch_rows(batch, i), rest = rows, name, row, ground;
+        struct bytes grounds = is_last ? buffer_bytes(&batch->grounds) : BYTES("");
+        for (size_t at = 0; row_list_next(&rest, &name, &row); at = rows.size - rest.size) {
+            bool has_ground = import_ground_at(&grounds, at, &ground);
+            add_row(quorum, name, row, has_ground ? ground : BYTES(""), !is_last, now_ms);
+        }
     }
     move_parts(quorum, batch);
 }

@@ -85,7 +85,8 @@ void session_free(struct session *session)
         txn_end(&session->txn);
     pause_forget(session);
     session_set_over_soft(session, false, 0);
-    check(list_is_empty(&session->queue) && !session->read_check && !session->gather);
+    check(list_is_empty(&session->queue) && !session->read_check && !session->gather &&
+          !session->wait);
     list_remove(&session->link);
     list_remove(&session->waiting);
     list_remove(&session->sending);
@@ -170,7 +171,7 @@ void session_kill(struct session *session)
 
 void session_account(struct session *session)
 {
-    uint64_t bytes = session->input.capacity + session->output.capacity;
+    uint64_t bytes = session->input.capacity + session->output.capacity + session->queue_bytes;
     if (bytes == session->buffer_bytes)
         return;
     session->sessions->buffer_bytes += bytes - session->buffer_bytes;

@@ -83,6 +83,7 @@ struct session {
     unsigned forwards_open;   /* so many are not answered yet, and were sent when */
     uint64_t forwards_routes; /* dispatch_cluster.routes was this */
     bool refused;             /* the request is not to be run here: see node/forward.h */
+    bool ran_in_part;         /* its request: by nodes that have gone, as far as is known */
     bool finished;            /* sends nothing more: closed once all is answered */
     bool killed;              /* SESSION_CLOSING, without waiting for the output */
     bool close_told;          /* whoever has the connection was asked to close it */
@@ -114,8 +115,10 @@ struct session {
     uint64_t begun_ns;      /* when its request first ran, if it had to wait since; else 0 */
     uint64_t busy_ns;       /* that the earlier runs of its request took */
     unsigned queue_count;   /* replies in the queue */
+    size_t queue_bytes;     /* that they take */
     struct read_check *read_check; /* node/read_check.h; NULL: none was needed yet */
     struct gather *gather; /* its request's parts run on several nodes: node/gather.h; else NULL */
+    struct wait *wait;     /* what it has written, for WAIT: node/wait.h; NULL: nothing yet */
     uint64_t request_number; /* of a remote's request, where it came from */
     struct remote *remote; /* it runs what another node has forwarded: node/forward.h; else NULL */
     void *connection;      /* whose: net's */
@@ -128,14 +131,15 @@ struct sessions {
     struct list closing;   /* to be closed, after their output or at once */
     struct list postponed; /* by a pause */
     struct list monitors;
-    struct list answered; /* that have a reply in their queue that may go, perhaps */
-    enum pause pause;     /* see session/pause.h */
+    struct list answered;  /* that have a reply in their queue that may go, perhaps */
+    struct buffer scratch; /* empty but while a request runs: see node/reply_queue.h */
+    enum pause pause;      /* see session/pause.h */
     uint64_t pause_until_ms;
     uint64_t blocked_count; /* whose request waits for others to act: today, for a pause's end */
     uint64_t soft_count;    /* with more output than the soft limit */
     uint64_t count;
     uint64_t next_id;
-    uint64_t buffer_bytes; /* that input and output of all take */
+    uint64_t buffer_bytes; /* that input, output and queue of all take */
     struct store *store;
     const struct command_set *commands;
     struct stats *stats;

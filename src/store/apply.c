@@ -174,13 +174,15 @@ void apply_drop_chunks(struct store *store, struct slot *slot, struct bytes name
 static void derive_copies(struct store *store, struct bytes name, struct bytes old,
                           struct bytes row, int tombstones)
 {
-    struct slot_facts *of = facts_of(&store->facts, row_key_slot(name), row_key_db(name));
+    uint16_t slot = row_key_slot(name);
+    uint8_t db = row_key_db(name);
     if (tombstones != 0)
-        facts_count_tombstones(&store->facts, row_key_slot(name), row_key_db(name), tombstones);
+        facts_count_tombstones(&store->facts, slot, db, tombstones);
     if (MUTANT(digest_not_updated) && old.size > 0 && row.size > 0)
         return;
-    of->digest += (row.size > 0 ? export_digest(name, row) : 0) -
-                  (old.size > 0 ? export_digest(name, old) : 0);
+    facts_add_digest(&store->facts, slot, db,
+                     (row.size > 0 ? export_digest(name, row) : 0) -
+                         (old.size > 0 ? export_digest(name, old) : 0));
 }
 
 /* `after` is what derive_facts says of the row. */

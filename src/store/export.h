@@ -89,6 +89,8 @@ bool export_ended(const struct store *store, uint64_t mark);
 
 /* How many heads the slot has, tombstones included. */
 uint64_t store_slot_stored(const struct store *store, uint16_t slot);
+/* Grows with each change of that number, or of a digest, in any slot. */
+uint64_t store_slot_changes(const struct store *store);
 
 /*
  * Removes the key from this store, and leaves nothing behind: others own it and have it. Only if
@@ -114,7 +116,8 @@ bool store_is_joined(const struct store *store);
 /*
  * What time it is by the cluster's word (the median of its clocks), each turn. Events are dated by
  * the wall clock, but no further from this than STORE_CLOCK_TRUST_MS: a clock that is wrong, or
- * jumps, would make rows that nobody else accepts (rule 12). 0: nobody has said.
+ * jumps, would make rows that nobody else accepts (rule 12). 0: nobody has said; then no further
+ * ahead of the newest event that this node knows.
  */
 enum { STORE_CLOCK_TRUST_MS = 10 * 1000 };
 void store_set_cluster_time(struct store *store, uint64_t now_ms);

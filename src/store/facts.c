@@ -20,6 +20,7 @@ void facts_init(struct facts *facts, unsigned databases)
 {
     *facts = (struct facts){.databases = databases};
     facts->slots = memory_zeroed(databases * sizeof(*facts->slots));
+    facts->sums = memory_zeroed(SLOT_COUNT * sizeof(*facts->sums));
     facts->keys = memory_zeroed(databases * sizeof(*facts->keys));
     facts->blocks = memory_zeroed(databases * (size_t)BLOCKS * sizeof(*facts->blocks));
     facts->expiring = memory_zeroed(databases * sizeof(*facts->expiring));
@@ -30,6 +31,7 @@ void facts_deinit(struct facts *facts)
     for (unsigned db = 0; db < facts->databases; db++)
         memory_free(facts->slots[db]);
     memory_free(facts->slots);
+    memory_free(facts->sums);
     memory_free(facts->keys);
     memory_free(facts->blocks);
     memory_free(facts->expiring);
@@ -62,6 +64,13 @@ static uint64_t *block_of(struct facts *facts, uint16_t slot, uint8_t db)
     return &facts->blocks[(size_t)db * BLOCKS + slot / FACTS_BLOCK];
 }
 
+static void add_to_sum(struct facts *facts, uint16_t slot, uint64_t heads, uint64_t digest)
+{
+    facts->sums[slot].heads += heads;
+    facts->sums[slot].digest += digest;
+    facts->changes++;
+}
+
 void facts_count(struct facts *facts, uint16_t slot, uint8_t db, int keys, int expiring)
 {
     struct slot_facts *of = facts_of(facts, slot, db);
@@ -70,6 +79,7 @@ void facts_count(struct facts *facts, uint16_t slot, uint8_t db, int keys, int e
     facts->keys[db] += (uint64_t)keys;
     *block_of(facts, slot, db) += (uint64_t)keys;
     facts->expiring[db] += (uint64_t)expiring;
+    add_to_sum(facts, slot, (uint64_t)keys, 0);
     check((int32_t)of->keys >= 0 && (int32_t)of->expiring >= 0);
 }
 
@@ -78,7 +88,14 @@ void facts_count_tombstones(struct facts *facts, uint16_t slot, uint8_t db, int 
     struct slot_facts *of = facts_of(facts, slot, db);
     of->tombstones += (uint32_t)tombstones;
     facts->tombstones += (uint64_t)tombstones;
+    add_to_sum(facts, slot, (uint64_t)tombstones, 0);
     check((int32_t)of->tombstones >= 0);
+}
+
+void facts_add_digest(struct facts *facts, uint16_t slot, uint8_t db, uint64_t digest)
+{
+    facts_of(facts, slot, db)->digest += digest;
+    add_to_sum(facts, slot, 0, digest);
 }
 
 void facts_clear(struct facts *facts, uint16_t slot, uint8_t db)
@@ -88,6 +105,7 @@ void facts_clear(struct facts *facts, uint16_t slot, uint8_t db)
     *block_of(facts, slot, db) -= of->keys;
     facts->expiring[db] -= of->expiring;
     facts->tombstones -= of->tombstones;
+    add_to_sum(facts, slot, -((uint64_t)of->keys + of->tombstones), -of->digest);
     *of = (struct slot_facts){0};
 }
 
@@ -148,7 +166,7 @@ static enum status decode(struct facts *facts, uint8_t db, struct bytes row)
         facts_count(facts, (uint16_t)slot, db, (int)keys, (int)expiring);
         facts_count_tombstones(facts, (uint16_t)slot, db, (int)(stored - keys));
         facts_of(facts, (uint16_t)slot, db)->stored = (uint32_t)stored;
-        facts_of(facts, (uint16_t)slot, db)->digest = digest;
+        facts_add_digest(facts, (uint16_t)slot, db, digest);
     }
     return STATUS_OK;
 }

@@ -31,9 +31,17 @@ struct slot_facts {
     uint64_t digest;     /* only if facts.digests */
 };
 
+/* Of a slot in all databases: what copies are compared by. */
+struct slot_sum {
+    uint64_t heads; /* keys and tombstones */
+    uint64_t digest;
+};
+
 struct facts {
     unsigned databases;
     struct slot_facts **slots; /* per database SLOT_COUNT of them, or NULL: all zero */
+    struct slot_sum *sums;     /* SLOT_COUNT of them */
+    uint64_t changes;          /* of sums: grows with each */
     uint64_t *keys;            /* per database the sums */
     uint64_t *blocks;          /* of keys, per database and FACTS_BLOCK slots */
     uint64_t *expiring;
@@ -54,6 +62,8 @@ const struct slot_facts *facts_look(const struct facts *facts, uint16_t slot, ui
 void facts_count(struct facts *facts, uint16_t slot, uint8_t db, int keys, int expiring);
 
 void facts_count_tombstones(struct facts *facts, uint16_t slot, uint8_t db, int tombstones);
+
+void facts_add_digest(struct facts *facts, uint16_t slot, uint8_t db, uint64_t digest);
 
 /*
  * The slot of the `rank`th key of a database, counted from 0 in the order of slots; there are more

@@ -21,8 +21,10 @@ struct import {
     struct store *store;
     struct txn txn;
     struct arena arena;
-    struct bytes rows;  /* the list: the caller's, or `copy` */
-    struct buffer copy; /* of what has to wait */
+    struct bytes rows;    /* the list: the caller's, or `copy` */
+    struct bytes grounds; /* as the rows */
+    bool is_short;        /* heads were left out */
+    struct buffer copy;   /* of what has to wait */
     bool waits;
     bool for_room; /* not for the disk */
     uint64_t now_ms;
@@ -83,6 +85,23 @@ static enum status check_row(const struct import *import, struct bytes name, str
     return STATUS_OK;
 }
 
+/* Each is of one of the rows, a head. */
+static enum status check_grounds(struct import *import)
+{
+    struct bytes rest = import->rows, grounds = import->grounds, name, bytes, ground;
+    struct row row;
+    enum status status = STATUS_OK;
+    for (size_t at = 0; status == STATUS_OK && row_list_next(&rest, &name, &bytes);
+         at = import->rows.size - rest.size) {
+        if (!import_ground_at(&grounds, at, &ground))
+            continue;
+        if (!row_key_is_head(name) || row_decode(ground, &import->arena, &row) != STATUS_OK)
+            status = STATUS_CORRUPT;
+        arena_clear(&import->arena);
+    }
+    return grounds.size == 0 ? status : STATUS_CORRUPT;
+}
+
 /* Before anything of it is believed. */
 static enum status check_list(struct import *import)
 {
@@ -95,6 +114,8 @@ static enum status check_list(struct import *import)
     }
     if (status == STATUS_OK && rest.size > 0)
         status = STATUS_CORRUPT;
+    if (status == STATUS_OK)
+        status = check_grounds(import);
     if (status == STATUS_OK && !MUTANT(clock_not_shown_to))
         clock_see(&import->store->clock, newest);
     return status;
@@ -173,6 +194,22 @@ static enum status take_row(struct import *import, struct bytes name, struct byt
     return STATUS_OK;
 }
 
+/* Whether what is held has seen all that the ground has. */
+static enum status stands(struct txn *txn, struct bytes name, struct bytes ground, bool *out)
+{
+    struct bytes held;
+    struct row row, before;
+    enum status status = held_row(txn, name, &held);
+    *out = false;
+    if (status != STATUS_OK || held.size == 0)
+        return status;
+    status = row_decode(held, txn->arena, &row);
+    if (status == STATUS_OK)
+        status = row_decode(ground, txn->arena, &before);
+    *out = status == STATUS_OK && vector_covers_all(&row.vector, &before.vector);
+    return status;
+}
+
 /* Rule 1: the actor has forgotten events of its own, so it ends before anything else is written. */
 static enum status take_epoch(struct store *store)
 {
@@ -187,13 +224,20 @@ static enum status run(struct import *import)
 {
     struct txn *txn = &import->txn;
     struct store *store = import->store;
-    struct bytes rest = import->rows, name, row;
+    struct bytes rest = import->rows, grounds = import->grounds, name, row, ground;
     bool cold = false, forgotten = false;
+    import->is_short = false;
     arena_clear(&import->arena);
     txn_begin(txn, store->now_ms > import->now_ms ? store->now_ms : import->now_ms);
     txn->no_touch = true; /* nobody has asked for it here */
-    while (row_list_next(&rest, &name, &row)) {
-        enum status status = take_row(import, name, row, &forgotten);
+    for (size_t at = 0; row_list_next(&rest, &name, &row); at = import->rows.size - rest.size) {
+        enum status status = STATUS_OK;
+        bool taken = true;
+        if (import_ground_at(&grounds, at, &ground))
+            status = stands(txn, name, ground, &taken);
+        if (status == STATUS_OK && taken)
+            status = take_row(import, name, row, &forgotten);
+        import->is_short |= !taken;
         if (status != STATUS_OK && status != STATUS_COLD)
             return status;
         cold |= status == STATUS_COLD;
@@ -230,7 +274,7 @@ static void import_free(struct import *import)
 /* Of memory, while it waits. */
 static size_t held_bytes(const struct import *import)
 {
-    return sizeof(*import) + import->rows.size;
+    return sizeof(*import) + import->rows.size + import->grounds.size;
 }
 
 /* It is over, however. */
@@ -256,6 +300,8 @@ static void finish(struct import *import, enum status status)
     import_done *done = import->done;
     void *context = import->context;
     uint64_t gate = import->txn.gate;
+    if (status == STATUS_OK && import->is_short)
+        status = STATUS_ABSENT;
     retire(import);
     done(context, status, status == STATUS_OK ? gate : 0);
 }
@@ -268,8 +314,12 @@ static bool begin_to_wait(struct import *import)
         return true;
     if (store->imports.bytes + held_bytes(import) > IMPORT_BYTES_MAX)
         return false;
+    size_t rows_size = import->rows.size, grounds_size = import->grounds.size;
     buffer_append_bytes(&import->copy, import->rows);
-    import->rows = buffer_bytes(&import->copy);
+    buffer_append_bytes(&import->copy, import->grounds);
+    const char *copy = buffer_bytes(&import->copy).data;
+    import->rows = bytes_of(copy, rows_size);
+    import->grounds = bytes_of(copy + rows_size, grounds_size);
     store->imports.bytes += held_bytes(import);
     list_append(&store->imports.waiting, &import->link);
     import->mark = ++store->copies_begun;
@@ -304,8 +354,15 @@ static void proceed(void *context)
 struct import *import_rows(struct store *store, struct bytes rows, uint64_t now_ms,
                            import_done *done, void *context)
 {
+    return import_rows_onto(store, rows, BYTES(""), now_ms, done, context);
+}
+
+struct import *import_rows_onto(struct store *store, struct bytes rows, struct bytes grounds,
+                                uint64_t now_ms, import_done *done, void *context)
+{
     struct import *import = new_import(store);
     import->rows = rows;
+    import->grounds = grounds;
     import->now_ms = now_ms;
     import->done = done;
     import->context = context;

@@ -7,6 +7,9 @@
 #ifndef STORE_IMPORT_H
 #define STORE_IMPORT_H
 
+#include "base/buffer.h"
+#include "base/pack.h"
+#include "row/row_list.h"
 #include "store/store.h"
 
 struct import;
@@ -34,6 +37,39 @@ typedef void import_done(void *context, enum status status, uint64_t gate);
  */
 struct import *import_rows(struct store *store, struct bytes rows, uint64_t now_ms,
                            import_done *done, void *context);
+
+/*
+ * The same of what a transaction has written. Where it wrote to a long string, or only to the head
+ * of one, chunks that were written earlier are not among the rows: such a head stands on what the
+ * writer's head was before, its ground. It is left out, and `done` told STATUS_ABSENT, where what
+ * is held has not seen all that the ground has: earlier chunks would be missing, and as digests are
+ * those of heads nobody would notice. The other rows are stored all the same: the head comes later
+ * with all of its chunks (store/export.h), some of which may have been read before.
+ *
+ * `grounds` is a row list; the name of each is where its head begins in `rows`, as four bytes; they
+ * are in that order.
+ */
+struct import *import_rows_onto(struct store *store, struct bytes rows, struct bytes grounds,
+                                uint64_t now_ms, import_done *done, void *context);
+
+static inline void import_add_ground(struct buffer *grounds, size_t at, struct bytes ground)
+{
+    char place[4];
+    pack_u32(place, (uint32_t)at);
+    row_list_append(grounds, bytes_of(place, sizeof(place)), ground);
+}
+
+/* That of the row that begins there; it is taken off `rest`, if it is the first. False: it has
+ * none. */
+static inline bool import_ground_at(struct bytes *rest, size_t at, struct bytes *out_ground)
+{
+    struct bytes after = *rest, place;
+    if (!row_list_next(&after, &place, out_ground) || place.size != 4 ||
+        unpack_u32(place.data) != at)
+        return false;
+    *rest = after;
+    return true;
+}
 
 /* It is not to be done, nor to call `done`. NULL: nothing. */
 void import_cancel(struct import *import);

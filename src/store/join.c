@@ -16,8 +16,10 @@ static enum status sum_digests(struct store *store)
     for (unsigned db = 0; db < counted.databases && status == STATUS_OK; db++)
         for (unsigned slot = 0; counted.slots[db] && slot < SLOT_COUNT; slot++)
             if (counted.slots[db][slot].stored > 0)
-                facts_of(&store->facts, (uint16_t)slot, (uint8_t)db)->digest =
-                    counted.slots[db][slot].digest;
+                facts_add_digest(
+                    &store->facts, (uint16_t)slot, (uint8_t)db,
+                    counted.slots[db][slot].digest -
+                        facts_look(&store->facts, (uint16_t)slot, (uint8_t)db)->digest);
     facts_deinit(&counted);
     buffer_deinit(&report);
     return status;

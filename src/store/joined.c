@@ -9,20 +9,17 @@ enum { COLLECTABLE_LOOKS = 20000 }; /* entries, per call */
 
 uint64_t store_slot_digest(const struct store *store, uint16_t slot)
 {
-    uint64_t sum = 0;
-    for (unsigned db = 0; db < store->facts.databases; db++)
-        sum += facts_look(&store->facts, slot, (uint8_t)db)->digest;
-    return sum;
+    return store->facts.sums[slot].digest;
 }
 
 uint64_t store_slot_stored(const struct store *store, uint16_t slot)
 {
-    uint64_t sum = 0;
-    for (unsigned db = 0; db < store->facts.databases; db++) {
-        const struct slot_facts *facts = facts_look(&store->facts, slot, (uint8_t)db);
-        sum += (uint64_t)facts->keys + facts->tombstones;
-    }
-    return sum;
+    return store->facts.sums[slot].heads;
+}
+
+uint64_t store_slot_changes(const struct store *store)
+{
+    return store->facts.changes;
 }
 
 /* ---- giving away ----------------------------------------------------------------------------- */
@@ -66,7 +63,7 @@ static bool is_to_be_collected(struct store *store, const struct slot *slot,
 
 static bool has_any_to_collect(const struct store *store, uint16_t slot)
 {
-    for (unsigned db = 0; db < store->facts.databases; db++) {
+    for (unsigned db = 0; db < store->facts.databases && store->facts.sums[slot].heads > 0; db++) {
         const struct slot_facts *facts = facts_look(&store->facts, slot, (uint8_t)db);
         if (facts->tombstones > 0 || facts->expiring > 0)
             return true;

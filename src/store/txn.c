@@ -128,16 +128,29 @@ void txn_stage(struct txn *txn, struct bytes name, struct bytes row)
         if (room > INDEX_FROM)
             index_build(txn);
     }
-    txn->staged[txn->staged_count] = (struct txn_row){name, row};
+    txn->staged[txn->staged_count] = (struct txn_row){.name = name, .row = row};
     if (txn->index)
         index_add(txn, txn->staged_count);
     txn->staged_count++;
 }
 
+void txn_stage_onto(struct txn *txn, struct bytes name, struct bytes row, struct bytes held)
+{
+    bool is_first = held.size > 0 && !find_staged(txn, name);
+    struct bytes ground = BYTES("");
+    if (is_first)
+        ground = arena_copy(txn->arena, held);
+    txn_stage(txn, name, row);
+    if (is_first)
+        txn->staged[txn->staged_count - 1].ground = ground;
+}
+
 /* See store_set_cluster_time. */
 static uint64_t believed_ms(const struct store *store, uint64_t wall_ms)
 {
-    uint64_t cluster_ms = store->cluster_ms;
+    uint64_t cluster_ms = store->cluster_ms, newest_ms = clock_ms(store->clock.last);
+    if (cluster_ms == 0 && store->identity.joined && newest_ms > 0 && newest_ms < wall_ms)
+        cluster_ms = newest_ms;
     if (cluster_ms == 0)
         return wall_ms;
     if (wall_ms > cluster_ms + STORE_CLOCK_TRUST_MS)

@@ -22,6 +22,8 @@ struct fetch;
 struct txn_row {
     struct bytes name;
     struct bytes row; /* size 0: not after all */
+    /* Of a head that names chunks, see txn_stage_onto: what was held before; size 0: nothing. */
+    struct bytes ground;
 };
 
 struct txn {
@@ -96,6 +98,11 @@ void txn_want(struct txn *txn, struct bytes name);
  * those the store holds none, and it need not look. The row covers all that the held one does: it
  * was made from it. */
 void txn_stage(struct txn *txn, struct bytes name, struct bytes row);
+
+/* A head row that names chunks: whoever is sent it needs those that were written before this
+ * transaction too, and has them if it has seen what this node held then (store/import.h). The bytes
+ * of `held` are copied. */
+void txn_stage_onto(struct txn *txn, struct bytes name, struct bytes row, struct bytes held);
 
 /* The dot of a new event on a row whose newest time is `newest` (row_newest_time; 0 for a new row).
  */

@@ -47,7 +47,7 @@ static enum tier_next count_row(void *context, struct bytes name, struct bytes r
         facts_count_tombstones(counting->facts, key.slot, key.db, !facts.live);
         facts_of(counting->facts, key.slot, key.db)->stored++;
         if (counting->facts->digests)
-            facts_of(counting->facts, key.slot, key.db)->digest += export_digest(name, row);
+            facts_add_digest(counting->facts, key.slot, key.db, export_digest(name, row));
     }
     arena_clear(&counting->arena);
     return TIER_NEXT;

@@ -2,13 +2,15 @@
 /*
  * Digests of slots, compared with the readers' other owners. A question carries this node's own
  * digests, the answer names those that differ: an idle slot costs ten bytes in ten seconds for each
- * peer. One question is under way with each peer.
+ * peer, an empty one nothing. (Who has rows in it asks; whoever is asked and lacks them, then asks.)
+ * One question is under way with each peer.
  *
  * What an answer shows: "equal" says that what this node held when it asked is what the other held
  * when it answered, which is later. Rows only grow, so from then on this node holds all that the
  * other held at a time after the question was asked. Only a question asked after a disagreement
  * says something of it (sync_slot.since). N-W others of the readers and this node are N-W+1: each
- * acknowledged write had W of them, so one of these has it, and then this node.
+ * acknowledged write had W of them, so one of these has it, and then this node. Where W is N it is
+ * one other all the same: a stand-in may have acknowledged in place of this node.
  */
 #include "base/check.h"
 #include "base/memory.h"
@@ -51,7 +53,7 @@ static void set_slot(struct sync *sync, uint16_t slot)
     if (!state->owned)
         return;
     unsigned enough = sync->options.write_quorum;
-    state->needed = (uint8_t)(enough < reader_count ? reader_count - enough : 0);
+    state->needed = (uint8_t)(enough < reader_count ? reader_count - enough : reader_count > 1);
     for (unsigned i = 0; i < count; i++) {
         if (writers[i] == sync->options.node || !is_among(readers, reader_count, writers[i]))
             continue;
@@ -68,6 +70,7 @@ void compare_set_layout(struct sync *sync)
         peer->shared_count = 0;
         peer->question = 0;
         peer->asked_count = 0;
+        peer->open_ms = 0;
         peer->bulk_part = 0;
         peer->bulk_due_ms = sync->now_ms;
     }
@@ -84,9 +87,16 @@ static void judge(struct sync_slot *state)
         state->agreed = true;
 }
 
+void compare_reopen(struct sync *sync)
+{
+    for (size_t i = 0; i < sync->peer_count; i++)
+        sync->peers[i]->open_ms = 0;
+}
+
 void sync_disagree(struct sync *sync, uint16_t slot)
 {
     struct sync_slot *state = &sync->slots[slot];
+    compare_reopen(sync);
     state->since = sync->number;
     state->equal = 0;
     state->agreed = state->needed == 0 && state->owned;
@@ -100,6 +110,7 @@ static void want(struct sync *sync, struct sync_slot *state, uint16_t bits)
 
 void compare_node_up(struct sync *sync, struct sync_peer *peer)
 {
+    peer->open_ms = 0;
     for (uint32_t i = 0; i < peer->shared_count; i++) {
         sync_disagree(sync, peer->shared[i].slot);
         peer->shared[i].tries = 0;
@@ -121,9 +132,14 @@ void compare_node_down(struct sync *sync, struct sync_peer *peer)
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
+static uint64_t due_ms(const struct sync *sync, const struct sync_shared *shared)
+{
+    return sync->now_ms + (uint64_t)(int64_t)(int32_t)(shared->due_ms - (uint32_t)sync->now_ms);
+}
+
 static bool is_due(const struct sync *sync, const struct sync_shared *shared)
 {
-    return (int32_t)((uint32_t)sync->now_ms - shared->due_ms) >= 0;
+    return due_ms(sync, shared) <= sync->now_ms;
 }
 
 /* Not equal as far as is known; or to be gained, and not seen equal by one who has this layout. */
@@ -167,24 +183,49 @@ static void next_part(struct sync *sync, struct sync_peer *peer, uint32_t *out_f
     sync->stats.rounds += is_first(sync, peer);
 }
 
+static void add_question(struct sync *sync, struct sync_peer *peer, uint32_t index,
+                         struct buffer *body)
+{
+    struct sync_shared *shared = &peer->shared[index];
+    sync_add_digest(body, shared->slot, store_slot_digest(sync->options.store, shared->slot));
+    peer->asked[peer->asked_count++] = index;
+    put_off(sync, shared);
+}
+
+/* The part of the round, and what isn't equal and due. */
+static void choose(struct sync *sync, struct sync_peer *peer, struct buffer *body)
+{
+    uint32_t first, end, i = 0, last = peer->shared_count;
+    uint64_t open_ms = UINT64_MAX;
+    bool all = sync->now_ms >= peer->open_ms;
+    next_part(sync, peer, &first, &end);
+    if (!all) {
+        i = first;
+        last = end;
+    }
+    for (; i < last && peer->asked_count < COMPARE_SLOTS_MAX; i++) {
+        struct sync_shared *shared = &peer->shared[i];
+        bool open = is_open(&sync->slots[shared->slot], shared);
+        bool in_part = i >= first && i < end;
+        if (in_part && !open)
+            shared->due_ms = (uint32_t)sync->now_ms; /* never so old that it looks new */
+        if ((open && is_due(sync, shared)) ||
+            (in_part && store_slot_stored(sync->options.store, shared->slot) > 0))
+            add_question(sync, peer, i, body);
+        if (open && due_ms(sync, shared) < open_ms)
+            open_ms = due_ms(sync, shared);
+    }
+    if (all)
+        peer->open_ms = i < last ? 0 : open_ms;
+}
+
 static void ask(struct sync *sync, struct sync_peer *peer)
 {
-    uint32_t first, end;
     struct buffer body = {0};
-    next_part(sync, peer, &first, &end);
     if (peer->asked == NULL)
         peer->asked = memory_alloc(COMPARE_SLOTS_MAX * sizeof(*peer->asked));
     peer->asked_count = 0;
-    for (uint32_t i = 0; i < peer->shared_count && peer->asked_count < COMPARE_SLOTS_MAX; i++) {
-        struct sync_shared *shared = &peer->shared[i];
-        const struct sync_slot *state = &sync->slots[shared->slot];
-        bool open = is_open(state, shared) && is_due(sync, shared);
-        if (!open && (i < first || i >= end))
-            continue;
-        sync_add_digest(&body, shared->slot, store_slot_digest(sync->options.store, shared->slot));
-        peer->asked[peer->asked_count++] = i;
-        put_off(sync, shared);
-    }
+    choose(sync, peer, &body);
     if (peer->asked_count > 0) {
         struct sync_message message = {.number = ++sync->number, .body = buffer_bytes(&body)};
         bool sent = sync_send(sync, peer->node, SYNC_ASK_DIGESTS, message);
@@ -208,15 +249,43 @@ void compare_tick(struct sync *sync)
 
 /* ---- answering ------------------------------------------------------------------------------- */
 
+static struct sync_shared *find_shared(struct sync_peer *peer, uint16_t slot)
+{
+    uint32_t low = 0, high = peer->shared_count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (peer->shared[middle].slot < slot)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < peer->shared_count && peer->shared[low].slot == slot ? &peer->shared[low] : NULL;
+}
+
+/* The other holds something else: to be asked about, should it be this node that lacks it. */
+static void seen_to_differ(struct sync *sync, struct sync_peer *peer, uint16_t slot)
+{
+    struct sync_shared *shared = peer != NULL ? find_shared(peer, slot) : NULL;
+    if (shared == NULL || is_open(&sync->slots[slot], shared))
+        return;
+    sync->slots[slot].equal &= (uint16_t) ~(1u << shared->bit);
+    shared->due_ms = (uint32_t)sync->now_ms;
+    peer->open_ms = 0;
+}
+
 void compare_answer(struct sync *sync, uint64_t from, const struct sync_message *message)
 {
     struct buffer body = {0};
     struct bytes rest = message->body;
+    struct sync_peer *peer = sync_peer(sync, from);
     uint16_t slot;
     uint64_t digest;
-    while (sync_next_digest(&rest, &slot, &digest))
-        if (!sync_owns(sync, slot) || store_slot_digest(sync->options.store, slot) != digest)
-            sync_add_slot(&body, slot);
+    while (sync_next_digest(&rest, &slot, &digest)) {
+        if (sync_owns(sync, slot) && store_slot_digest(sync->options.store, slot) == digest)
+            continue;
+        sync_add_slot(&body, slot);
+        seen_to_differ(sync, peer, slot);
+    }
     struct sync_message answer = {.number = message->number, .body = buffer_bytes(&body)};
     sync_send(sync, from, SYNC_DIFFERING, answer);
     buffer_deinit(&body);
@@ -235,11 +304,12 @@ static void found_equal(struct sync *sync, struct sync_shared *shared, uint64_t 
     judge(state);
 }
 
-static void found_unequal(struct sync *sync, struct sync_shared *shared)
+static void found_unequal(struct sync *sync, struct sync_peer *peer, struct sync_shared *shared)
 {
     struct sync_slot *state = &sync->slots[shared->slot];
     uint16_t bit = (uint16_t)(1u << shared->bit);
     state->equal &= (uint16_t)~bit;
+    peer->open_ms = 0;
     if ((state->differs & bit) == 0)
         sync->stats.slots_differed++;
     else if (!state->gaining && !MUTANT(no_anti_entropy))
@@ -260,26 +330,13 @@ void compare_heard(struct sync *sync, uint64_t from, const struct sync_message *
         while (more && differing < shared->slot)
             more = sync_next_slot(&rest, &differing);
         if (more && differing == shared->slot)
-            found_unequal(sync, shared);
+            found_unequal(sync, peer, shared);
         else
             found_equal(sync, shared, peer->question);
         moving_compared(sync, shared->slot, shared->bit, message->version);
     }
     peer->question = 0;
     sync->pulls_due = true;
-}
-
-static struct sync_shared *find_shared(struct sync_peer *peer, uint16_t slot)
-{
-    uint32_t low = 0, high = peer->shared_count;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (peer->shared[middle].slot < slot)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < peer->shared_count && peer->shared[low].slot == slot ? &peer->shared[low] : NULL;
 }
 
 void compare_pulled(struct sync *sync, uint16_t slot, uint64_t node, bool fruitless)
@@ -297,6 +354,7 @@ void compare_pulled(struct sync *sync, uint16_t slot, uint64_t node, bool fruitl
     /* Was that all? */
     shared->due_ms = (uint32_t)sync->now_ms;
     shared->tries = 0;
+    peer->open_ms = 0;
 }
 
 bool compare_is_quiet(const struct sync *sync)

@@ -250,7 +250,12 @@ static bool begin(struct sync *sync, uint16_t slot)
 
 static void scan(struct sync *sync)
 {
+    uint64_t changes = store_slot_changes(sync->options.store);
+    bool unchanged = sync->scan_ms > 0 && changes == sync->scan_changes;
     sync->scan_ms = sync->now_ms + FOREIGN_SCAN_MS;
+    if (unchanged)
+        return;
+    sync->scan_changes = changes;
     sync->foreign = 0;
     for (uint32_t slot = 0; slot < SLOT_COUNT; slot++)
         if (!sync->slots[slot].owned)

@@ -30,6 +30,7 @@ void moving_set_layout(struct sync *sync)
 static void gained(struct sync *sync, struct sync_slot *state)
 {
     state->gaining = false;
+    compare_reopen(sync);
     sync->to_gain--;
 }
 

@@ -98,6 +98,7 @@ struct sync_peer {
     uint64_t question_ms; /* when it was asked */
     uint32_t *asked;      /* numbers in `shared` */
     uint32_t asked_count;
+    uint64_t open_ms; /* when one of those not equal may be asked for; UINT64_MAX: all are */
     uint32_t bulk_part;
     uint64_t bulk_due_ms;
     struct hints hints;
@@ -134,7 +135,8 @@ struct sync {
     bool carries_due;    /* some have ended */
     size_t hint_bytes;
 
-    uint64_t scan_ms;       /* of foreign rows: when next */
+    uint64_t scan_ms;       /* of foreign rows: when next; 0: there was none in this layout */
+    uint64_t scan_changes;  /* store_slot_changes, then */
     uint64_t foreign;       /* rows, as of the last scan */
     uint64_t *give_at_ms;   /* of each slot: not before */
     uint64_t *given_digest; /* of a slot given to some of its owners, and to which, by their bits */
@@ -169,6 +171,7 @@ void compare_set_layout(struct sync *sync);
 void compare_node_up(struct sync *sync, struct sync_peer *peer);
 void compare_node_down(struct sync *sync, struct sync_peer *peer);
 void compare_tick(struct sync *sync);
+void compare_reopen(struct sync *sync); /* slots that were equal may no longer be */
 void compare_answer(struct sync *sync, uint64_t from, const struct sync_message *message);
 void compare_heard(struct sync *sync, uint64_t from, const struct sync_message *message);
 /* A pull from that owner has ended; it found nothing that this node lacks. */
@@ -193,7 +196,7 @@ void pull_heard(struct sync *sync, uint64_t from, unsigned type,
 void pull_drop_node(struct sync *sync, uint64_t node); /* 0: all of them */
 void pull_tick(struct sync *sync);                     /* begins some, ends those without answer */
 
-/* ---- serve.c: what others ask for, and what they bring --------------------------------------- */
+/* ---- answer.c: what others ask for, and what they bring --------------------------------------- */
 
 void serve_heard(struct sync *sync, uint64_t from, unsigned type,
                  const struct sync_message *message);

@@ -92,11 +92,27 @@ static enum status decode(struct cell *cell)
     return STATUS_OK;
 }
 
+static bool names_chunks(const struct row *row)
+{
+    for (uint32_t i = 0; i < row->sibling_count; i++)
+        if (row->siblings[i].form == VALUE_CHUNKED)
+            return true;
+    return false;
+}
+
+static void stage(struct cell *cell, struct bytes row, bool is_onto)
+{
+    if (is_onto && txn_is_joined(cell->txn))
+        txn_stage_onto(cell->txn, cell->name, row, cell->held);
+    else
+        txn_stage(cell->txn, cell->name, row);
+    cell->held = row;
+}
+
 static void stage_row(struct cell *cell)
 {
     row_canonical(&cell->row, txn_stable(cell->txn));
-    cell->held = row_encode(&cell->row, cell->txn->arena);
-    txn_stage(cell->txn, cell->name, cell->held);
+    stage(cell, row_encode(&cell->row, cell->txn->arena), names_chunks(&cell->row));
     view(cell);
 }
 
@@ -129,8 +145,8 @@ enum status cell_write(struct cell *cell, struct dot dot, enum value_form form, 
 {
     keep_expiry = keep_expiry && cell->exists;
     if (!keep_expiry && stays_common(cell, dot)) {
-        cell->held = row_encode_common(cell->txn->arena, dot, form, value, at_ms);
-        txn_stage(cell->txn, cell->name, cell->held);
+        stage(cell, row_encode_common(cell->txn->arena, dot, form, value, at_ms),
+              form == VALUE_CHUNKED);
         cell->newest = (struct sibling){.dot = dot, .form = form, .value = value};
         cell->at_ms = at_ms;
         judge_expiry(cell, true);

@@ -544,6 +544,14 @@ uint64_t store_slot_stored(const struct store *store, uint16_t slot)
     return store->stored[slot];
 }
 
+uint64_t store_slot_changes(const struct store *store)
+{
+    uint64_t sum = 0;
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+        sum = sum * 31 + store->digests[slot] + store->stored[slot];
+    return sum;
+}
+
 enum status store_give_away(struct store *store, struct bytes head, uint64_t digest)
 {
     struct fake_copy *row = find(store, head);

@@ -96,7 +96,8 @@ struct fake_job {
     struct list link;
     struct store *store;
     enum fake_kind kind;
-    struct bytes bytes; /* owned */
+    struct bytes bytes;   /* owned */
+    struct bytes grounds; /* owned, where there are any */
     struct export_place place;
     size_t most;
     void *context;
@@ -116,14 +117,38 @@ struct export
     struct fake_job job;
 };
 
+/* Whether what is held covers the ground. */
+static bool stands(const struct store *store, struct bytes name, struct bytes ground)
+{
+    struct arena arena;
+    struct row held, before;
+    const struct fake_kept *kept = find(store, name);
+    arena_init(&arena);
+    bool covers = kept && row_decode(kept->row, &arena, &held) == STATUS_OK &&
+                  row_decode(ground, &arena, &before) == STATUS_OK &&
+                  vector_covers_all(&held.vector, &before.vector);
+    arena_deinit(&arena);
+    return covers;
+}
+
 static void run_import(struct fake_job *job)
 {
     struct store *store = job->store;
-    struct bytes rest = job->bytes, name, row;
+    struct bytes rest = job->bytes, grounds = job->grounds, name, row, ground;
     struct row_key key;
+    bool is_short = false;
     enum status status = store->fails ? STATUS_IO : STATUS_OK;
-    while (status == STATUS_OK && row_list_next(&rest, &name, &row))
-        status = row_key_decode(name, &key) ? fake_rows_put(store, name, row) : STATUS_CORRUPT;
+    for (size_t at = 0; status == STATUS_OK && row_list_next(&rest, &name, &row);
+         at = job->bytes.size - rest.size) {
+        bool left_out = import_ground_at(&grounds, at, &ground) && !stands(store, name, ground);
+        is_short = is_short || left_out;
+        if (!row_key_decode(name, &key))
+            status = STATUS_CORRUPT;
+        else if (!left_out)
+            status = fake_rows_put(store, name, row);
+    }
+    if (status == STATUS_OK && is_short)
+        status = STATUS_ABSENT;
     if (status == STATUS_OK && rest.size > 0)
         status = STATUS_CORRUPT;
     store->imported++;
@@ -212,6 +237,7 @@ static void job_free(struct fake_job *job)
 {
     list_remove(&job->link);
     memory_free((void *)job->bytes.data);
+    memory_free((void *)job->grounds.data);
     memory_free(job);
 }
 
@@ -233,6 +259,7 @@ static void *begin(struct store *store, struct fake_job job)
     *kept = job;
     kept->store = store;
     kept->bytes = copy(job.bytes);
+    kept->grounds = copy(job.grounds);
     list_init(&kept->link);
     list_append(&store->waiting, &kept->link);
     if (store->waits)
@@ -259,8 +286,15 @@ void fake_rows_go_on_once(struct store *store)
 struct import *import_rows(struct store *store, struct bytes rows, uint64_t now_ms,
                            import_done *done, void *context)
 {
+    return import_rows_onto(store, rows, BYTES(""), now_ms, done, context);
+}
+
+struct import *import_rows_onto(struct store *store, struct bytes rows, struct bytes grounds,
+                                uint64_t now_ms, import_done *done, void *context)
+{
     (void)now_ms;
-    struct fake_job job = {.kind = JOB_IMPORT, .bytes = rows, .context = context};
+    struct fake_job job = {.kind = JOB_IMPORT, .bytes = rows, .grounds = grounds};
+    job.context = context;
     job.done.imported = done;
     return begin(store, job);
 }

@@ -210,6 +210,12 @@ void txn_stage(struct txn *txn, struct bytes name, struct bytes bytes)
     touch(txn, name)->staged = bytes;
 }
 
+void txn_stage_onto(struct txn *txn, struct bytes name, struct bytes row, struct bytes held)
+{
+    (void)held;
+    txn_stage(txn, name, row);
+}
+
 struct dot txn_dot(struct txn *txn, uint64_t newest)
 {
     clock_see(&txn->store->clock, newest);

@@ -127,7 +127,13 @@ void txn_stage(struct txn *txn, struct bytes name, struct bytes row)
     if (!txn->staged)
         txn->staged = arena_alloc(txn->arena, WORLD_ROWS_MAX * sizeof(*txn->staged));
     assert_true(txn->staged_count < WORLD_ROWS_MAX);
-    txn->staged[txn->staged_count++] = (struct txn_row){name, row};
+    txn->staged[txn->staged_count++] = (struct txn_row){.name = name, .row = row};
+}
+
+void txn_stage_onto(struct txn *txn, struct bytes name, struct bytes row, struct bytes held)
+{
+    (void)held;
+    txn_stage(txn, name, row);
 }
 
 static struct bytes copy(struct bytes bytes)
@@ -340,6 +346,12 @@ uint64_t store_keys(const struct store *store, uint8_t db)
 uint64_t store_keys_with_expiry(const struct store *store, uint8_t db)
 {
     (void)store, (void)db;
+    return 0;
+}
+
+uint64_t store_average_ttl(struct store *store, uint8_t db, uint64_t now_ms)
+{
+    (void)store, (void)db, (void)now_ms;
     return 0;
 }
 

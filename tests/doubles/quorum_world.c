@@ -344,6 +344,7 @@ void world_write_many(struct world *world, struct world_write *write, unsigned n
         write->dot = next_dot(self);
         write->head = staged[i].name = world_head(world, keys[i]);
         staged[i].row = make_row(world, write->dot, bytes_text(keys[i]));
+        staged[i].ground = BYTES("");
         check(fake_rows_put(&self->store, staged[i].name, staged[i].row) == STATUS_OK);
     }
     txn.gate = self->store.position;

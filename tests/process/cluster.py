@@ -10,26 +10,30 @@
 """
 
 import re
+import subprocess
 
-from shoal import (FORM_LIMIT_S, START_LIMIT_S, Client, Server, ServerError, free_port,
+from shoal import (FORM_LIMIT_S, START_LIMIT_S, STOP_LIMIT_S, Server, ServerError, check, free_port,
                    skip_redis, wait_for)
 
 
 class Node(Server):
-    """A server that is a node of a cluster."""
+    """A server that is a node of a cluster: in a place of its own (network.py), if one is given."""
 
-    def __init__(self, seeds, bus_port, options=()):
+    def __init__(self, seeds, bus_port, options=(), directory=None, place=None):
         skip_redis('it forms clusters in another way')
         self.bus_port = bus_port
+        self.place = place
+        if place:
+            self.host, self.prefix = place.host, place.prefix
         super().__init__(['--cluster-enabled', 'yes', '--cluster-port', bus_port,
-                          '--cluster-seeds', ','.join(f'127.0.0.1:{seed}' for seed in seeds),
-                          *options], start=False)
+                          '--cluster-seeds', ','.join(seeds), *options],
+                         directory=directory, start=False)
         self.name = None
 
     def ask(self, *words):
         """One command on a connection of its own. None: it does not answer."""
         try:
-            with Client(self.port) as client:
+            with self.client() as client:
                 return client.call(*words)
         except (OSError, ConnectionError, ServerError):
             return None
@@ -46,13 +50,14 @@ class Node(Server):
 
 
 class Cluster:
-    """Nodes 0.. of a cluster; the first founds it. `each` gives more options for node i."""
+    """Nodes 0.. of a cluster; the first founds it. For node i `each` gives more options, `where`
+    its directory and its place."""
 
-    def __init__(self, count=3, options=(), each=lambda i: (), start=True):
+    def __init__(self, count=3, options=(), each=lambda i: (), where=lambda i: {}, start=True):
         self.options = [str(option) for option in options]
         self.each = each
+        self.where = where
         self.nodes = []
-        self.first_bus_port = free_port()
         for _ in range(count):
             self.make()
         if not start:
@@ -67,9 +72,13 @@ class Cluster:
     def make(self):
         """One more node, which is not started yet: its index."""
         index = len(self.nodes)
-        bus_port = free_port() if index else self.first_bus_port
+        bus_port = free_port()
+        where = self.where(index)
+        place = self.nodes[0].place if self.nodes else where.get('place')
+        first_port = self.nodes[0].bus_port if self.nodes else bus_port
+        seed = f'{place.host if place else Server.host}:{first_port}'
         options = [*self.options, *(str(option) for option in self.each(index))]
-        self.nodes.append(Node([self.first_bus_port], bus_port, options))
+        self.nodes.append(Node([seed], bus_port, options, **where))
         return index
 
     def add(self):
@@ -123,10 +132,11 @@ class Cluster:
         for node in self.running():
             node.name = node.ask('CLUSTER', 'MYID').decode()
 
-    def wait_until_seen_down(self, index, limit_s=FORM_LIMIT_S):
-        """All others have passed it over: it is suspect, or down."""
+    def wait_until_seen_down(self, index, limit_s=FORM_LIMIT_S, nodes=None):
+        """All others, or these, have passed it over: it is suspect, or down."""
         name = self.nodes[index].name
-        wait_for(lambda: all('fail' in node.sees().get(name, '') for node in self.running()),
+        asked = self.running() if nodes is None else [self.nodes[i] for i in nodes]
+        wait_for(lambda: all('fail' in node.sees().get(name, '') for node in asked),
                  limit_s, f'node {index} is seen down')
 
     def words(self):
@@ -148,3 +158,19 @@ class Cluster:
 
     def __exit__(self, *_):
         self.close()
+
+
+def endures(words, *more, folder=None):
+    """A program that is given a port, and writes and reads until its input ends, while another node
+    is killed and comes back. It says "ready", and in the end how many of its rounds have failed."""
+    with Cluster(3) as cluster:
+        with subprocess.Popen([*words, str(cluster[0].port), *more], cwd=folder,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            check(process.stdout.readline() == 'ready\n', f'{words} {more} is ready')
+            cluster.kill(2)
+            cluster.wait_until_seen_down(2)
+            cluster.start(2)
+            cluster.wait_until_formed()
+            said = process.communicate(timeout=STOP_LIMIT_S)[0]
+        done = re.match(r'(\d+) done, (\d+) failed', said)
+        check(done and int(done[1]) >= 1000 and int(done[2]) == 0, f'{words} {more}: {said}')

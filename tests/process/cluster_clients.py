@@ -5,11 +5,14 @@ any node for any key."""
 import logging
 import os
 import re
+import subprocess
+import tempfile
 import threading
 
 import client_hiredis
+import client_redis_py
 import program
-from cluster import Cluster
+from cluster import Cluster, endures
 from shoal import ROOT, Skip, check, wait_for
 
 try:
@@ -133,48 +136,161 @@ def test_redis_py_reads_from_replicas():
             check(client.get(f'key:{i}') == str(i), 'READONLY')
 
 
-def test_redis_py_goes_on_when_a_node_dies():
-    with Cluster(3) as cluster, connect(cluster) as client:
-        done, failed = threading.Event(), []
+class Endured:
+    """Something that goes on while node 2 is killed and comes back."""
 
-        def work():
-            count = 0
-            while not done.is_set():
-                count += 1
-                try:
-                    client.set(f'key:{count % 500}', count)
-                    if client.get(f'key:{count % 500}') != str(count):
-                        failed.append(f'key:{count % 500} is not {count}')
-                except redis.RedisError as error:
-                    failed.append(repr(error))
-            counts.append(count)
+    def __init__(self, cluster, step):
+        self.cluster = cluster
+        self.step = step
+        self.done = threading.Event()
+        self.count = 0
+        self.failed = []
+        self.worker = threading.Thread(target=self.work)
 
-        counts = []
-        worker = threading.Thread(target=work)
-        logging.getLogger('redis').setLevel(logging.CRITICAL)  # it says how it found out
-        worker.start()
+    def work(self):
+        while not self.done.is_set():
+            self.count += 1
+            try:
+                self.step(self.count)
+            except Exception as error:  # pylint: disable=broad-except
+                self.failed.append(repr(error))
+
+    def wait_for_steps(self, more):
+        goal = self.count + more
+        wait_for(lambda: self.count >= goal, what=f'{more} steps')
+
+    def hold(self):
+        self.worker.start()
         try:
-            cluster.kill(2)
-            cluster.wait_until_seen_down(2)
-            cluster.start(2)
-            cluster.wait_until_formed()
+            self.wait_for_steps(50)
+            self.cluster.kill(2)
+            self.wait_for_steps(50)
+            self.cluster.wait_until_seen_down(2)
+            self.cluster.start(2)
+            self.cluster.wait_until_formed()
+            self.wait_for_steps(50)
         finally:
-            done.set()
-            worker.join()
-        check(counts[0] > 100, f'it worked: {counts}')
-        check(not failed, f'{len(failed)} of {counts[0]} failed: {failed[:3]}')
+            self.done.set()
+            self.worker.join()
+        check(not self.failed, f'{len(self.failed)} of {self.count} failed: {self.failed[:3]}')
 
 
-def test_hiredis_asks_any_node():
+def goes_on(cluster, client, around=lambda step: step):
+    """redis-py, of either kind."""
+    def step(count):
+        client.set(f'key:{count % 500}', count)
+        got = client.get(f'key:{count % 500}')
+        check(got == str(count), f'key:{count % 500} is {got}, not {count}')
+    logging.getLogger('redis').setLevel(logging.CRITICAL)  # it says how it found out
+    Endured(cluster, around(step)).hold()
+
+
+def test_redis_py_goes_on_when_a_node_dies():
+    """But where a version of it (Debian 12's) fails by itself, whatever the cluster does: it copies
+    its own lock when it looks for the nodes anew."""
+    def forgiving(call):
+        def step(*words):
+            try:
+                call(*words)
+            except redis.exceptions.RedisClusterException as error:
+                check('cannot pickle' in str(error), f'{words}: {error}')
+        return step
+    with Cluster(3) as cluster, connect(cluster) as client:
+        goes_on(cluster, client, forgiving)
+
+
+def test_plain_redis_py_does_not_notice_that_a_node_dies():
+    with Cluster(3) as cluster, client_redis_py.connect(cluster[1], decode_responses=True) as client:
+        goes_on(cluster, client)
+
+
+def test_plain_redis_py_at_a_cluster():
+    with Cluster(3) as cluster, client_redis_py.connect(cluster[1], decode_responses=True) as client:
+        pipe = client.pipeline(transaction=False)
+        for i in range(KEYS):
+            pipe.set(f'key:{i}', i, ex=1000)
+        check(all(pipe.execute()), 'a pipeline over all nodes')
+        check(all(900 < client.ttl(f'key:{i}') <= 1000 for i in range(100)), 'TTL')
+        check(client.mset({f'm:{i}': i for i in range(100)}), 'MSET')
+        check(client.mget([f'm:{i}' for i in range(100)]) == [str(i) for i in range(100)], 'MGET')
+        check([client.incr(f'm:{i}') for i in range(100)] == list(range(1, 101)), 'INCR')
+        check(client.delete(*(f'm:{i}' for i in range(100))) == 100, 'DEL')
+        names = list(client.scan_iter('key:*', count=300))
+        check(sorted(names) == sorted(f'key:{i}' for i in range(KEYS)), 'SCAN: all, each once')
+
+
+def test_redis_cli_does_not_notice_that_a_node_dies():
+    """Plain and with -c: its input is a pipe, and each reply is a line."""
+    path = program.found('redis-cli', 'redis-tools')
+    for more in ([], ['-c']):
+        with Cluster(3) as cluster, tempfile.TemporaryFile('w+') as output:
+            with subprocess.Popen([path, '-p', str(cluster[0].port), *more], text=True,
+                                  stdin=subprocess.PIPE, stdout=output,
+                                  stderr=subprocess.STDOUT) as process:
+                def step(count, process=process):
+                    process.stdin.write(f'SET key:{count % 500} {count}\nGET key:{count % 500}\n')
+                    process.stdin.flush()
+                endured = Endured(cluster, step)
+                endured.hold()
+                process.stdin.close()
+                check(process.wait(program.LIMIT_S) == 0, f'{more}: exit status')
+            output.seek(0)
+            said = [line for line in output.read().splitlines() if line]
+            check(said == [word for i in range(1, endured.count + 1) for word in ('OK', str(i))],
+                  f'{more}: {[line for line in said if not line.isdigit() and line != "OK"][:3]}')
+
+
+def test_redis_cli_samples_keys_of_all_nodes():
+    with Cluster(3) as cluster, cluster.client(1) as client:
+        for i in range(1, 501):
+            client.call('SET', f'key:{i}', 'x' * i)
+        for port in cluster.ports():
+            said = cli('-p', port, '--bigkeys')
+            check('Biggest string found \'"key:500"\' has 500 bytes' in said, f'--bigkeys: {said}')
+            check('Sampled 500 keys' in said, f'--bigkeys: {said}')
+
+
+def test_redis_benchmark_does_not_notice_that_a_node_dies():
+    path = program.found('redis-benchmark', 'redis-tools')
+    with Cluster(3) as cluster:
+        for more in ([], ['-P', '8']):
+            words = [path, '-p', str(cluster[0].port), '-l', '-q', '-n', '2000', '-r', '1000', '-c',
+                     '10', '-t', 'set,get', *more]
+            with program.Background(words) as benchmark:
+                def turns(times, benchmark=benchmark):
+                    goal = benchmark.said().count('requests per second') + times
+                    wait_for(lambda: benchmark.said().count('requests per second') >= goal)
+                    benchmark.check_runs()
+                turns(2)
+                cluster.kill(2)
+                turns(2)
+                cluster.wait_until_seen_down(2)
+                turns(2)
+                cluster.start(2)
+                cluster.wait_until_formed()
+                turns(2)
+                check('rror' not in benchmark.said(), f'{more}: {benchmark.said()[-1000:]}')
+
+
+def hiredis_client():
     if not os.path.exists('/usr/include/hiredis/hiredis.h'):
         raise Skip('hiredis is not installed (libhiredis-dev)')
     path = os.path.join(ROOT, 'build/test/hiredis_client')
     os.makedirs(os.path.dirname(path), exist_ok=True)
     program.run(['gcc', '-Wall', '-Wextra', '-Werror', '-o', path, client_hiredis.SOURCE,
                  '-lhiredis'])
+    return path
+
+
+def test_hiredis_asks_any_node():
+    path = hiredis_client()
     with Cluster(3) as cluster:
         for port in cluster.ports():
             program.run([path, str(port)])
+
+
+def test_hiredis_does_not_notice_that_a_node_dies():
+    endures([hiredis_client()], 'endure')
 
 
 def test_a_plain_client_asks_any_node():
@@ -193,6 +309,13 @@ def test_a_plain_client_asks_any_node():
             client.close()
 
 
+def test_an_empty_cluster_has_no_random_key():
+    with Cluster(3) as cluster, cluster.client(1) as client:
+        check(client.call('RANDOMKEY') is None, 'no key on any node')
+        client.call('SET', 'k', 'v')
+        check(client.call('RANDOMKEY') == b'k', 'the only one, wherever it is')
+
+
 def test_consistency_is_the_connections():
     with Cluster(3) as cluster, cluster.client() as client, cluster.client(1) as other:
         check(client.call('CONSISTENCY', 'R', 'ALL', 'W', 'ALL') == b'OK', 'CONSISTENCY')
@@ -200,6 +323,34 @@ def test_consistency_is_the_connections():
             check(client.call('SET', f'key:{i}', i) == b'OK', 'on all three')
             check(other.call('GET', f'key:{i}') == b'%d' % i, 'read')
         check(other.call('CONSISTENCY') == [b'read', b'default', b'write', b'default'], 'default')
+
+
+def test_wait_counts_owners_that_have_all():
+    with Cluster(3) as cluster:
+        def write(client, first):
+            for i in range(first, first + 20):
+                check(client.call('SET', f'key:{i}', i) == b'OK', 'it is written')
+
+        with cluster.client() as early, cluster.client() as late:
+            check(early.call('WAIT', 2, 0) == 2, 'it has written nothing that somebody lacks')
+            write(early, 0)
+            check(early.call('WAIT', 2, 0) == 2, 'both others have all')
+            check(early.call('WAIT', 3, 0) == 2, 'there are no three: no use to wait')
+            words = [word for i in range(20) for word in (f'key:{i}', i)]
+            check(early.call('MSET', *words) == b'OK', 'written at all nodes')
+            check(early.call('WAIT', 2, 0) == 2, 'both others have that too')
+            cluster.kill(2)
+            cluster.wait_until_seen_down(2)
+            check(early.call('WAIT', 2, 0) == 2, 'what a node that is gone has said still holds')
+            write(late, 20)
+            check(late.call('WAIT', 1, 0) == 1, 'one has all')
+            check(late.call('WAIT', 2, 0) == 1, 'the other has missed some: no use to wait')
+            cluster.start(2)
+            cluster.wait_until_formed()
+            check(late.call('WAIT', 2, 1) == 1, 'nor does it count afterwards')
+            with cluster.client(1) as client:
+                write(client, 40)
+                check(client.call('WAIT', 2, 0) == 2, 'of new writes it counts')
 
 
 def test_a_context_is_good_on_every_node():

@@ -77,6 +77,11 @@ def skip_redis(why='redis-server has no such option'):
         raise Skip(why)
 
 
+def skip_cluster(why):
+    if NODES > 1:
+        raise Skip(f'a cluster: {why}')
+
+
 def hold(tests):
     """(name, function) of each: one line, "ok NAME" or "not ok NAME". Ends the program."""
     failed = 0
@@ -110,8 +115,8 @@ def encode(*arguments):
 class Client:
     """A connection. call() gives Python values, read() the reply as it was: (type, content)."""
 
-    def __init__(self, port, limit_s=REPLY_LIMIT_S):
-        self.socket = socket.create_connection(('127.0.0.1', port), timeout=limit_s)
+    def __init__(self, port, limit_s=REPLY_LIMIT_S, host='127.0.0.1'):
+        self.socket = socket.create_connection((host, port), timeout=limit_s)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.input = self.socket.makefile('rb', 1 << 16)
 
@@ -192,6 +197,10 @@ def _plain_or_error(reply):
 class Server:
     """A server process with a data directory of its own, which goes with it unless it was given."""
 
+    host = '127.0.0.1'
+    prefix = ()       # words before the program's: what puts it into a place of its own
+    environment = {}  # more of it
+
     def __init__(self, options=(), directory=None, program=SHOAL, file=None, start=True):
         self.program = program
         self.file = [file] if file else []
@@ -236,8 +245,8 @@ class Server:
                 and b'cluster_slots_ok:16384\r' in info)
 
     def command(self, options=()):
-        command = [self.program, *self.file, '--bind', '127.0.0.1', '--port', str(self.port),
-                   '--dir', self.dir]
+        command = [*self.prefix, self.program, *self.file, '--bind', self.host,
+                   '--port', str(self.port), '--dir', self.dir]
         options = [*self.options, *(str(option) for option in options)]
         if not is_redis(self.program):
             return command + options
@@ -253,7 +262,8 @@ class Server:
         os.makedirs(self.dir, exist_ok=True)
         with open(self.log, 'ab') as log:
             self.process = subprocess.Popen(self.command(options), stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
+                                            stdout=log, stderr=log,
+                                            env={**os.environ, **self.environment})
         return self.process
 
     def start(self, options=()):
@@ -265,7 +275,7 @@ class Server:
         check(self.process.poll() is None,
               f'the server ended with status {self.process.returncode}:\n{self.log_text()[-2000:]}')
         try:
-            with Client(self.port) as client:
+            with self.client() as client:
                 client.send('PING')
                 kind, content = client.read()
                 return not content.startswith((b'LOADING', b'MASTERDOWN'))
@@ -273,7 +283,7 @@ class Server:
             return False
 
     def client(self, **more):
-        return Client(self.port, **more)
+        return Client(self.port, host=self.host, **more)
 
     def ended(self, limit_s=STOP_LIMIT_S):
         """Waits for the end of the process: its exit status."""

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* hiredis_client PORT: a round trip of strings, keys, expiry, scans, pipelines, errors. */
+/*
+ * hiredis_client PORT: a round trip of strings, keys, expiry, scans, pipelines, errors.
+ * hiredis_client PORT endure: writes and reads until its input ends.
+ */
 #include <hiredis/hiredis.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { PIPELINE = 10 * 1000, LARGE = 3 * 1024 * 1024 };
+enum { PIPELINE = 10 * 1000, LARGE = 3 * 1024 * 1024, ENDURE_MIN = 1000 };
 
 static redisContext *context;
 
@@ -102,11 +107,39 @@ static void scans(void)
     expect(found == PIPELINE, "SCAN finds all");
 }
 
+static bool has_ended(void)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    char byte;
+    return poll(&input, 1, 0) > 0 && read(STDIN_FILENO, &byte, 1) == 0;
+}
+
+static void endure(void)
+{
+    int count = 0;
+    char text[16];
+    printf("ready\n");
+    fflush(stdout);
+    for (; count < ENDURE_MIN || !has_ended(); count++) {
+        snprintf(text, sizeof(text), "%d", count);
+        expect_text(redisCommand(context, "SET key:%d %s", count % 500, text), REDIS_REPLY_STATUS,
+                    "OK", "SET");
+        expect_text(redisCommand(context, "GET key:%d", count % 500), REDIS_REPLY_STRING, text,
+                    "GET");
+    }
+    printf("%d done, 0 failed\n", count);
+}
+
 int main(int argc, char **argv)
 {
-    expect(argc == 2, "usage: hiredis_client PORT");
+    expect(argc == 2 || argc == 3, "usage: hiredis_client PORT [endure]");
     context = redisConnect("127.0.0.1", (int)strtol(argv[1], NULL, 10));
     expect(context && !context->err, "connects");
+    if (argc == 3) {
+        endure();
+        redisFree(context);
+        return 0;
+    }
     strings();
     large_values();
     keys();

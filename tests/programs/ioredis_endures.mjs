@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// ioredis, writing and reading until its input ends: PORT of a node as the only argument.
+// ioredis, writing and reading until its input ends: PORT of a node [plain].
 import Redis from 'ioredis';
 
-const cluster = new Redis.Cluster([{ host: '127.0.0.1', port: Number(process.argv[2]) }]);
+const node = { host: '127.0.0.1', port: Number(process.argv[2]) };
+const plain = process.argv[3] === 'plain';
+const cluster = plain ? new Redis(node) : new Redis.Cluster([node]);
 cluster.on('error', () => {}); // a node that dies is one
 let ended = false;
 process.stdin.on('end', () => { ended = true; }).resume();

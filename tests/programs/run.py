@@ -18,7 +18,7 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '../process'))
 import program  # noqa: E402
-from cluster import Cluster  # noqa: E402
+from cluster import Cluster, endures  # noqa: E402
 from shoal import ROOT, Server, Skip, check, free_port, hold, wait_for  # noqa: E402
 
 BUILD = os.path.join(ROOT, 'build/programs')
@@ -68,29 +68,14 @@ def speaks_to_a_cluster(words, folder, *more):
             check('all is well' in said, f'{words}, {count} nodes: {said}')
 
 
-def endures(words, folder, *more):
-    """It writes and reads while a node is killed and comes back: how many of its rounds failed."""
-    with Cluster(3) as cluster:
-        with subprocess.Popen([*words, str(cluster[0].port), *more], cwd=folder,
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, text=True) as process:
-            check(process.stdout.readline() == 'ready\n', f'{words} is ready')
-            cluster.kill(2)
-            cluster.wait_until_seen_down(2)
-            cluster.start(2)
-            cluster.wait_until_formed()
-            said = process.communicate(timeout=RUN_LIMIT_S)[0]
-        done = re.match(r'(\d+) done, (\d+) failed', said)
-        check(done and int(done[1]) >= 1000 and int(done[2]) == 0, f'{words}: {said}')
-
-
 def test_node_redis():
     folder = folder_for('node-redis', 'node_redis.mjs', 'node_redis_cluster.mjs',
                         'node_redis_endures.mjs')
     node_module(folder, 'redis', '5.10.0')
     speaks(['node', 'node_redis.mjs'], folder)
     speaks_to_a_cluster(['node', 'node_redis_cluster.mjs'], folder)
-    endures(['node', 'node_redis_endures.mjs'], folder)
+    endures(['node', 'node_redis_endures.mjs'], folder=folder)
+    endures(['node', 'node_redis_endures.mjs'], 'plain', folder=folder)
 
 
 def test_ioredis():
@@ -98,7 +83,8 @@ def test_ioredis():
     node_module(folder, 'ioredis', '5.10.1')
     speaks(['node', 'ioredis.mjs'], folder)
     speaks_to_a_cluster(['node', 'ioredis_cluster.mjs'], folder)
-    endures(['node', 'ioredis_endures.mjs'], folder)
+    endures(['node', 'ioredis_endures.mjs'], folder=folder)
+    endures(['node', 'ioredis_endures.mjs'], 'plain', folder=folder)
 
 
 def test_go_redis():
@@ -110,7 +96,8 @@ def test_go_redis():
     run(['go', 'build', '-o', 'client', '.'], folder, INSTALL_LIMIT_S)
     speaks(['./client'], folder)
     speaks_to_a_cluster(['./client'], folder, 'cluster')
-    endures(['./client'], folder, 'endure')
+    endures(['./client'], 'endure', folder=folder)
+    endures(['./client'], 'endure', 'plain', folder=folder)
 
 
 def test_jedis():
@@ -122,7 +109,8 @@ def test_jedis():
     java = ['java', '-cp', 'target/classes:target/libraries/*']
     speaks([*java, 'Main'], folder)
     speaks_to_a_cluster([*java, 'InCluster'], folder)
-    endures([*java, 'Endures'], folder)
+    endures([*java, 'Endures'], folder=folder)
+    endures([*java, 'Endures'], 'plain', folder=folder)
 
 
 class Commander(program.Background):

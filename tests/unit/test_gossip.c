@@ -209,6 +209,22 @@ static void a_clock_that_is_off_is_known_to_its_owner(void **state)
     gossip_world_free(world);
 }
 
+/* Before a round has passed: as soon as two have answered. */
+static void a_clock_that_is_off_is_known_soon_after_a_start(void **state)
+{
+    (void)state;
+    struct gossip_world *world = world_of(5, 23);
+    assert_true(gossip_clock_is_known(gossip_world_at(world, 3)));
+    gossip_world_kill(world, 3, true);
+    world->nodes[3].clock_ms = 300000;
+    gossip_world_start(world, 3, 0);
+    assert_false(gossip_clock_is_known(gossip_world_at(world, 3)));
+    while (!gossip_clock_is_known(gossip_world_at(world, 3)))
+        gossip_world_run_ms(world, 1);
+    assert_in_range(gossip_clock_offset_ms(gossip_world_at(world, 3)), 299990, 300010);
+    gossip_world_free(world);
+}
+
 /* Of two others one is right; who that is can't be told, so it isn't held against oneself. */
 static void one_clock_that_is_off_does_not_make_others_doubt(void **state)
 {
@@ -461,6 +477,7 @@ int main(void)
         cmocka_unit_test(older_messages_change_nothing),
         cmocka_unit_test(one_exchange_serves_both),
         cmocka_unit_test(a_clock_that_is_off_is_known_to_its_owner),
+        cmocka_unit_test(a_clock_that_is_off_is_known_soon_after_a_start),
         cmocka_unit_test(one_clock_that_is_off_does_not_make_others_doubt),
         cmocka_unit_test(half_the_way_is_not_held_against_a_clock),
         cmocka_unit_test(who_is_alone_has_no_clock_to_compare_with),

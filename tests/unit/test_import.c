@@ -9,6 +9,8 @@
 #include "row/row_list.h"
 #include "store/state.h"
 #include "support/small_copies.h"
+#include "type/cell.h"
+#include "type/string.h"
 
 struct pair {
     struct small_store *a, *b;
@@ -129,6 +131,79 @@ static void test_late_chunks_are_passed_over(void **state)
     small_audit(pair->b);
     assert_int_equal(store_epoch(pair->b->store), 1);
     buffer_deinit(&old);
+}
+
+/* What a write to the end of a string has staged, and the ground of its head. */
+static void append(struct small_store *small, const char *key, struct buffer *rows,
+                   struct buffer *grounds)
+{
+    struct txn txn;
+    struct cell head;
+    uint64_t length;
+    buffer_clear(rows, SIZE_MAX);
+    buffer_clear(grounds, SIZE_MAX);
+    txn_init(&txn, small->store, &small->arena);
+    txn_begin(&txn, ++small->now_ms);
+    assert_int_equal(cell_find_head(&txn, 0, bytes_text(key), &head), STATUS_OK);
+    assert_int_equal(string_append(&head, BYTES("end"), &length), STATUS_OK);
+    assert_int_equal(txn_commit(&txn), STATUS_OK);
+    assert_int_equal(txn.staged_count, 2);
+    for (int i = 0; i < 2; i++) {
+        if (txn.staged[i].ground.size > 0)
+            import_add_ground(grounds, buffer_size(rows), txn.staged[i].ground);
+        row_list_append(rows, txn.staged[i].name, txn.staged[i].row);
+    }
+    txn_end(&txn);
+    assert_true(buffer_size(grounds) > 0);
+}
+
+struct ended {
+    bool done;
+    enum status status;
+};
+
+static void take_status(void *context, enum status status, uint64_t gate)
+{
+    (void)gate;
+    *(struct ended *)context = (struct ended){true, status};
+}
+
+static enum status import_onto(struct small_store *to, struct buffer *rows, struct buffer *grounds)
+{
+    struct ended told = {0};
+    import_rows_onto(to->store, buffer_bytes(rows), buffer_bytes(grounds), to->now_ms, take_status,
+                     &told);
+    for (int i = 0; i < 10 && !told.done; i++)
+        small_run_jobs(to);
+    assert_true(told.done);
+    return told.status;
+}
+
+static void test_a_head_waits_for_the_chunks_before(void **state)
+{
+    struct pair *pair = *state;
+    struct buffer rows = {0}, grounds = {0}, first = {0}, first_grounds = {0};
+    small_set_size(pair->a, "long", 50000);
+    append(pair->a, "long", &rows, &grounds);
+    assert_int_equal(import_onto(pair->b, &rows, &grounds), STATUS_ABSENT);
+    small_expect(pair->b, "long", NULL);
+    small_copy_key(pair->a, pair->b, "long");
+    append(pair->a, "long", &first, &first_grounds);
+    append(pair->a, "long", &rows, &grounds);
+    small_seal(pair->b);
+    small_forget(pair->b); /* what is held is cold: it is read to find out */
+    assert_int_equal(import_onto(pair->b, &rows, &grounds), STATUS_ABSENT);
+    assert_int_equal(import_onto(pair->b, &first, &first_grounds), STATUS_OK);
+    assert_int_equal(import_onto(pair->b, &rows, &grounds), STATUS_OK);
+    small_expect_same(pair->a, pair->b);
+    assert_int_equal(import_onto(pair->b, &rows, &grounds), STATUS_OK); /* again */
+    assert_int_equal(import_onto(pair->b, &rows, &first_grounds),
+                     STATUS_CORRUPT); /* no row there */
+    buffer_append(&grounds, "more", 4);
+    assert_int_equal(import_onto(pair->b, &rows, &grounds), STATUS_CORRUPT);
+    struct buffer *all[] = {&rows, &grounds, &first, &first_grounds};
+    for (int i = 0; i < 4; i++)
+        buffer_deinit(all[i]);
 }
 
 static void test_what_is_cold_is_read_first(void **state)
@@ -329,6 +404,7 @@ int main(void)
         PAIR_TEST(test_concurrent_writes_are_both_kept),
         PAIR_TEST(test_increments_add_up),
         PAIR_TEST(test_a_long_string_comes_over),
+        PAIR_TEST(test_a_head_waits_for_the_chunks_before),
         PAIR_TEST(test_late_chunks_are_passed_over),
         PAIR_TEST(test_what_is_cold_is_read_first),
         PAIR_TEST(test_the_gate_is_that_of_what_is_held),

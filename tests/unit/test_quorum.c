@@ -288,6 +288,46 @@ static void test_who_cannot_store_it_does_not_count(void **state)
     world_deinit(&world);
 }
 
+static void test_how_many_owners_have_all_that_was_written(void **state)
+{
+    struct world world;
+    struct world_write writes[3] = {0};
+    struct quorum_mark mark, other;
+    unsigned most;
+    (void)state;
+    world_init(&world, 3, 1);
+    struct quorum *quorum = world.nodes[0].quorum;
+    quorum_mark_init(&mark);
+    quorum_mark_init(&other);
+    assert_int_equal(quorum_mark_count(quorum, &mark, &most), QUORUM_MARK_ALL);
+    world.held[0][2] = true;
+    writes[0].write.mark = writes[1].write.mark = &mark;
+    world_write(&world, &writes[0], 0, "a");
+    world_write(&world, &writes[1], 0, "b");
+    assert_int_equal(quorum_mark_count(quorum, &mark, &most), 0);
+    assert_int_equal(most, 2);
+    world_run(&world, 10);
+    assert_int_equal(quorum_mark_count(quorum, &mark, &most), 1);
+    assert_int_equal(most, 2);
+    quorum_set_layout(quorum, &world.layout, world.now_ms);
+    assert_int_equal(quorum_mark_count(quorum, &mark, &most), 1);
+    world.held[0][2] = false;
+    world_run(&world, 10);
+    assert_int_equal(quorum_mark_count(quorum, &mark, &most), 2);
+    world_cut(&world, 0, 2); /* it misses one: for good, as far as this is concerned */
+    writes[2].write.mark = &mark;
+    world_write(&world, &writes[2], 0, "c");
+    world_run(&world, 10);
+    world_heal(&world, 0, 2);
+    world_run(&world, 10);
+    assert_int_equal(quorum_mark_count(quorum, &mark, &most), 1);
+    assert_int_equal(most, 1);
+    assert_int_equal(quorum_mark_count(quorum, &other, &most), QUORUM_MARK_ALL);
+    quorum_mark_deinit(&mark);
+    quorum_mark_deinit(&other);
+    world_deinit(&world);
+}
+
 static void test_a_forgotten_write_goes_on(void **state)
 {
     struct world world;
@@ -300,341 +340,6 @@ static void test_a_forgotten_write_goes_on(void **state)
     assert_false(write.is_done);
     assert_int_equal(world_count(&world, write.head, write.dot), 3);
     world_deinit(&world);
-}
-
-enum { LONG_MESSAGES = 5, CHUNKS = LONG_MESSAGES * QUORUM_MESSAGE_BYTES / (64 * 1024) };
-
-/* A long string: its chunks in many messages, its head after them. */
-static void write_long(struct world *world, struct world_write *write, const char *key)
-{
-    static struct txn_row staged[CHUNKS + 1];
-    static char piece[64 * 1024];
-    struct txn txn = {.staged = staged, .staged_count = CHUNKS + 1};
-    struct world_node *node = &world->nodes[0];
-    write->head = world_head(world, key);
-    write->dot = (struct dot){actor_of(node->node, 1), ++node->clock};
-    for (unsigned i = 0; i <= CHUNKS; i++) {
-        struct bytes value = i == 0 ? BYTES("head") : bytes_of(piece, sizeof(piece));
-        staged[i].name =
-            i == 0 ? write->head : row_key_chunk(&world->arena, write->head, write->dot, i);
-        staged[i].row =
-            row_encode_common(&world->arena, write->dot, VALUE_STRING, value, EXPIRY_NEVER);
-        assert_int_equal(fake_rows_put(&node->store, staged[i].name, staged[i].row), STATUS_OK);
-    }
-    txn.gate = node->store.position;
-    world_write_init(write, 0);
-    quorum_write(node->quorum, &txn, &write->write, world->now_ms);
-}
-
-static void test_a_long_write_ends_with_its_head(void **state)
-{
-    struct world world;
-    struct world_write write = {0};
-    (void)state;
-    world_init(&world, 3, 1);
-    write_long(&world, &write, "long");
-    world.nodes[1].store.waits = true;
-    world_run(&world, 3);
-    assert_true(write.is_done && write.status == STATUS_OK);
-    assert_true(sent(&world, 0, QUORUM_REPLICATE) >= 2 * LONG_MESSAGES);
-    assert_int_equal(world.nodes[2].store.count, CHUNKS + 1);
-    assert_true(bytes_equal(world.nodes[2].store.rows[CHUNKS].name, write.head));
-    world_cut(&world, 0, 1); /* what the other lacks is the key, once */
-    world_run(&world, 5);
-    assert_true(world_told(&world, 0, 1, write.head));
-    assert_int_equal(buffer_size(&world.nodes[0].missed), 8 + 8 + write.head.size);
-    world_deinit(&world);
-}
-
-static void test_one_message_of_many_is_not_all(void **state)
-{
-    struct world world;
-    struct world_write write = {0};
-    (void)state;
-    world_init(&world, 3, 1);
-    world_isolate(&world, 2);
-    world.nodes[1].store.waits = true;
-    write_long(&world, &write, "long");
-    world_run(&world, 3);
-    fake_rows_go_on_once(&world.nodes[1].store);
-    world_turn(&world);
-    world_repeat(&world, 1, 0, 3 * LONG_MESSAGES); /* said again and again, it is one still */
-    world_run(&world, 5);
-    assert_false(write.is_done);
-    fake_rows_go_on(&world.nodes[1].store);
-    world_run(&world, 3);
-    assert_true(write.is_done && write.status == STATUS_OK);
-    world_deinit(&world);
-}
-
-/* ---- what barriers wait for ------------------------------------------------------------------ */
-
-static void test_a_barrier_waits_for_what_is_kept_for_an_owner(void **state)
-{
-    struct world world;
-    struct world_write write = {0}, later = {0};
-    (void)state;
-    world_init(&world, 3, 1);
-    struct quorum *quorum = world.nodes[0].quorum;
-    assert_true(quorum_work_ended(quorum, quorum_work_begun(quorum)));
-    world.held[0][2] = true;
-    world_write(&world, &write, 0, "k");
-    uint64_t mark = quorum_work_begun(quorum);
-    assert_false(quorum_work_ended(quorum, mark)); /* it has not been sent */
-    world_run(&world, 10);
-    assert_true(write.is_done);
-    assert_false(quorum_work_ended(quorum, mark)); /* it may be sent again */
-    world.held[0][2] = false;
-    world.held[0][1] = true;
-    world_write(&world, &later, 0, "k2");
-    world_run(&world, 10);
-    assert_true(quorum_work_ended(quorum, mark));
-    assert_false(quorum_work_ended(quorum, quorum_work_begun(quorum)));
-    world_run(&world, QUORUM_KEPT_MS + 10);
-    assert_true(quorum_work_ended(quorum, quorum_work_begun(quorum)));
-    world_deinit(&world);
-}
-
-static void test_a_barrier_waits_for_repairs(void **state)
-{
-    struct world world;
-    struct world_verify read;
-    const char *key = "k";
-    (void)state;
-    for (int cancelled = 0; cancelled < 2; cancelled++) {
-        world_init(&world, 3, 1);
-        struct quorum *quorum = world.nodes[0].quorum;
-        world_cut(&world, 0, 2);
-        world_put(&world, 0, "k", "a");
-        world_put(&world, 1, "k", "b");
-        world.nodes[0].store.waits = true;
-        world_verify(&world, &read, 0, &key, 1, false);
-        while (sent(&world, 1, QUORUM_KEY_ROWS_ARE) == 0) {
-            world_turn(&world);
-            if (sent(&world, 1, QUORUM_KEY_ROWS_ARE) == 0)
-                fake_rows_go_on(&world.nodes[0].store);
-        }
-        uint64_t mark = quorum_work_begun(quorum);
-        world_turn(&world);
-        assert_false(quorum_work_ended(quorum, mark)); /* fetched, and not stored */
-        world.held[0][1] = true;
-        world.nodes[0].store.waits = false;
-        fake_rows_go_on(&world.nodes[0].store);
-        world_turn(&world); /* and now they are on their way to the other */
-        assert_int_equal(sent(&world, 0, QUORUM_REPLICATE), 1);
-        assert_false(quorum_work_ended(quorum, mark));
-        if (cancelled)
-            quorum_verify_cancel(quorum, &read.verify);
-        assert_false(quorum_work_ended(quorum, mark)); /* whoever waits for it */
-        world.held[0][1] = false;
-        world_run(&world, 4);
-        assert_int_equal(read.is_done, !cancelled);
-        assert_true(quorum_work_ended(quorum, mark));
-        world_verify_deinit(&read);
-        world_deinit(&world);
-    }
-}
-
-/* ---- layouts --------------------------------------------------------------------------------- */
-
-static void test_a_node_of_another_layout_refuses(void **state)
-{
-    struct world world;
-    struct world_write write = {0};
-    (void)state;
-    world_init(&world, 3, 1);
-    struct layout newer;
-    layout_copy(&world.layout, &newer);
-    newer.version += 2;
-    quorum_set_layout(world.nodes[1].quorum, &newer, world.now_ms);
-    world_write(&world, &write, 0, "k");
-    world_run(&world, 4);
-    assert_true(write.is_done && write.status == STATUS_OK);
-    assert_int_equal(world_count(&world, write.head, write.dot), 2);
-    assert_true(world.nodes[0].other_layouts > 0 && world.nodes[1].other_layouts > 0);
-    assert_true(world_told(&world, 0, 1, write.head));
-    newer.version = world.layout.version + 1; /* a neighbour takes part */
-    world_write(&world, &write, 0, "k2");
-    world_run(&world, 4);
-    assert_int_equal(world_count(&world, write.head, write.dot), 3);
-    world_deinit(&world);
-    layout_deinit(&newer);
-}
-
-/* The next layout after the world's: the last member goes. */
-static void begin_change(struct world *world, struct layout *both)
-{
-    struct ring_member members[WORLD_NODES_MAX];
-    unsigned count = world->layout.ring.member_count - 1;
-    memcpy(members, world->layout.ring.members, count * sizeof(*members));
-    layout_step(&world->layout, members, count, both);
-}
-
-/* The next key of a slot that moves in that layout, or stays. */
-static const char *find_key(const struct layout *both, bool moves)
-{
-    static char key[16];
-    static int number;
-    struct placement placement;
-    do {
-        snprintf(key, sizeof(key), "key%d", number++);
-        layout_placement(both, slot_of_key(bytes_text(key)), &placement);
-    } while (placement_moves(&placement) != moves);
-    return key;
-}
-
-static void test_while_slots_move_w_of_both_are_needed(void **state)
-{
-    struct world world;
-    struct world_write write = {0};
-    struct layout both;
-    (void)state;
-    world_init(&world, 5, 1);
-    begin_change(&world, &both);
-    for (int i = 0; i < 5; i++) {
-        const char *key = find_key(&both, true);
-        unsigned owners[RING_COPIES_MAX];
-        struct placement placement;
-        world_owners(&world, key, owners);
-        layout_placement(&both, slot_of_key(bytes_text(key)), &placement);
-        world_write(&world, &write, owners[0], key); /* under way when the layout comes */
-        world_turn(&world);
-        for (unsigned j = 0; j < 5; j++)
-            quorum_set_layout(world.nodes[j].quorum, &both, world.now_ms);
-        world_run(&world, 10 + QUORUM_RETRY_MS);
-        assert_true(write.is_done && write.status == STATUS_OK);
-        for (unsigned j = 0; j < 5; j++) {
-            assert_int_equal(world_has(&world, j, write.head, write.dot),
-                             placement_is_owner(&placement, world.nodes[j].node));
-            quorum_set_layout(world.nodes[j].quorum, &world.layout, world.now_ms);
-        }
-    }
-    world_deinit(&world);
-    layout_deinit(&both);
-}
-
-/* All but the coordinator know that slots move. */
-static void know_change(struct world *world, const struct layout *both, unsigned coordinator)
-{
-    for (unsigned i = 0; i < world->count; i++)
-        if (i != coordinator)
-            quorum_set_layout(world->nodes[i].quorum, both, world->now_ms);
-}
-
-static void test_where_slots_move_writes_of_the_layout_before_are_refused(void **state)
-{
-    struct world world;
-    struct world_write write = {0}, other = {0};
-    struct layout both;
-    unsigned owners[RING_COPIES_MAX];
-    (void)state;
-    world_init(&world, 5, 1);
-    begin_change(&world, &both);
-    const char *key = find_key(&both, true);
-    world_owners(&world, key, owners);
-    know_change(&world, &both, owners[0]);
-    world_write(&world, &write, owners[0], key);
-    world_run(&world, 2 * QUORUM_RETRY_MS);
-    assert_false(write.is_done);
-    assert_int_equal(world_count(&world, write.head, write.dot), 1);
-    assert_true(world.nodes[owners[0]].other_layouts > 0);
-    quorum_set_layout(world.nodes[owners[0]].quorum, &both, world.now_ms);
-    world_run(&world, 10); /* who has it now knows that it is to be with the new owners too */
-    assert_true(write.is_done && write.status == STATUS_OK);
-    assert_true(world_count(&world, write.head, write.dot) >= 3);
-
-    key = find_key(&both, false);
-    world_owners(&world, key, owners);
-    for (unsigned i = 0; i < 5; i++)
-        quorum_set_layout(world.nodes[i].quorum, &both, world.now_ms);
-    quorum_set_layout(world.nodes[owners[0]].quorum, &world.layout, world.now_ms);
-    world_write(&world, &other, owners[0], key);
-    world_run(&world, 10);
-    assert_true(other.is_done && other.status == STATUS_OK);
-    assert_int_equal(world_count(&world, other.head, other.dot), 3);
-    world_deinit(&world);
-    layout_deinit(&both);
-}
-
-static void test_one_slot_that_moves_has_the_whole_message_refused(void **state)
-{
-    struct world world;
-    struct world_write writes[3] = {0};
-    struct ring_member members[WORLD_NODES_MAX];
-    struct layout both;
-    (void)state;
-    world_init(&world, 3, 1); /* each owns all; somebody comes */
-    memcpy(members, world.layout.ring.members, 3 * sizeof(*members));
-    members[3] = (struct ring_member){UINT64_C(1) << 40, 9, 9, RING_WEIGHT};
-    layout_step(&world.layout, members, 4, &both);
-    know_change(&world, &both, 0);
-    world_write(&world, &writes[0], 0, find_key(&both, false));
-    world_write(&world, &writes[1], 0, find_key(&both, true));
-    world_run(&world, 2 * QUORUM_RETRY_MS);
-    assert_int_equal(sent(&world, 1, QUORUM_REFUSED), sent(&world, 0, QUORUM_REPLICATE) / 2);
-    assert_false(writes[0].is_done || writes[1].is_done);
-    world_write(&world, &writes[2], 0, find_key(&both, false));
-    world_run(&world, 4);
-    assert_true(writes[2].is_done && writes[2].status == STATUS_OK);
-    world_deinit(&world);
-    layout_deinit(&both);
-}
-
-static void test_where_slots_move_questions_of_the_layout_before_are_refused(void **state)
-{
-    struct world world;
-    struct world_verify read;
-    struct layout both;
-    unsigned owners[RING_COPIES_MAX];
-    (void)state;
-    world_init(&world, 5, 1);
-    begin_change(&world, &both);
-    for (int moves = 0; moves < 2; moves++) {
-        const char *key = find_key(&both, moves == 1);
-        world_owners(&world, key, owners);
-        know_change(&world, &both, owners[0]);
-        quorum_set_layout(world.nodes[owners[0]].quorum, &world.layout, world.now_ms);
-        world_verify(&world, &read, owners[0], &key, 1, false);
-        world_run(&world, 10);
-        assert_int_equal(read.is_done, !moves);
-        quorum_set_layout(world.nodes[owners[0]].quorum, &both, world.now_ms);
-        world_run(&world, 10);
-        assert_true(read.is_done && read.status == STATUS_OK);
-        world_verify_deinit(&read);
-    }
-    world_deinit(&world);
-    layout_deinit(&both);
-}
-
-static void test_what_is_stored_after_slots_move_is_not_acknowledged(void **state)
-{
-    struct world world;
-    struct world_write write = {0};
-    struct layout both;
-    unsigned owners[RING_COPIES_MAX];
-    (void)state;
-    world_init(&world, 5, 1);
-    begin_change(&world, &both);
-    const char *key = find_key(&both, true);
-    world_owners(&world, key, owners);
-    for (unsigned i = 1; i < 3; i++)
-        world.nodes[owners[i]].store.waits = true;
-    quorum_set_numbers(world.nodes[owners[0]].quorum, 2, 2, false);
-    world_write(&world, &write, owners[0], key);
-    world_run(&world, 4); /* it is there, and waits for the store */
-    know_change(&world, &both, owners[0]);
-    for (unsigned i = 1; i < 3; i++)
-        fake_rows_go_on(&world.nodes[owners[i]].store);
-    world_run(&world, 4);
-    assert_int_equal(world_count(&world, write.head, write.dot), 3);
-    assert_false(write.is_done);
-    for (unsigned i = 1; i < 3; i++)
-        world.nodes[owners[i]].store.waits = false;
-    quorum_set_layout(world.nodes[owners[0]].quorum, &both, world.now_ms);
-    world_run(&world, 10);
-    assert_true(write.is_done && write.status == STATUS_OK);
-    world_deinit(&world);
-    layout_deinit(&both);
 }
 
 /* ---- reads ----------------------------------------------------------------------------------- */
@@ -663,6 +368,30 @@ static void test_equal_copies_need_one_answer(void **state)
     assert_int_equal(sent(&world, 0, QUORUM_VERIFY), 2);
     assert_int_equal(sent(&world, 0, QUORUM_KEY_ROWS), 0);
     assert_int_equal(sent(&world, 0, QUORUM_REPLICATE), 2);
+    world_deinit(&world);
+}
+
+static void test_questions_of_a_turn_share_one_message(void **state)
+{
+    struct world world;
+    struct world_verify reads[20];
+    (void)state;
+    world_init(&world, 3, 1);
+    for (int broken = 0; broken < 2; broken++) {
+        world.cut[0][2] = broken; /* nobody has said so yet; it is not known to be slower */
+        for (int i = 0; i < 20; i++) {
+            char key[16];
+            snprintf(key, sizeof(key), "key%d", i);
+            world_verify(&world, &reads[i], 0, (const char *[]){key}, 1, false);
+        }
+        world_run(&world, 3);
+        for (int i = 0; i < 20; i++) {
+            assert_true(reads[i].is_done && reads[i].status == STATUS_OK);
+            world_verify_deinit(&reads[i]);
+        }
+        assert_int_equal(sent(&world, 0, QUORUM_VERIFY), broken ? 3 : 1);
+        assert_int_equal(sent(&world, 1, QUORUM_VERIFIED), 1 + broken);
+    }
     world_deinit(&world);
 }
 
@@ -877,8 +606,8 @@ static void test_how_many_are_to_be_asked(void **state)
     assert_int_equal(quorum_others_to_ask(quorum, 5, one, true), 1);
     quorum_set_numbers(quorum, 1, 1, true);
     assert_int_equal(quorum_others_to_ask(quorum, 5, as_configured, true), 2);
-    quorum_set_numbers(quorum, 1, QUORUM_ALL, true);
-    assert_int_equal(quorum_others_to_ask(quorum, 5, as_configured, true), 0);
+    quorum_set_numbers(quorum, 1, QUORUM_ALL, true); /* a stand-in may have been one of them */
+    assert_int_equal(quorum_others_to_ask(quorum, 5, as_configured, true), 1);
     quorum_set_numbers(quorum, QUORUM_MAJORITY, QUORUM_MAJORITY, true);
     assert_int_equal(quorum_others_to_ask(quorum, 5, as_configured, false), 1);
     world_deinit(&world);
@@ -920,18 +649,10 @@ int main(void)
         cmocka_unit_test(test_a_link_lost_on_the_way_brings_a_stand_in_at_once),
         cmocka_unit_test(test_a_write_to_many_slots_waits_for_each),
         cmocka_unit_test(test_who_cannot_store_it_does_not_count),
+        cmocka_unit_test(test_how_many_owners_have_all_that_was_written),
         cmocka_unit_test(test_a_forgotten_write_goes_on),
-        cmocka_unit_test(test_a_long_write_ends_with_its_head),
-        cmocka_unit_test(test_one_message_of_many_is_not_all),
-        cmocka_unit_test(test_a_barrier_waits_for_what_is_kept_for_an_owner),
-        cmocka_unit_test(test_a_barrier_waits_for_repairs),
-        cmocka_unit_test(test_a_node_of_another_layout_refuses),
-        cmocka_unit_test(test_while_slots_move_w_of_both_are_needed),
-        cmocka_unit_test(test_where_slots_move_writes_of_the_layout_before_are_refused),
-        cmocka_unit_test(test_one_slot_that_moves_has_the_whole_message_refused),
-        cmocka_unit_test(test_where_slots_move_questions_of_the_layout_before_are_refused),
-        cmocka_unit_test(test_what_is_stored_after_slots_move_is_not_acknowledged),
         cmocka_unit_test(test_equal_copies_need_one_answer),
+        cmocka_unit_test(test_questions_of_a_turn_share_one_message),
         cmocka_unit_test(test_a_write_under_way_is_no_difference),
         cmocka_unit_test(test_what_differs_is_fetched_merged_and_repaired),
         cmocka_unit_test(test_what_this_node_lacks_is_fetched_only),

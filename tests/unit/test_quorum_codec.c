@@ -28,8 +28,8 @@ static void encode_replicate(void)
     begin();
     buffer_reserve(&out, QUORUM_REPLICATE_SIZE);
     buffer_commit(&out, QUORUM_REPLICATE_SIZE);
-    buffer_append_bytes(&out, BYTES("rowsrow"));
-    quorum_put_replicate(out.block + out.start, &ask, 5, 7);
+    buffer_append_bytes(&out, BYTES("rowsrowground"));
+    quorum_put_replicate(out.block + out.start, &ask, 5, 7, 6);
     quorum_encode_request(&out, &first);
     quorum_encode_request(&out, &second);
 }
@@ -52,6 +52,7 @@ static void test_rows_and_requests(void **state)
     assert_true(got.cluster == 11 && got.version == 22 && got.number == 33);
     assert_int_equal(replicate.message, 5);
     assert_true(bytes_equal(replicate.rows, BYTES("rowsrow")));
+    assert_true(bytes_equal(replicate.grounds, BYTES("ground")));
     struct bytes rest = replicate.requests;
     assert_true(quorum_next_request(&rest, 7, &request));
     assert_true(request.id.origin == 1 && request.id.number == 2);
@@ -138,8 +139,12 @@ static void test_answers(void **state)
     begin();
     quorum_encode_verified(&out, 9, false, digests, 2);
     struct unpack in = unpack_begin(take());
-    assert_true(quorum_decode_verified(&in, &verified));
+    assert_true(quorum_next_verified(&in, &verified));
     assert_true(verified.number == 9 && !verified.failed && verified.digests.size == 16);
+    assert_false(quorum_next_verified(&in, &verified) || in.failed);
+    in = unpack_begin(bytes_of(take().data, take().size - 1));
+    assert_false(quorum_next_verified(&in, &verified));
+    assert_true(in.failed);
     begin();
     quorum_encode_key_rows_are(&out, &are);
     in = unpack_begin(take());
@@ -180,6 +185,17 @@ static void test_questions(void **state)
     assert_true(quorum_decode_ask(&in, &got));
     assert_false(quorum_decode_key_rows(&in, &got_place, &heads));
     begin();
+    struct quorum_question questions[] = {{5, BYTES("\1a")}, {6, BYTES("\2bc")}}, question;
+    quorum_encode_question(&out, &questions[0]);
+    quorum_encode_question(&out, &questions[1]);
+    in = unpack_begin(take());
+    for (int i = 0; i < 2; i++) {
+        assert_true(quorum_next_question(&in, &question));
+        assert_int_equal(question.number, questions[i].number);
+        assert_true(bytes_equal(question.heads, questions[i].heads));
+    }
+    assert_false(quorum_next_question(&in, &question) || in.failed);
+    begin();
     quorum_encode_outcome(&out, &ask, id, 16383);
     in = unpack_begin(take());
     assert_true(quorum_decode_ask(&in, &got) && quorum_decode_outcome(&in, &got_id, &slot));
@@ -197,7 +213,7 @@ static void test_no_more_and_no_less(void **state)
     struct bytes whole = take();
     size_t second = whole.size - 5; /* where the second request begins */
     for (size_t size = 0; size < whole.size; size++) {
-        bool is_whole = size == second || size == QUORUM_REPLICATE_SIZE + 7;
+        bool is_whole = size == second || size == QUORUM_REPLICATE_SIZE + 13;
         assert_int_equal(decode_replicate(bytes_of(whole.data, size), &got, &replicate), is_whole);
     }
     buffer_append_u8(&out, 0);

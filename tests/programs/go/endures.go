@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-func round(client *redis.ClusterClient, count int) error {
+func round(client redis.Cmdable, count int) error {
 	key := fmt.Sprint("key:", count%500)
 	if err := client.Set(ctx, key, count, 0).Err(); err != nil {
 		return err
@@ -22,8 +22,13 @@ func round(client *redis.ClusterClient, count int) error {
 	return err
 }
 
-func endure(port string) {
-	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"127.0.0.1:" + port}})
+func endure(port string, plain bool) {
+	var client redis.Cmdable
+	if plain {
+		client = redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + port})
+	} else {
+		client = redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"127.0.0.1:" + port}})
+	}
 	check(client.Set(ctx, "k", "v", 0).Err() == nil, "SET")
 	ended := make(chan bool, 1)
 	go func() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// go-redis: PORT, or PORT cluster, or PORT endure. A round trip in RESP2 and RESP3.
+// go-redis: PORT, or PORT cluster, or PORT endure [plain]. A round trip in RESP2 and RESP3.
 package main
 
 import (
@@ -63,7 +63,7 @@ func keys(client *redis.Client) {
 
 func main() {
 	if len(os.Args) > 2 && os.Args[2] == "endure" {
-		endure(os.Args[1])
+		endure(os.Args[1], len(os.Args) > 3)
 		return
 	}
 	if len(os.Args) > 2 {

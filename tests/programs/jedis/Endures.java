@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Jedis, writing and reading until its input ends: PORT of a node as the only argument.
+// Jedis, writing and reading until its input ends: PORT of a node [plain].
 import java.io.IOException;
 import java.util.Set;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.JedisCluster;
+import redis.clients.jedis.JedisPooled;
+import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisException;
 
 public class Endures {
-    static String round(JedisCluster cluster, int count) {
+    static String round(UnifiedJedis cluster, int count) {
         String key = "key:" + count % 500;
         try {
             cluster.set(key, "" + count);
@@ -31,7 +33,8 @@ public class Endures {
                 throw new AssertionError(error);
             }
         });
-        try (JedisCluster cluster = new JedisCluster(Set.of(node))) {
+        try (UnifiedJedis cluster = arguments.length > 1 ? new JedisPooled(node)
+                                                         : new JedisCluster(Set.of(node))) {
             cluster.set("k", "v");
             System.out.println("ready");
             input.start();

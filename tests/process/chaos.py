@@ -1,0 +1,377 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""chaos.py [--seconds 60] [--only SHAPE,...] [--seed 1]: three nodes under load, and what can
+happen to them.
+
+One shape of trouble after the other, each for so long: trouble comes and goes at random, to one
+node at a time unless the shape says more, while clients write values of which no two are equal, to
+all nodes. Then everything is healed, the copies must become equal, and what was acknowledged must
+be there, each counter right, and nothing that was never written.
+
+Networks are cut in namespaces that end with this program. Where that is not permitted only the
+shapes that need none are held, which is said.
+"""
+
+import argparse
+import contextlib
+import os
+import random
+import signal
+import struct
+import sys
+import tempfile
+import time
+
+import network
+from cluster import Cluster
+from powercut import Disk
+from shoal import Skip, check, hold, wait_for
+from traffic import Direct, Reader, Traffic
+
+OPTIONS = ['--cluster-secret', 'known to these three nodes and to nobody else',
+           '--protected-mode', 'no', '--appendfsync', 'always']
+EQUAL_LIMIT_S = 120
+CLIENTS = 6
+CLOCK_JUMP_MAX_S = 300
+
+
+class World:
+    """The cluster, and what a shape may do to it."""
+
+    def __init__(self, cluster, chance):
+        self.cluster, self.chance = cluster, chance
+        self.nodes = cluster.nodes
+        self.disks = {}
+        self.clocks = {}
+
+    def one(self):
+        return self.chance.choice(self.nodes)
+
+    def others(self, node):
+        return [each.place for each in self.nodes if each is not node]
+
+    def sleep(self, least_s, most_s):
+        time.sleep(self.chance.uniform(least_s, most_s))
+
+
+class Shape:
+    """Trouble that comes (`strike`, which may return who was struck) and goes (`heal`)."""
+
+    needs = None  # 'network', 'disk', 'clock'
+    lasts_s = 0.2, 4
+
+    def strike(self, world):
+        raise NotImplementedError
+
+    def heal(self, world, struck):
+        pass
+
+
+class Kill(Shape):
+    """kill -9, and started again."""
+
+    def strike(self, world):
+        node = world.one()
+        node.kill()
+        return node
+
+    def heal(self, world, struck):
+        struck.start()
+
+
+class KillAll(Shape):
+    """kill -9 of all at once: what was acknowledged was durable."""
+    lasts_s = 0.2, 1
+
+    def strike(self, world):
+        for node in world.nodes:
+            node.process.kill()
+        for node in world.nodes:
+            node.process.wait()
+
+    def heal(self, world, struck):
+        world.cluster.start(*range(len(world.nodes)))
+
+
+class Pause(Shape):
+    """SIGSTOP, also for longer than a node needs to be held for dead."""
+    lasts_s = 0.1, 8
+
+    def strike(self, world):
+        node = world.one()
+        node.process.send_signal(signal.SIGSTOP)
+        return node
+
+    def heal(self, world, struck):
+        struck.process.send_signal(signal.SIGCONT)
+
+
+class Cut(Shape):
+    """No packet between one node and the others; clients still reach all."""
+    needs = 'network'
+    arriving = leaving = True
+    lasts_s = 0.5, 8
+
+    def strike(self, world):
+        node = world.one()
+        node.place.cut(world.others(node), self.arriving, self.leaving)
+        return node
+
+    def heal(self, world, struck):
+        struck.place.heal()
+
+
+class CutOneWay(Cut):
+    """One node hears the others, and they do not hear it; or the other way round."""
+
+    def strike(self, world):
+        self.arriving = world.chance.random() < 0.5
+        self.leaving = not self.arriving
+        return super().strike(world)
+
+
+class Slow(Cut):
+    """What one node sends waits, and some of it is lost."""
+
+    def strike(self, world):
+        node = world.one()
+        node.place.slow(world.chance.choice([64_000, 500_000, 4_000_000]))
+        return node
+
+
+class PowerCut(Shape):
+    """One node loses what it had not synced to its disk."""
+    needs = 'disk'
+    lasts_s = 0.2, 2
+    count = 1
+
+    def strike(self, world):
+        struck = world.chance.sample(world.nodes, self.count)
+        for node in struck:
+            world.disks[node].cut()
+        for node in struck:
+            node.kill()
+        for node in struck:
+            world.disks[node].unmount()
+        return struck
+
+    def heal(self, world, struck):
+        for node in struck:
+            world.disks[node].mount()
+        world.cluster.start(*(world.nodes.index(node) for node in struck))
+
+
+class PowerCuts(PowerCut):
+    """All of them at once."""
+    count = 3
+
+
+class Clock(Shape):
+    """The clock of one node jumps, by up to minutes, either way."""
+    needs = 'clock'
+    lasts_s = 0.5, 3
+
+    def strike(self, world):
+        node = world.one()
+        seconds = world.chance.uniform(-CLOCK_JUMP_MAX_S, CLOCK_JUMP_MAX_S)
+        world.clocks[node](seconds)
+        check(abs(wall_clock(node) - time.time() - seconds) < 3, 'its clock has jumped')
+
+    def heal(self, world, struck):
+        if world.chance.random() < 0.3:
+            world.clocks[world.one()](0)
+
+
+class Mixed(Shape):
+    """Now this, now that."""
+    shapes = Kill, Pause
+
+    def strike(self, world):
+        shape = world.chance.choice(self.shapes)()
+        return shape, shape.strike(world)
+
+    def heal(self, world, struck):
+        shape, node = struck
+        shape.heal(world, node)
+
+
+class MixedWithCuts(Mixed):
+    needs = 'network'
+    shapes = Kill, Pause, Cut, CutOneWay, Slow
+
+
+SHAPES = {'kill': Kill, 'kill-all': KillAll, 'pause': Pause, 'cut': Cut, 'cut-one-way': CutOneWay,
+          'slow': Slow, 'power-cut': PowerCut, 'power-cuts': PowerCuts, 'clock': Clock,
+          'kill-and-pause': Mixed, 'mixed': MixedWithCuts}
+
+
+# ---- clusters as a shape needs them --------------------------------------------------------------
+
+
+def clock_library(place):
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'clock_jump.c')
+    library = os.path.join(place, 'clock_jump.so')
+    network.tool('gcc', '-O2', '-shared', '-fPIC', '-o', library, source)
+    return library
+
+
+def with_clocks(cluster, place):
+    """Gives each node a clock of its own: {node: what sets it wrong by so many seconds}."""
+    library = clock_library(place)
+    clocks = {}
+    for index, node in enumerate(cluster.nodes):
+        file = os.path.join(place, f'clock-{index}')
+        with open(file, 'wb') as out:
+            out.write(bytes(8))
+
+        def jump(seconds, file=file):
+            with open(file, 'r+b') as out:
+                out.write(struct.pack('=q', int(seconds * 1e9)))
+        node.environment = {'LD_PRELOAD': library, 'CLOCK_JUMP_FILE': file}
+        clocks[node] = jump
+    return clocks
+
+
+def wall_clock(node):
+    return int(node.ask('TIME')[0])
+
+
+@contextlib.contextmanager
+def world_for(shape, chance):
+    """A cluster that runs, in what the shape needs."""
+    with contextlib.ExitStack() as stack:
+        where = lambda i: {}  # noqa: E731
+        disks = []
+        place = stack.enter_context(tempfile.TemporaryDirectory(prefix='shoal-test-chaos-'))
+        if os.environ.get(network.MARK):
+            net = stack.enter_context(network.Network())
+            where = lambda i: {'place': net.place()}  # noqa: E731
+        elif shape.needs == 'network':
+            raise Skip('no network of its own')
+        if shape.needs == 'disk':
+            if os.geteuid() != 0:
+                raise Skip('mounting a loop device needs root')
+            disks = [mounted_disk(stack, place, i) for i in range(3)]
+            in_places = where
+            where = lambda i: {**in_places(i),  # noqa: E731
+                               'directory': os.path.join(disks[i].mount_point, 'data')}
+        cluster = stack.enter_context(Cluster(3, OPTIONS, where=where, start=False))
+        world = World(cluster, chance)
+        world.disks = dict(zip(cluster.nodes, disks))
+        if shape.needs == 'clock':
+            world.clocks = with_clocks(cluster, place)
+        cluster.start(0, 1, 2)
+        cluster.wait_until_formed()
+        yield world
+
+
+def mounted_disk(stack, place, index):
+    directory = os.path.join(place, str(index))
+    os.mkdir(directory)
+    disk = Disk(directory)
+    disk.mount()
+    stack.callback(lambda: os.path.ismount(disk.mount_point) and disk.unmount())
+    return disk
+
+
+# ---- one shape -----------------------------------------------------------------------------------
+
+
+def quorum(node, name):
+    return int(node.info('quorum').get(name, -1))
+
+
+def are_equal(nodes, rounds):
+    return all(quorum(node, 'sync_slots_unequal') == 0 and quorum(node, 'sync_hints_pending') == 0
+               and quorum(node, 'sync_rounds') >= before + 2
+               for node, before in zip(nodes, rounds))
+
+
+def wait_until_equal(cluster):
+    """All digests are, after two more rounds of comparing. How long it took."""
+    begin = time.monotonic()
+    cluster.wait_until_formed(EQUAL_LIMIT_S)
+    rounds = [quorum(node, 'sync_rounds') for node in cluster.nodes]
+    wait_for(lambda: are_equal(cluster.nodes, rounds), EQUAL_LIMIT_S, 'the copies are equal')
+    return time.monotonic() - begin
+
+
+def differences(cluster):
+    return sum(quorum(node, 'quorum_differences') for node in cluster.nodes)
+
+
+def trouble(shape, world, seconds):
+    """How often it struck."""
+    end = time.monotonic() + seconds
+    count = 0
+    while time.monotonic() < end:
+        world.sleep(0.2, 2)
+        struck = shape.strike(world)
+        count += 1
+        try:
+            world.sleep(*shape.lasts_s)
+        finally:
+            shape.heal(world, struck)
+    return count
+
+
+def hold_shape(name, seconds, seed):
+    shape = SHAPES[name]()
+    chance = random.Random(f'{seed} {name}')
+    with world_for(shape, chance) as world:
+        cluster = world.cluster
+        addresses = [(node.host, node.port) for node in cluster.nodes]
+        traffic = Traffic(lambda i: Direct(addresses, i), clients=CLIENTS, keys=300, pause_s=0.001)
+        try:
+            count = trouble(shape, world, seconds)
+        finally:
+            total = traffic.end()
+        took_s = wait_until_equal(cluster)
+        found_before = differences(cluster)
+        faults = list(total.faults)
+        for node in cluster.nodes:
+            with Reader(node, 3) as reader:
+                faults += [f'node {cluster.nodes.index(node)}: {fault}'
+                           for fault in traffic.verify(reader)]
+        # What is run twice, here and there, may stand beside what is newer than both: counted.
+        run_twice = [fault for fault in faults if ': came back: ' in fault]
+        faults = [fault for fault in faults if fault not in run_twice]
+        if differences(cluster) != found_before:
+            faults.append('copies were not equal: reads of all three found differences')
+        print(f'# {name}: struck {count} times; {total.done} commands done, {total.failed} not, '
+              f'the slowest {total.longest_s * 1000:.0f} ms; {total.stale} stale reads; '
+              f'equal after {took_s:.1f} s; {len(run_twice)} came back', flush=True)
+        for error, times in total.errors.most_common(4):
+            print(f'#   {times} x {error}')
+        for line in run_twice[:2] + total.stale_ones[:4]:
+            print(f'#   {line}')
+        check(total.done > seconds * 20, f'only {total.done} commands were done')
+        check(not faults, f'{len(faults)} faults:\n' + '\n'.join(faults[:10]))
+
+
+# ---- short, among the tests of processes ---------------------------------------------------------
+
+
+def test_nodes_are_killed_and_stand_still(seconds=6):
+    hold_shape('kill-and-pause', seconds, 1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--seconds', type=float, default=60, help='of trouble, for each shape')
+    parser.add_argument('--only', default=','.join(SHAPES), help=', '.join(SHAPES))
+    parser.add_argument('--seed', type=int, default=1)
+    arguments = parser.parse_args()
+    names = arguments.only.split(',')
+    for name in names:
+        if name not in SHAPES:
+            parser.error(f'no such shape: {name} (there are: {", ".join(SHAPES)})')
+    reason = network.run_in_own()
+    if reason:
+        print(f'# No network of its own ({reason}): all nodes on loopback, no link is cut.')
+    hold((f'chaos.{name}', lambda name=name: hold_shape(name, arguments.seconds, arguments.seed))
+         for name in names)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

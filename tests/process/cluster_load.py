@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: MIT
+"""Load on nodes of a cluster that must not notice what happens to another one: no command fails,
+and nothing that was acknowledged is lost. An INCR that was under way at the node that is gone is
+the exception, and so is a DEL: nobody can know whether it has run, and its client is told so.
+
+    with Load(cluster, nodes=[0, 1]) as load:
+        load.wait_for_rounds(100)
+        cluster.kill(2)
+        load.wait_for_rounds(100)
+    load.verify(cluster)
+"""
+
+import random
+import threading
+
+from shoal import REPLY_LIMIT_S, Client, ServerError, check, wait_for
+
+
+class Worker:
+    """A plain client at one node. Its keys are its own, its values are written once: it knows what
+    each key must hold."""
+
+    KEYS = 300
+    PIPELINE = 8
+
+    def __init__(self, name, port):
+        self.name = name
+        self.port = port
+        self.held = {}  # key -> its value
+        self.count = 0  # of INCR, and how many more may have run
+        self.unknown = 0
+        self.rounds = 0
+        self.number = 0
+        self.chance = random.Random(name)
+
+    def key(self):
+        return f'{self.name}:{self.chance.randrange(self.KEYS)}'
+
+    def value(self):
+        self.number += 1
+        return b'%s %d' % (self.name.encode(), self.number)
+
+    def expect(self, reply, expected, what):
+        check(reply == expected, f'{what} at port {self.port}, round {self.rounds}: '
+              f'{reply!r}, not {expected!r}')
+
+    def single(self, client):
+        key, value = self.key(), self.value()
+        self.expect(client.call('SET', key, value), b'OK', f'SET {key}')
+        self.held[key] = value
+        other = self.key()
+        self.expect(client.call('GET', other), self.held.get(other), f'GET {other}')
+        self.increment(client)
+
+    def increment(self, client):
+        try:
+            count = client.call('INCR', f'{self.name}.count')
+        except ServerError as error:
+            check(str(error).startswith('UNKNOWN'), f'INCR: {error}')
+            self.unknown += 1
+            return
+        self.check_count(count, self.count + 1)
+        self.unknown -= count - self.count - 1
+        self.count = count
+
+    def check_count(self, count, least):
+        check(least <= count <= least + self.unknown,
+              f'{self.name}.count is {count}, not {least} to {least + self.unknown}')
+
+    def pipeline(self, client):
+        """The newest of several writes to one key is the last one sent."""
+        batch = [(self.key(), self.value()) for _ in range(self.PIPELINE)]
+        for key, value in batch:
+            client.send('SET', key, value)
+        for key, value in batch:
+            self.expect(client.value(), b'OK', f'SET {key} in a pipeline')
+            self.held[key] = value
+
+    def several(self, client):
+        """Keys on all nodes at once."""
+        pairs = {self.key(): self.value() for _ in range(self.PIPELINE)}
+        words = [word for pair in pairs.items() for word in pair]
+        self.expect(client.call('MSET', *words), b'OK', 'MSET')
+        self.held.update(pairs)
+        gone = list({self.key() for _ in range(3)})
+        self.delete(client, gone)
+        for key in gone:
+            self.held.pop(key, None)
+        keys = [self.key() for _ in range(self.PIPELINE)]
+        self.expect(client.call('MGET', *keys), [self.held.get(key) for key in keys], 'MGET')
+
+    def delete(self, client, keys):
+        """Which were there is as unknown as how often an INCR has run; then it is said again."""
+        there = sum(key in self.held for key in keys)
+        try:
+            self.expect(client.call('DEL', *keys), there, f'DEL {keys}')
+        except ServerError as error:
+            check(str(error).startswith('UNKNOWN'), f'DEL: {error}')
+            wait_for(lambda: is_said(client, 'DEL', *keys), what=f'DEL {keys}')
+
+    def round(self, client):
+        self.single(client)
+        if self.rounds % 3 == 0:
+            self.pipeline(client)
+        if self.rounds % 5 == 0:
+            self.several(client)
+        self.rounds += 1
+
+
+def is_said(client, *words):
+    try:
+        client.call(*words)
+        return True
+    except ServerError as error:
+        check(str(error).startswith('UNKNOWN'), f'{words}: {error}')
+        return False
+
+
+class Load:
+    """Workers, `each` of them at each of these nodes, until it ends."""
+
+    def __init__(self, cluster, nodes, each=2, name=''):
+        self.stopping = False
+        self.faults = []
+        self.workers = [Worker(f'{name}{node}.{i}', cluster[node].port)
+                        for node in nodes for i in range(each)]
+        self.threads = [threading.Thread(target=self.run, args=(worker,))
+                        for worker in self.workers]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, worker):
+        try:
+            with Client(worker.port) as client:
+                while not self.stopping:
+                    worker.round(client)
+        except Exception as error:  # pylint: disable=broad-except
+            self.faults.append(f'{type(error).__name__}: {error}')
+
+    def check(self):
+        check(not self.faults, f'{len(self.faults)} clients failed: {self.faults}')
+
+    def wait_for_rounds(self, more, limit_s=REPLY_LIMIT_S):
+        """Of each worker."""
+        goals = [worker.rounds + more for worker in self.workers]
+        wait_for(lambda: self.faults or all(worker.rounds >= goal for worker, goal
+                                            in zip(self.workers, goals)), limit_s,
+                 f'{more} rounds of each client')
+        self.check()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        self.stopping = True
+        for thread in self.threads:
+            thread.join()
+        if not kind:
+            self.check()
+
+    def verify(self, cluster, others=()):
+        """Asked of each node that runs: all is there, and nothing else but what `others` hold."""
+        held, workers = {}, [worker for load in [self, *others] for worker in load.workers]
+        for worker in workers:
+            held.update(worker.held)
+        for node in cluster.running():
+            with node.client() as client:
+                for worker in workers:
+                    worker.check_count(int(client.call('GET', f'{worker.name}.count') or 0),
+                                       worker.count)
+        verify(cluster, held, [f'{worker.name}.count' for worker in workers])
+
+
+def verify(cluster, held, more=()):
+    """These keys with these values, and `more` keys, are all that there is."""
+    names = sorted([*held, *more])
+    for node in cluster.running():
+        with node.client() as client:
+            for key in held:
+                client.send('GET', key)
+            wrong = {}
+            for key, value in held.items():
+                reply = client.value()
+                if reply != value:
+                    wrong[key] = reply, value
+            check(not wrong, f'{len(wrong)} of {len(held)} keys differ at port {node.port}: '
+                  f'{list(wrong.items())[:3]}')
+            wait_for(lambda c=client: c.call('DBSIZE') == len(names),
+                     what=f'DBSIZE {len(names)} at port {node.port}')
+            wait_for(lambda c=client: all_keys(c) == names,
+                     what=f'SCAN of all {len(names)} keys at port {node.port}')
+
+
+def all_keys(client):
+    """Of a SCAN: each once, or the list shows it."""
+    cursor, found = b'0', []
+    while True:
+        cursor, keys = client.call('SCAN', cursor, 'COUNT', 1000)
+        found += [key.decode() for key in keys]
+        if cursor == b'0':
+            return sorted(found)
