@@ -5,7 +5,7 @@
 #include "cluster/layout.h"
 #include "node/peers.h"
 
-enum { OPERATOR_US = 5 * SIM_SECOND, FAR_YEARS = 10, AT_ONCE_ODDS = 8 };
+enum { OPERATOR_US = 5 * SIM_SECOND, FAR_YEARS = 10, AT_ONCE_ODDS = 8, ELSEWHERE_ODDS = 8 };
 
 static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
 
@@ -170,7 +170,7 @@ static void end_at(struct cluster_trouble *trouble, struct cluster_node *node)
         cluster_node_start(node);
         break;
     case FAULT_OLD_DIRECTORY:
-        cluster_node_put_back_disk(node, trouble->fault->draw & 1);
+        cluster_node_put_back_disk(node, trouble->fault->draw % ELSEWHERE_ODDS == 0);
         break;
     case FAULT_DRIFT:
         node->drift_ppm = 0;

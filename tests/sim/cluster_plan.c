@@ -174,7 +174,8 @@ static bool loses_rows(enum fault_kind kind)
 }
 
 /* Whether this node may: the first two are the seeds that are to be there, each node goes through
- * one change at most, enough are left for all copies, and what is lost with a disk W nodes had. */
+ * one change at most, enough are left for all copies, and what is lost with a disk W nodes had.
+ * Where R or W is all copies nobody who has gone can be replaced. */
 static bool may_change(const struct cluster_plan *plan, const struct cluster_fault *fault)
 {
     const struct cluster_settings *settings = &plan->settings;
@@ -192,12 +193,13 @@ static bool may_change(const struct cluster_plan *plan, const struct cluster_fau
     if (fault->kind == FAULT_OLD_DIRECTORY && changes > 0)
         return false; /* it has forgotten what it had promised of a change */
     if (loses_rows(fault->kind))
-        return settings->write_quorum > 1 && (fault->nodes & victims(settings, plan->seed)) != 0;
+        return settings->write_quorum > 1 && settings->read_quorum > 1 &&
+               (fault->nodes & victims(settings, plan->seed)) != 0;
     return spare > 0;
 }
 
-/* One of those that may lose rows. Half of the disks are lost at the end: what was acknowledged
- * last is then nowhere but where it was acknowledged (A11). */
+/* One of those that may lose rows. Half of the disks are lost at the end, when what was
+ * acknowledged last is nowhere but where it was acknowledged (A11). */
 static void choose_loser(const struct cluster_plan *plan, struct random *random,
                          struct cluster_fault *fault)
 {
