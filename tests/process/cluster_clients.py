@@ -199,13 +199,17 @@ def test_redis_py_goes_on_when_a_node_dies():
         goes_on(cluster, client, forgiving)
 
 
+def plain_redis_py(node):
+    return client_redis_py.connect(node, decode_responses=True)
+
+
 def test_plain_redis_py_does_not_notice_that_a_node_dies():
-    with Cluster(3) as cluster, client_redis_py.connect(cluster[1], decode_responses=True) as client:
+    with Cluster(3) as cluster, plain_redis_py(cluster[1]) as client:
         goes_on(cluster, client)
 
 
 def test_plain_redis_py_at_a_cluster():
-    with Cluster(3) as cluster, client_redis_py.connect(cluster[1], decode_responses=True) as client:
+    with Cluster(3) as cluster, plain_redis_py(cluster[1]) as client:
         pipe = client.pipeline(transaction=False)
         for i in range(KEYS):
             pipe.set(f'key:{i}', i, ex=1000)

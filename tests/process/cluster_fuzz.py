@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Commands at random, of the fuzzer of conversations, at all nodes of a cluster: each is answered, and
-all nodes live on and agree in the end."""
+"""Commands at random, of the fuzzer of conversations, at all nodes of a cluster: each is answered,
+and all nodes live on and agree in the end."""
 
 import os
 import random
