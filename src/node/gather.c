@@ -37,7 +37,7 @@ struct gather {
     enum gather_kind kind;
     struct part *parts;
     uint32_t count, pending;
-    uint32_t next; /* of GATHER_RANDOM: the part that is asked next */
+    uint32_t next; /* of GATHER_RANDOM: the part that is asked, or was last */
     uint32_t key_count;
     uint32_t scan_end; /* of GATHER_SCAN: the slot after those that were asked for */
     uint64_t deadline_ms;
@@ -210,8 +210,8 @@ static void part_answered(struct forward *forward, struct bytes reply)
         send(part, now_ms);
         return;
     }
-    if (gather->kind == GATHER_RANDOM && is_null(reply) && ++gather->next < gather->count) {
-        send(&gather->parts[gather->next], now_ms);
+    if (gather->kind == GATHER_RANDOM && is_null(reply) && gather->next + 1 < gather->count) {
+        send(&gather->parts[++gather->next], now_ms);
         return;
     }
     buffer_clear(&part->reply, 0);
@@ -249,10 +249,7 @@ static enum status combine(struct gather *gather, struct session *session)
     struct gather_parts parts = {.key_count = gather->key_count, .scan_end = gather->scan_end};
     struct arena *arena = &session->arena;
     parts.count = gather->kind == GATHER_RANDOM || gather->kind == GATHER_SCAN ? 1 : gather->count;
-    uint32_t last = gather->count - 1; /* had nothing, as had all before it */
-    uint32_t first = gather->kind != GATHER_RANDOM  ? 0
-                     : gather->next < gather->count ? gather->next
-                                                    : last;
+    uint32_t first = gather->kind == GATHER_RANDOM ? gather->next : 0;
     parts.replies = arena_alloc(arena, gather->count * sizeof(*parts.replies));
     parts.positions = arena_alloc(arena, gather->count * sizeof(*parts.positions));
     parts.counts = arena_alloc(arena, gather->count * sizeof(*parts.counts));

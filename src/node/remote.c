@@ -237,18 +237,43 @@ static bool is_broken(const struct session *session)
            (is_free(session) && buffer_size(&session->input) > 0);
 }
 
+/* The rows of many clients are spread over memory: waiting for each in its turn would take most of
+ * the time. */
+static void look_ahead(struct forwarder *forwarder, const struct remote *remote)
+{
+    struct bytes keys[STORE_EXPECTED_MAX];
+    size_t count = 0, size;
+    for (const struct list *at = &remote->busy;
+         at != &forwarder->busy && count < STORE_EXPECTED_MAX; at = at->next) {
+        const struct list *requests = &list_entry(at, struct remote, busy)->requests;
+        for (const struct list *link = requests->next; link != requests; link = link->next) {
+            const struct remote_request *request = list_entry(link, struct remote_request, link);
+            if (count == STORE_EXPECTED_MAX)
+                break;
+            if (request_peek(buffer_bytes(&request->bytes), &keys[count], &size))
+                count++;
+        }
+    }
+    store_expect(forwarder->options.dispatch->sessions->store, keys, count);
+    forwarder->expected = count;
+}
+
 /* Runs what it may. False: the remote is gone. */
 static bool run_all(struct remote *remote)
 {
+    struct forwarder *forwarder = remote->forwarder;
     while (!list_is_empty(&remote->requests) && is_free(remote->session)) {
         struct remote_request *request =
             list_entry(remote->requests.next, struct remote_request, link);
+        if (forwarder->expected == 0)
+            look_ahead(forwarder, remote);
+        forwarder->expected -= forwarder->expected > 0;
         list_remove(&request->link);
         remote->request_count--;
         run(remote, request);
         free_request(request);
         if (is_broken(remote->session)) {
-            remote_refuse(remote->forwarder, remote->origin->node, remote->number);
+            remote_refuse(forwarder, remote->origin->node, remote->number);
             remote_drop(remote);
             return false;
         }
@@ -258,6 +283,7 @@ static bool run_all(struct remote *remote)
 
 void remote_turn(struct forwarder *forwarder)
 {
+    forwarder->expected = 0;
     for (struct list *at = forwarder->busy.next, *next; at != &forwarder->busy; at = next) {
         struct remote *remote = list_entry(at, struct remote, busy);
         next = at->next;

@@ -278,8 +278,9 @@ enum status routing_route(struct dispatch *dispatch, struct session *session)
     bool touches = request->command->first_key != 0 || request->command->key_specs ||
                    kind_of(dispatch, request) != GATHER_NONE;
     request->slots = session->remote ? remote_slots(session->remote) : NULL;
-    if (session->remote && (!cluster->quorum || !may_coordinate_all(cluster, request->slots)))
-        return refuse_nowhere(session);
+    if (session->remote &&
+        (!touches || !cluster->quorum || !may_coordinate_all(cluster, request->slots)))
+        return refuse_remote(session); /* for this node's clients alone; or it can't */
     if (!cluster->served)
         return touches ? request_refuse(request, "CLUSTERDOWN The node belongs to no cluster yet")
                        : STATUS_OK;

@@ -138,13 +138,20 @@ static bool may_be_hidden(const struct checking *checking, const struct history_
     return false;
 }
 
+/* A value without a reply may be there beside what others wrote later without having seen it. What
+ * reads choose is one of the values; of the times that they came with the longest counts. */
+static bool may_stand_beside(const struct history_event *event)
+{
+    return sets_value(event) && event->verb != VERB_DEL && event->outcome == OUTCOME_UNKNOWN;
+}
+
 /* Whether what `written` wrote may still have been alive. */
 static bool may_be_seen(const struct checking *checking, const struct history_event *written,
                         const struct history_event *read)
 {
     for_each_event(checking, event)
     {
-        bool sets = event == written || changes_time(event);
+        bool sets = event == written || changes_time(event) || may_stand_beside(event);
         if (!sets || !history_may_apply(event) || event->begun_us > read->ended_us)
             continue;
         if (event != written && was_before(checking, event, written))

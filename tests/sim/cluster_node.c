@@ -391,7 +391,8 @@ static void restart_later(struct cluster_node *node)
 
 void cluster_node_start(struct cluster_node *node)
 {
-    if (node->state != CLUSTER_DOWN || node->held_down > 0 || node->absent)
+    if (node->state != CLUSTER_DOWN || node->held_down > 0 || node->absent ||
+        node->awaits_forgetting)
         return;
     sim_timer_cancel(node->clock, &node->restart);
     configure(node);
@@ -527,6 +528,7 @@ void cluster_node_put_back_disk(struct cluster_node *node, bool elsewhere)
     node->tier_disk = node->old_tier_disk;
     node->old_disk = NULL;
     node->old_tier_disk = NULL;
+    sim_files_set_capacity(node->disk, SIM_FILES_UNLIMITED); /* whatever it was then */
     cluster_node_start(node);
 }
 

@@ -58,6 +58,7 @@ struct cluster_node {
     bool leaving;                       /* it is configured to own nothing */
     uint64_t number;                    /* of the node that ran last; 0: none has */
     uint64_t lost;                      /* of the node that has gone with its disk; 0: none */
+    bool awaits_forgetting;             /* of that one, before it starts */
     /* The process. */
     enum cluster_state state;
     unsigned lives;

@@ -196,6 +196,24 @@ static bool may_change(const struct cluster_plan *plan, const struct cluster_fau
     return spare > 0;
 }
 
+/* One of those that may lose rows. Half of the disks are lost at the end, when what was acknowledged
+ * last is nowhere but where it was acknowledged (A11). */
+static void choose_loser(const struct cluster_plan *plan, struct random *random,
+                         struct cluster_fault *fault)
+{
+    unsigned set = victims(&plan->settings, plan->seed) & ~3u; /* without the seeds */
+    unsigned skip = (unsigned)random_below(random, CLUSTER_NODES_MAX);
+    fault->nodes = 0;
+    for (unsigned i = 0; set != 0 && i <= skip; i++) {
+        fault->nodes = set & -set;
+        set &= set - 1;
+        if (set == 0)
+            set = i < skip ? victims(&plan->settings, plan->seed) & ~3u : 0;
+    }
+    if (fault->kind == FAULT_DISK_LOST && random_once_in(random, 2))
+        fault->at_us = plan->duration_us - 1;
+}
+
 static void draw_fault(struct cluster_plan *plan, enum fault_kind kind, unsigned number)
 {
     struct random random = stream(plan->seed, DRAW_FAULT, (uint64_t)kind << 32 | number);
@@ -219,6 +237,8 @@ static void draw_fault(struct cluster_plan *plan, enum fault_kind kind, unsigned
         fault.at_us = 0;
         fault.for_us = plan->duration_us;
     }
+    if (loses_rows(kind))
+        choose_loser(plan, &random, &fault);
     if (changes_members(kind) && !may_change(plan, &fault))
         return;
     if (fault.nodes == 0 || plan->fault_count == CLUSTER_FAULTS_MAX)

@@ -215,6 +215,11 @@ static void nothing_lives_longer_than_its_time(void **state)
     read_at(&story, 130, 0);
     expect(&story, "A9");
 
+    story_init(&story, HISTORY_EXPIRING); /* beside it is what has none */
+    add(&story, VERB_SET, 0, 5, OUTCOME_UNKNOWN);
+    add(&story, VERB_SET, 10, 20, OUTCOME_DONE)->amount = 100;
+    read_at(&story, 400, 1);
+    expect(&story, NULL);
     story_init(&story, HISTORY_EXPIRING); /* its time was made longer */
     add(&story, VERB_SET, 10, 20, OUTCOME_DONE)->amount = 100;
     write_at(&story, VERB_PERSIST, 30, 40);
