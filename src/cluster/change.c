@@ -183,8 +183,21 @@ static bool *each_member(const struct change_options *options, const struct ring
     return answers;
 }
 
+/* An operator has said that it is gone, here or to whoever proposed the change: it does not leave
+ * by its own word. */
+static bool is_gone(const struct change_options *options, uint64_t node)
+{
+    const struct gossip_peer *peer = gossip_peer(options->gossip, node);
+    return is_down(options, node) && ring_member(&options->layout->next, node) == NULL &&
+           (is_removed(options, node) || peer == NULL || !peer->said.leaving);
+}
+
+/* It will not act in the old layout. Of one that does not answer an operator's word is as good:
+ * where R is 1 all old owners are needed, and one that is lost would hold the change up for ever. */
 static bool counts(const struct change_options *options, uint64_t node)
 {
+    if (is_gone(options, node))
+        return true;
     return !is_down(options, node) && has_layout(options, node);
 }
 

@@ -45,7 +45,10 @@ static void adopt_layout(struct peers *peers, uint64_t now_ms)
     if (!layout)
         return;
     struct gossip_self *self = gossip_self(peers->gossip);
-    self->cluster = layout->cluster;
+    bool member = layout_is_member(layout, peers->node);
+    peers->joining = !ring_member(&layout->ring, peers->node) && (member || peers->joining);
+    /* The change that was to take it in was given up: it asks again, as one of no cluster. */
+    self->cluster = member || !peers->joining ? layout->cluster : 0;
     self->layout_version = layout->version;
     gossip_changed(peers->gossip);
     if (member_count(layout) > 1 || !layout_is_member(layout, peers->node))

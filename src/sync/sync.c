@@ -119,6 +119,7 @@ static void forget_strangers(struct sync *sync)
             peer_free(sync, peer);
     }
     sync->peer_count = kept;
+    sync->strangers_due = false;
 }
 
 bool sync_is_up(const struct sync *sync, uint64_t node)
@@ -313,6 +314,7 @@ void sync_node_down(struct sync *sync, uint64_t node, uint64_t now_ms)
     carry_drop_node(sync, node);
     pull_drop_node(sync, node);
     compare_node_down(sync, peer);
+    sync->strangers_due = true; /* it may have left the layout while it could be reached */
 }
 
 void sync_missed(struct sync *sync, uint64_t node, uint16_t slot, struct bytes heads)
@@ -367,6 +369,8 @@ void sync_tick(struct sync *sync, uint64_t now_ms)
     if (now_ms < sync->tick_ms)
         return;
     sync->tick_ms = now_ms + SYNC_TICK_MS;
+    if (sync->strangers_due)
+        forget_strangers(sync);
     compare_tick(sync);
     pull_tick(sync);
     end_carries(sync);

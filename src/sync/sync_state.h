@@ -144,7 +144,8 @@ struct sync {
 
     size_t to_gain;
     uint64_t gain_gate;
-    bool synced_due; /* `synced` is to be told */
+    bool synced_due;    /* `synced` is to be told */
+    bool strangers_due; /* some are to be forgotten */
 
     struct collect *collect;
     struct sync_stats stats;
