@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cluster/change.h"
 #include "node/peers_state.h"
+#include "store/export.h"
 
 static void found(struct peers *peers, uint64_t now_ms)
 {
@@ -90,9 +91,33 @@ static void propose(struct peers *peers, uint64_t now_ms)
     layout_deinit(&next);
 }
 
+static bool holds_nothing(const struct store *store)
+{
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+        if (store_slot_stored(store, (uint16_t)slot) > 0)
+            return false;
+    return true;
+}
+
+/*
+ * It is no member of the layout that it has, and has nothing that could be old: it was to join, and
+ * was restarted, or the change was taken back, before it did. It asks again, as one of no cluster.
+ */
+static void ask_again(struct peers *peers)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    struct gossip_self *self = gossip_self(peers->gossip);
+    if (!layout || layout->phase != LAYOUT_STABLE || layout_is_member(layout, peers->node) ||
+        self->cluster == 0 || self->leaving || !holds_nothing(peers->options.store))
+        return;
+    self->cluster = 0;
+    gossip_changed(peers->gossip);
+}
+
 void membership_tick(struct peers *peers, uint64_t now_ms)
 {
     seek_cluster(peers, now_ms);
     yield_to_larger(peers);
+    ask_again(peers);
     propose(peers, now_ms);
 }
