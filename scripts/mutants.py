@@ -8,7 +8,8 @@ where the bug is, in which world and seed it was found, by which checker, and ho
 A seed that fails without any planted bug proves nothing: it is named, and passed over. Where such
 seeds are, a planted bug that only changes what happens when would be "found" too: so that a find is
 likely to be one, its seed must come early enough, else it has a question mark and does not count.
-NAME: only mutants with that in their name. --quick: 60 seeds, and not longer than 20 seconds for each bug.
+NAME: only mutants with that in their name. --quick: 60 seeds, and not longer than 20 seconds for
+each bug.
 
 Exit 1 if fewer than FOUND_SHARE of them are found.
 """
