@@ -5,7 +5,7 @@
 #include "cluster/layout.h"
 #include "node/peers.h"
 
-enum { OPERATOR_US = 5 * SIM_SECOND, FAR_YEARS = 10, AT_ONCE_ODDS = 8, ELSEWHERE_ODDS = 8 };
+enum { OPERATOR_US = 5 * SIM_SECOND, FAR_YEARS = 10 };
 
 static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
 
@@ -166,11 +166,13 @@ static void end_at(struct cluster_trouble *trouble, struct cluster_node *node)
         break;
     case FAULT_DISK_LOST:
         node->held_down--;
-        node->awaits_forgetting = trouble->fault->draw % AT_ONCE_ODDS != 0;
+        node->awaits_forgetting = true;
         cluster_node_start(node);
         break;
     case FAULT_OLD_DIRECTORY:
-        cluster_node_put_back_disk(node, trouble->fault->draw % ELSEWHERE_ODDS == 0);
+        /* On another disk it would be another node, which has a layout that it is no member of:
+         * nobody takes such a one in. */
+        cluster_node_put_back_disk(node, false);
         break;
     case FAULT_DRIFT:
         node->drift_ppm = 0;
@@ -290,7 +292,8 @@ static struct cluster_node *who_remembers(struct cluster_faults *faults, uint64_
 }
 
 /* Whoever has gone for good is forgotten: by an operator, who says it to a node that still has it
- * in its layout, and mostly starts the node anew only then. */
+ * in its layout, and starts the node anew only then: while the change that takes in the new one is
+ * stepped back, that one has a layout already, and is not taken in again. */
 static void operate(void *context)
 {
     struct cluster_faults *faults = context;
