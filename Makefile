@@ -119,7 +119,7 @@ SEEDS ?= 300
 sim: $(OUT)/shoal-sim # stores and whole clusters in worlds of faults: make sim SEEDS=100000
 	$< --first tests/sim/seeds.txt --seeds $(SEEDS)
 
-sim-mutants: # does the simulator find planted bugs? make sim-mutants ONLY=epoch SEEDS=20000; or QUICK=1
+sim-mutants: # are planted bugs found? make sim-mutants ONLY=epoch SEEDS=20000, or QUICK=1
 	@$(MAKE) --no-print-directory KIND=mutant build/mutant/shoal-sim
 	@scripts/mutants.py --seeds $(SEEDS) $(if $(QUICK),--quick) $(ONLY)
 

@@ -315,7 +315,7 @@ def bench_speed(arguments):
                 redis_benchmark(cluster.nodes, ['SET', 'key:{tag}:__rand_int__', 'x' * size], 16,
                                 200_000)
             for pipeline in (1, 16):
-                requests = (30_000 if arguments.quick else 200_000) * min(pipeline, 4)
+                requests = (60_000 if arguments.quick else 200_000) * min(pipeline, 4)
                 tell_speed([measure_speed(ours, theirs, size, pipeline, requests)
                             for _ in range(repetitions)], size, pipeline)
     out()

@@ -21,7 +21,7 @@ import time
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '..'))
 SIMULATOR = os.path.join(ROOT, 'build/mutant/shoal-sim')
 FOUND_SHARE = 0.95
-CHUNK = {'store': 50, 'cluster': 10}           # seeds in one run
+CHUNK = {'store': 50, 'cluster': 5}             # seeds in one run
 CHUNK_SECONDS = 300
 QUICK_SEEDS, QUICK_SECONDS = 60, 20
 

@@ -123,7 +123,16 @@ def replay(target):
 
 
 def process():
-    count(run('process', ['tests/process/run.py']))
+    count(run('process', ['tests/process/run.py', '-/cluster']))
+
+
+def cluster():
+    """Tests of clusters; and what holds of a node alone, of one of three that are a cluster."""
+    count(run('cluster', ['tests/process/run.py', '/cluster']))
+    three = {'SHOAL_NODES': '3'}
+    count(run('cluster-conversation', ['tests/conversation/run.py'], three))
+    files = ['/keys', '/clients', '/client_redis_py', '/bitmaps']
+    count(run('cluster-process', ['tests/process/run.py', *files], three))
 
 
 STAGES = {
@@ -137,9 +146,10 @@ STAGES = {
     'upstream': upstream,
     'fuzz': fuzz,
     'process': process,
+    'cluster': cluster,
 }
 DEFAULT = ['lint', 'unit-asan', 'unit-release', 'sim', 'conversation', 'upstream', 'fuzz',
-           'process']
+           'process', 'cluster']
 
 
 def main():
@@ -148,7 +158,7 @@ def main():
     for name in stages:
         if name not in STAGES:
             sys.exit(f'test.py: no such stage: {name} (there are: {" ".join(STAGES)})')
-    if {'conversation', 'upstream', 'fuzz', 'process'} & set(stages):
+    if {'conversation', 'upstream', 'fuzz', 'process', 'cluster'} & set(stages):
         build('build', ['make', '-s'])
     for name in stages:
         STAGES[name]()

@@ -28,7 +28,8 @@ static enum status cmd_replicaof(struct request *request)
     return request_refuse(request, "ERR This server cannot be a replica");
 }
 
-/* There are no replicas, and there will be none while it waits: the answer is known at once. */
+/* A node alone: with several nodes node/wait.c answers. There
+ * are no replicas, and there will be none while it waits: the answer is known at once. */
 static enum status cmd_wait(struct request *request)
 {
     int64_t replicas, timeout;
@@ -114,6 +115,10 @@ const struct command replication_commands[] = {
      .summary = "Blocks until the asynchronous replication of all preceding write commands sent by "
                 "the connection is completed.",
      .tips = "request_policy:all_shards response_policy:agg_min",
-     .differs = "Answers 0 at once: there are no replicas."},
+     .differs = "Replicas are the keys' owners besides the coordinator. A write counts when "
+                "it is there as durably as appendfsync says. An owner that was away when it was "
+                "written counts no more for this connection, and where a node that coordinated "
+                "writes of it has gone nobody does; if there can't be enough, the answer does "
+                "not wait. A node alone answers 0."},
     {0},
 };

@@ -10,6 +10,7 @@
 #include "node/read_check.h"
 #include "node/reply_queue.h"
 #include "node/routing.h"
+#include "node/wait.h"
 #include "session/monitor.h"
 #include "session/pause.h"
 
@@ -670,6 +671,7 @@ void dispatch_closed(struct dispatch *dispatch, struct session *session)
     queue_abandon(session);
     read_check_end(cluster->quorum, session);
     gather_end(session);
+    wait_end(session);
     if (session->forwards)
         forwarder_client_gone(cluster->forwarder, session->id);
 }

@@ -9,9 +9,9 @@
  * cannot know answers "-UNKNOWN".
  *
  * A node that stood still for a while was passed over, and what may run twice (reads, blind writes)
- * has run elsewhere; newer writes have followed it. So that it does not run late, and win, each node
- * is in an era, which ends when it stood still; requests name the era of it that their sender had
- * heard of, and those of an earlier one are refused.
+ * has run elsewhere; newer writes have followed it. So that it does not run late, and win, each
+ * node is in an era, which ends when it stood still; requests name the era of it that their sender
+ * had heard of, and those of an earlier one are refused.
  *
  *   FORWARD   client(varint) number(varint) flags(1) db(1) read(1) write(1) era(varint)
  *             [slots(2048): a bit for each] bytes of the request
@@ -20,9 +20,9 @@
  *   ERA       era(varint): in which the sender is
  *
  * Flags: 1 there is more to come in further messages; 2 RESP3; 4 slots follow; 8 (of FORWARDED) it
- * was refused and not run: the sender is to look anew for who should; 16 it may run twice; 32 it goes
- * on where the last message of that number ended: without that one it is void. `number` names the
- * request in the cluster together with the node that it came from.
+ * was refused and not run: the sender is to look anew for who should; 16 it may run twice; 32 it
+ * goes on where the last message of that number ended: without that one it is void. `number` names
+ * the request in the cluster together with the node that it came from.
  */
 #ifndef NODE_FORWARD_H
 #define NODE_FORWARD_H
@@ -113,6 +113,8 @@ void forwarder_stalled(struct forwarder *forwarder);
 
 /* Of the request that it runs. */
 struct request_id remote_request_id(const struct remote *remote);
+/* Of the first request that it has run: what it did for its client before is not known. */
+uint64_t remote_first_number(const struct remote *remote);
 const uint64_t *remote_slots(const struct remote *remote);
 
 /* It is of an earlier era, and has run elsewhere: it is to be refused. */

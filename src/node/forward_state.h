@@ -28,7 +28,8 @@ struct forwarder {
     struct number_map eras;    /* of others, as last heard */
     uint64_t silence_ms;       /* the next look at who does not answer */
     struct number_map origins; /* nodes that have clients whose requests run here */
-    struct list busy;          /* remotes with requests that have not run */
+    struct list busy;          /* remotes with requests that have not run: */
+    size_t expected;           /* so many of the next are told to the store */
     size_t remote_count;
     struct buffer scratch;
 };

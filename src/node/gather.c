@@ -8,6 +8,7 @@
 #include "base/number.h"
 #include "node/forward_state.h"
 #include "node/gather_reply.h"
+#include "node/wait.h"
 
 enum {
     TIMEOUTS = 2, /* that may pass while nodes are lost and all begins anew */
@@ -36,7 +37,7 @@ struct gather {
     enum gather_kind kind;
     struct part *parts;
     uint32_t count, pending;
-    uint32_t next; /* of GATHER_RANDOM: the part that is asked next */
+    uint32_t next; /* of GATHER_RANDOM: the part that is asked, or was last */
     uint32_t key_count;
     uint32_t scan_end; /* of GATHER_SCAN: the slot after those that were asked for */
     uint64_t deadline_ms;
@@ -49,17 +50,10 @@ enum gather_kind gather_kind_of(const struct command *command)
         const char *name;
         enum gather_kind kind;
     } kinds[] = {
-        {"del", GATHER_SUM},
-        {"unlink", GATHER_SUM},
-        {"exists", GATHER_SUM},
-        {"touch", GATHER_SUM},
-        {"mget", GATHER_VALUES},
-        {"mset", GATHER_OK},
-        {"dbsize", GATHER_DATABASE_SUM},
-        {"keys", GATHER_DATABASE_KEYS},
-        {"scan", GATHER_SCAN},
-        {"randomkey", GATHER_RANDOM},
-        {"flushdb", GATHER_FLUSH},
+        {"del", GATHER_SUM},        {"unlink", GATHER_SUM},          {"exists", GATHER_SUM},
+        {"touch", GATHER_SUM},      {"mget", GATHER_VALUES},         {"mset", GATHER_OK},
+        {"wait", GATHER_WAIT},      {"dbsize", GATHER_DATABASE_SUM}, {"keys", GATHER_DATABASE_KEYS},
+        {"scan", GATHER_SCAN},      {"randomkey", GATHER_RANDOM},    {"flushdb", GATHER_FLUSH},
         {"flushall", GATHER_FLUSH},
     };
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -210,12 +204,14 @@ static void part_answered(struct forward *forward, struct bytes reply)
     struct gather *gather = part->gather;
     uint64_t now_ms = gather->forwarder->options.dispatch->cluster.steady_ms;
     part->under_way = false;
+    if (gather->session->request.command->flags & CMD_WRITE)
+        wait_wrote_at(gather->session, part->node, forward->number);
     if (gather->kind == GATHER_FLUSH && flush_on(part, reply)) {
         send(part, now_ms);
         return;
     }
-    if (gather->kind == GATHER_RANDOM && is_null(reply) && ++gather->next < gather->count) {
-        send(&gather->parts[gather->next], now_ms);
+    if (gather->kind == GATHER_RANDOM && is_null(reply) && gather->next + 1 < gather->count) {
+        send(&gather->parts[++gather->next], now_ms);
         return;
     }
     buffer_clear(&part->reply, 0);
@@ -253,10 +249,7 @@ static enum status combine(struct gather *gather, struct session *session)
     struct gather_parts parts = {.key_count = gather->key_count, .scan_end = gather->scan_end};
     struct arena *arena = &session->arena;
     parts.count = gather->kind == GATHER_RANDOM || gather->kind == GATHER_SCAN ? 1 : gather->count;
-    uint32_t last = gather->count - 1; /* had nothing, as had all before it */
-    uint32_t first = gather->kind != GATHER_RANDOM  ? 0
-                     : gather->next < gather->count ? gather->next
-                                                    : last;
+    uint32_t first = gather->kind == GATHER_RANDOM ? gather->next : 0;
     parts.replies = arena_alloc(arena, gather->count * sizeof(*parts.replies));
     parts.positions = arena_alloc(arena, gather->count * sizeof(*parts.positions));
     parts.counts = arena_alloc(arena, gather->count * sizeof(*parts.counts));
@@ -282,11 +275,13 @@ static enum status combine(struct gather *gather, struct session *session)
 enum status gather_finish(struct session *session)
 {
     struct gather *gather = session->gather;
-    if (gather->lost &&
+    bool writes = session->request.command->flags & CMD_WRITE;
+    bool counts = gather->kind == GATHER_SUM && writes; /* a second run would count otherwise */
+    if (gather->lost && !counts &&
         gather->forwarder->options.dispatch->cluster.steady_ms < gather->deadline_ms)
         return STATUS_AWAITING;
     enum status status = STATUS_REPLIED;
-    if (gather->lost && (session->request.command->flags & CMD_WRITE))
+    if (gather->lost && writes)
         reply_error(&session->reply,
                     BYTES("UNKNOWN Nodes that ran a part of the command have gone: "
                           "it may have been run or not"));

@@ -27,6 +27,7 @@ enum gather_kind {
     GATHER_SUM,
     GATHER_VALUES,
     GATHER_OK,
+    GATHER_WAIT,         /* not here: node/wait.h */
     GATHER_DATABASE_SUM, /* from here on: about all keys */
     GATHER_DATABASE_KEYS,
     GATHER_SCAN,

@@ -1,80 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-#include "node/peers.h"
-
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/check.h"
 #include "base/memory.h"
-#include "cluster/agree.h"
-#include "cluster/change.h"
-#include "node/addresses.h"
+#include "config/seeds.h"
 #include "node/forward.h"
-#include "quorum/quorum.h"
+#include "node/peers_state.h"
 #include "store/export.h"
 #include "store/import.h"
-#include "sync/sync.h"
 
 enum {
     STATE_SIZE_MAX = 16 * 1024 * 1024, /* of the file `cluster` */
-    SEEDS_MAX = 64,
-    SLEEP_MAX_MS = 1000, /* of whoever drives the node, between two turns */
+    SLEEP_MAX_MS = 1000,               /* of whoever drives the node, between two turns */
     REFUSALS_TOLD_MS = 5000,
     NUMBER_SHIFT = 20, /* numbers of requests begin at the clock, shifted: see forward.h */
 };
 
-struct seed {
-    char host[BUS_HOST_MAX];
-    uint16_t port;
-};
-
-/* What was last told of a peer's life. */
-struct peer {
-    uint64_t node;
-    bool up;
-    uint64_t settled;    /* messages that it had acknowledged, when that last changed: */
-    uint64_t settled_ms; /* or when there was nothing to acknowledge */
-};
-
-struct peers {
-    struct peers_options options;
-    uint64_t node;
-    struct bus *bus;
-    struct gossip *gossip;
-    struct agree *agree;
-    struct quorum *quorum;
-    struct sync *sync;
-    struct forwarder *forwarder;
-    struct seed seeds[SEEDS_MAX];
-    size_t seed_count;
-    bool founder;       /* the first seed is this node */
-    uint64_t opened_ms; /* the wall clock then, */
-    uint64_t opened_ns; /* and the one that never goes back */
-    int64_t ahead_ms;   /* how far the wall clock is before the steady one, in this turn */
-    uint64_t met_ms;    /* when the seeds were last dialed */
-    uint64_t refusal_told_ms;
-    uint64_t tick_ms;        /* the next one */
-    uint64_t turned_ns;      /* the last turn, of the clock that never goes back */
-    uint64_t gossip_version; /* that was acted on */
-    uint64_t layout_version;
-    bool joining; /* layouts named it as one to come, and none as one of the ring yet */
-    uint64_t addresses_version; /* of both together, whose addresses are kept */
-    struct addresses addresses;
-    struct peer *known; /* by node */
-    size_t known_count;
-    uint64_t removed[PEERS_REMOVED_MAX];
-    size_t removed_count;
-    enum status failure;
-};
-
 /* ---- what the layout says -------------------------------------------------------------------- */
-
-static void fail(struct peers *peers, enum status status)
-{
-    if (peers->failure == STATUS_OK)
-        peers->failure = status;
-}
 
 static size_t member_count(const struct layout *layout)
 {
@@ -89,7 +32,7 @@ static void share(struct peers *peers)
     if (!store_is_joined(peers->options.store)) {
         enum status status = store_join(peers->options.store);
         if (status != STATUS_OK)
-            fail(peers, status);
+            peers_fail(peers, status);
     }
     peers->options.dispatch->cluster.quorum = peers->quorum;
     peers->options.dispatch->cluster.forwarder = peers->forwarder;
@@ -108,7 +51,7 @@ static void adopt_layout(struct peers *peers, uint64_t now_ms)
     self->cluster = member || !peers->joining ? layout->cluster : 0;
     self->layout_version = layout->version;
     gossip_changed(peers->gossip);
-    if (member_count(layout) > 1 || !layout_is_member(layout, peers->node))
+    if (member_count(layout) > 1 || !member)
         share(peers);
     quorum_set_layout(peers->quorum, layout, now_ms);
     sync_set_layout(peers->sync, layout, now_ms);
@@ -208,7 +151,7 @@ static enum status save_agreement(void *context, struct bytes state)
     struct peers *peers = context;
     enum status status = files_replace(peers->options.host->files, "cluster", state);
     if (status != STATUS_OK)
-        fail(peers, status);
+        peers_fail(peers, status);
     return status;
 }
 
@@ -305,41 +248,22 @@ static void describe_self(const struct peers *peers, uint64_t now_ms, struct gos
     out->leaving = config->weight == 0;
 }
 
-/* "host:port", the port after the last colon. */
-static bool parse_seed(struct bytes text, struct seed *out)
-{
-    size_t colon = text.size;
-    while (colon > 0 && text.data[colon - 1] != ':')
-        colon--;
-    if (colon < 2 || colon == text.size || colon > sizeof(out->host))
-        return false;
-    char *end;
-    char digits[8] = {0};
-    if (text.size - colon >= sizeof(digits))
-        return false;
-    memcpy(digits, text.data + colon, text.size - colon);
-    unsigned long port = strtoul(digits, &end, 10);
-    memcpy(out->host, text.data, colon - 1);
-    out->host[colon - 1] = '\0';
-    out->port = (uint16_t)port;
-    return *end == '\0' && port > 0 && port <= UINT16_MAX;
-}
-
+/* What stands there was checked when it was read; too many are not. */
 static enum status parse_seeds(struct peers *peers, struct buffer *out_error)
 {
-    const char *at = peers->options.config->cluster_seeds;
-    for (at += strspn(at, " ,"); *at; at += strspn(at, " ,")) {
-        size_t size = strcspn(at, " ,");
-        if (peers->seed_count == SEEDS_MAX ||
-            !parse_seed(bytes_of(at, size), &peers->seeds[peers->seed_count])) {
-            buffer_printf(out_error, "cluster-seeds: '%.*s' is not host:port, or one too many",
-                          (int)size, at);
-            return STATUS_INVALID;
-        }
-        peers->seed_count++;
-        at += size;
+    _Static_assert((int)SEED_HOST_MAX <= (int)BUS_HOST_MAX, "a host fits");
+    struct bytes rest = bytes_text(peers->options.config->cluster_seeds);
+    for (; peers->seed_count < PEERS_SEEDS_MAX; peers->seed_count++) {
+        struct seed *seed = &peers->seeds[peers->seed_count];
+        enum status status = seed_next(&rest, seed->host, &seed->port);
+        if (status == STATUS_ABSENT)
+            return STATUS_OK;
+        if (status != STATUS_OK)
+            break;
     }
-    return STATUS_OK;
+    buffer_printf(out_error, "cluster-seeds: more than %d, or one that is not host:port",
+                  PEERS_SEEDS_MAX);
+    return STATUS_INVALID;
 }
 
 static void open_data(struct peers *peers)
@@ -497,96 +421,6 @@ void peers_close(struct peers *peers)
     addresses_deinit(&peers->addresses);
     memory_free(peers->known);
     memory_free(peers);
-}
-
-/* ---- founding and joining -------------------------------------------------------------------- */
-
-static void found(struct peers *peers, uint64_t now_ms)
-{
-    const struct config *config = peers->options.config;
-    const struct gossip_self *self = gossip_self(peers->gossip);
-    struct ring_member member = change_member(self);
-    struct layout layout;
-    uint64_t cluster = (peers->options.host->random[1] ^ now_ms) & (((uint64_t)1 << 48) - 1);
-    layout_first(cluster > 0 ? cluster : 1, &member, (unsigned)config->replicas, &layout);
-    enum status status = agree_found(peers->agree, &layout, now_ms);
-    if (status != STATUS_OK)
-        fail(peers, status);
-    layout_deinit(&layout);
-}
-
-/* Has somebody else a cluster? */
-static bool knows_cluster(const struct peers *peers)
-{
-    const struct gossip_peer *peer;
-    for (size_t i = 0; (peer = gossip_peer_at(peers->gossip, i)); i++)
-        if (peer->said.cluster != 0)
-            return true;
-    return false;
-}
-
-static void seek_cluster(struct peers *peers, uint64_t now_ms)
-{
-    bool others = peers->seed_count > peers->founder;
-    bool alone = peers->founder && peers->seed_count <= 1;
-    if (peers->founder && !knows_cluster(peers) && !agree_layout(peers->agree) &&
-        (alone || now_ms >= peers->opened_ms + PEERS_FOUND_MS)) {
-        found(peers, now_ms);
-        return;
-    }
-    if (!others || gossip_peer_at(peers->gossip, 0) || now_ms < peers->met_ms + PEERS_MEET_MS)
-        return;
-    peers->met_ms = now_ms;
-    for (size_t i = peers->founder; i < peers->seed_count; i++)
-        bus_meet(peers->bus, peers->seeds[i].host, peers->seeds[i].port, now_ms, PEERS_MEET_MS);
-}
-
-/* This node is alone in its cluster, and there is another one: the one with more members stays, of
- * two of a size that of the smaller number. Its own layout is void when the other's takes it in. */
-static void yield_to_larger(struct peers *peers)
-{
-    const struct layout *layout = agree_layout(peers->agree);
-    struct gossip_self *self = gossip_self(peers->gossip);
-    if (!layout || layout->ring.member_count > 1 || layout->phase != LAYOUT_STABLE ||
-        self->cluster == 0)
-        return;
-    const struct gossip_peer *peer;
-    for (size_t i = 0; (peer = gossip_peer_at(peers->gossip, i)); i++) {
-        uint64_t other = peer->said.cluster;
-        if (other == 0 || other == layout->cluster)
-            continue;
-        size_t members = 0;
-        const struct gossip_peer *same;
-        for (size_t j = 0; (same = gossip_peer_at(peers->gossip, j)); j++)
-            members += same->said.cluster == other;
-        if (members > 1 || other < layout->cluster) {
-            self->cluster = 0;
-            gossip_changed(peers->gossip);
-            return;
-        }
-    }
-}
-
-static void propose(struct peers *peers, uint64_t now_ms)
-{
-    const struct layout *layout = agree_layout(peers->agree);
-    if (!layout || gossip_self(peers->gossip)->cluster == 0 || agree_is_proposing(peers->agree) ||
-        !layout_is_member(layout, peers->node))
-        return;
-    struct change_options options = {
-        .layout = layout,
-        .gossip = peers->gossip,
-        .node = peers->node,
-        .read_quorum = (unsigned)peers->options.config->read_quorum,
-        .write_quorum = (unsigned)peers->options.config->write_quorum,
-        .removed = peers->removed,
-        .removed_count = peers->removed_count,
-    };
-    struct layout next;
-    if (!change_is_proposer(&options) || !change_next(&options, &next))
-        return;
-    agree_propose(peers->agree, &next, now_ms);
-    layout_deinit(&next);
 }
 
 /* ---- what gossip says ------------------------------------------------------------------------ */
@@ -747,9 +581,7 @@ void peers_tick(struct peers *peers)
     keep_addresses(peers);
     import_retry(peers->options.store, now_ms);
     follow_gossip(peers, now_ms);
-    seek_cluster(peers, now_ms);
-    yield_to_larger(peers);
-    propose(peers, now_ms);
+    membership_tick(peers, now_ms);
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -781,6 +613,8 @@ void peers_configure(struct peers *peers)
     const struct config *config = peers->options.config;
     quorum_set_numbers(peers->quorum, (unsigned)config->read_quorum, (unsigned)config->write_quorum,
                        config->sloppy_quorum);
+    sync_set_numbers(peers->sync, (unsigned)config->read_quorum, (unsigned)config->write_quorum,
+                     peers->options.dispatch->cluster.steady_ms);
 }
 
 struct bus *peers_bus(struct peers *peers)

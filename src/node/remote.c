@@ -19,6 +19,7 @@ struct remote {
     struct list requests;            /* that have not run, */
     size_t request_count;            /* and how many they are */
     struct remote_request *incoming; /* of which more is to come; NULL: none */
+    uint64_t first_number;           /* of all requests */
     uint64_t number, era;            /* of the one that runs, or ran last */
     bool twice;
     bool has_slots;
@@ -47,7 +48,8 @@ static struct origin *origin_of(struct forwarder *forwarder, uint64_t node)
     return origin;
 }
 
-static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint64_t client)
+static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint64_t client,
+                                uint64_t number)
 {
     struct origin *origin = origin_of(forwarder, node);
     struct remote *remote = number_map_find(&origin->remotes, client);
@@ -59,6 +61,7 @@ static struct remote *remote_of(struct forwarder *forwarder, uint64_t node, uint
     remote->forwarder = forwarder;
     remote->origin = origin;
     remote->client = client;
+    remote->first_number = number;
     list_init(&remote->busy);
     list_init(&remote->requests);
     remote->session = session_new_remote(forwarder->options.dispatch->sessions, remote,
@@ -191,7 +194,7 @@ static bool take_part(struct remote *remote, const struct remote_call *call)
 
 bool remote_take(struct forwarder *forwarder, uint64_t origin, const struct remote_call *call)
 {
-    struct remote *remote = remote_of(forwarder, origin, call->client);
+    struct remote *remote = remote_of(forwarder, origin, call->client, call->number);
     if (!remote || remote->request_count >= FORWARD_REQUESTS_MAX || !take_part(remote, call))
         return false;
     if (!list_is_empty(&remote->requests) && list_is_empty(&remote->busy))
@@ -234,18 +237,43 @@ static bool is_broken(const struct session *session)
            (is_free(session) && buffer_size(&session->input) > 0);
 }
 
+/* The rows of many clients are spread over memory: waiting for each in its turn would take most of
+ * the time. */
+static void look_ahead(struct forwarder *forwarder, const struct remote *remote)
+{
+    struct bytes keys[STORE_EXPECTED_MAX];
+    size_t count = 0, size;
+    for (const struct list *at = &remote->busy;
+         at != &forwarder->busy && count < STORE_EXPECTED_MAX; at = at->next) {
+        const struct list *requests = &list_entry(at, struct remote, busy)->requests;
+        for (const struct list *link = requests->next; link != requests; link = link->next) {
+            const struct remote_request *request = list_entry(link, struct remote_request, link);
+            if (count == STORE_EXPECTED_MAX)
+                break;
+            if (request_peek(buffer_bytes(&request->bytes), &keys[count], &size))
+                count++;
+        }
+    }
+    store_expect(forwarder->options.dispatch->sessions->store, keys, count);
+    forwarder->expected = count;
+}
+
 /* Runs what it may. False: the remote is gone. */
 static bool run_all(struct remote *remote)
 {
+    struct forwarder *forwarder = remote->forwarder;
     while (!list_is_empty(&remote->requests) && is_free(remote->session)) {
         struct remote_request *request =
             list_entry(remote->requests.next, struct remote_request, link);
+        if (forwarder->expected == 0)
+            look_ahead(forwarder, remote);
+        forwarder->expected -= forwarder->expected > 0;
         list_remove(&request->link);
         remote->request_count--;
         run(remote, request);
         free_request(request);
         if (is_broken(remote->session)) {
-            remote_refuse(remote->forwarder, remote->origin->node, remote->number);
+            remote_refuse(forwarder, remote->origin->node, remote->number);
             remote_drop(remote);
             return false;
         }
@@ -255,6 +283,7 @@ static bool run_all(struct remote *remote)
 
 void remote_turn(struct forwarder *forwarder)
 {
+    forwarder->expected = 0;
     for (struct list *at = forwarder->busy.next, *next; at != &forwarder->busy; at = next) {
         struct remote *remote = list_entry(at, struct remote, busy);
         next = at->next;
@@ -268,6 +297,11 @@ void remote_turn(struct forwarder *forwarder)
 struct request_id remote_request_id(const struct remote *remote)
 {
     return (struct request_id){remote->origin->node, remote->number};
+}
+
+uint64_t remote_first_number(const struct remote *remote)
+{
+    return remote->first_number;
 }
 
 const uint64_t *remote_slots(const struct remote *remote)

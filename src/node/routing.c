@@ -9,6 +9,7 @@
 #include "node/gather.h"
 #include "node/read_check.h"
 #include "node/reply_queue.h"
+#include "node/wait.h"
 #include "row/slot.h"
 
 /* ---- its keys -------------------------------------------------------------------------------- */
@@ -48,6 +49,13 @@ static void find_place(struct dispatch *dispatch, const struct session *session,
     places->apart = places->apart || place->node != places->keys[0].node;
 }
 
+/* MSET of a key that has no value. */
+static bool is_half_a_pair(const struct command *command, uint32_t argc)
+{
+    return !command->key_specs && command->key_step == 2 &&
+           (argc - (uint32_t)command->first_key) % 2 != 0;
+}
+
 /* False: the arguments are not what the command's table says; its handler will say so. */
 static bool find_places(struct dispatch *dispatch, struct session *session, struct places *out)
 {
@@ -61,8 +69,9 @@ static bool find_places(struct dispatch *dispatch, struct session *session, stru
         find_place(dispatch, session, out, (uint32_t)command->first_key);
         return true;
     }
-    if (command_keys(command, request->argv, request->argc, &session->arena, &keys, &count) !=
-        STATUS_OK)
+    if (is_half_a_pair(command, (uint32_t)request->argc) ||
+        command_keys(command, request->argv, request->argc, &session->arena, &keys, &count) !=
+            STATUS_OK)
         return false;
     out->keys = arena_alloc(&session->arena, (count > 0 ? count : 1) * sizeof(*out->keys));
     for (size_t i = 0; i < count; i++)
@@ -130,6 +139,8 @@ static void forward_answered(struct forward *forward, struct bytes reply)
 {
     struct forwarded *forwarded = forward->context;
     forwarded->reply.session->forwards_open--;
+    if (forward->writes)
+        wait_wrote_at(forwarded->reply.session, forward->node, forward->number);
     if (!forwarded->silent)
         buffer_append_bytes(&forwarded->reply.bytes, reply);
     forwarded->reply.held = 0;
@@ -140,7 +151,7 @@ static void forward_answered(struct forward *forward, struct bytes reply)
 /* Run twice it comes to the same: a retry may be a second run. */
 static bool is_blind(const struct request *request)
 {
-    static const char *const names[] = {"setex", "psetex", "mset", "del", "unlink", NULL};
+    static const char *const names[] = {"setex", "psetex", "mset", NULL};
     if (strcmp(request->command->name, "set") == 0)
         return request->argc == 3 ||
                (request->argc == 5 && (bytes_equal_nocase(request->argv[3], BYTES("EX")) ||
@@ -267,8 +278,9 @@ enum status routing_route(struct dispatch *dispatch, struct session *session)
     bool touches = request->command->first_key != 0 || request->command->key_specs ||
                    kind_of(dispatch, request) != GATHER_NONE;
     request->slots = session->remote ? remote_slots(session->remote) : NULL;
-    if (session->remote && (!cluster->quorum || !may_coordinate_all(cluster, request->slots)))
-        return refuse_nowhere(session);
+    if (session->remote &&
+        (!touches || !cluster->quorum || !may_coordinate_all(cluster, request->slots)))
+        return refuse_remote(session); /* for this node's clients alone; or it can't */
     if (!cluster->served)
         return touches ? request_refuse(request, "CLUSTERDOWN The node belongs to no cluster yet")
                        : STATUS_OK;
@@ -280,6 +292,8 @@ enum status routing_route(struct dispatch *dispatch, struct session *session)
         return STATUS_OK;
     if (session->remote && remote_is_late(session->remote))
         return refuse_remote(session);
+    if (kind_of(dispatch, request) == GATHER_WAIT)
+        return wait_route(dispatch, session);
     if (session->gather) {
         enum status status = gather_finish(session);
         if (status != STATUS_AWAITING)
@@ -347,6 +361,7 @@ void routing_replicate(struct dispatch *dispatch, struct session *session, struc
     struct quorum_write *write = &replicated->write;
     write->consistency =
         (struct consistency){session->consistency.read, session->consistency.write};
+    write->mark = wait_mark(session);
     write->done = write_over;
     write->context = replicated;
     if (session->remote) {

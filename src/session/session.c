@@ -85,7 +85,8 @@ void session_free(struct session *session)
         txn_end(&session->txn);
     pause_forget(session);
     session_set_over_soft(session, false, 0);
-    check(list_is_empty(&session->queue) && !session->read_check && !session->gather);
+    check(list_is_empty(&session->queue) && !session->read_check && !session->gather &&
+          !session->wait);
     list_remove(&session->link);
     list_remove(&session->waiting);
     list_remove(&session->sending);

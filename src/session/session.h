@@ -118,6 +118,7 @@ struct session {
     size_t queue_bytes;     /* that they take */
     struct read_check *read_check; /* node/read_check.h; NULL: none was needed yet */
     struct gather *gather; /* its request's parts run on several nodes: node/gather.h; else NULL */
+    struct wait *wait;     /* what it has written, for WAIT: node/wait.h; NULL: nothing yet */
     uint64_t request_number; /* of a remote's request, where it came from */
     struct remote *remote; /* it runs what another node has forwarded: node/forward.h; else NULL */
     void *connection;      /* whose: net's */

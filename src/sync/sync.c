@@ -138,6 +138,15 @@ bool sync_is_down(const struct sync *sync, uint64_t node)
 
 /* ---- layout ---------------------------------------------------------------------------------- */
 
+void sync_set_numbers(struct sync *sync, unsigned read_quorum, unsigned write_quorum,
+                      uint64_t now_ms)
+{
+    sync->options.read_quorum = read_quorum;
+    sync->options.write_quorum = write_quorum;
+    if (sync->layout)
+        sync_set_layout(sync, sync->layout, now_ms);
+}
+
 void sync_set_layout(struct sync *sync, const struct layout *layout, uint64_t now_ms)
 {
     sync->now_ms = now_ms;

@@ -58,6 +58,10 @@ void sync_free(struct sync *sync);
 /* Also at the start, before anything else. Borrowed until the next call. */
 void sync_set_layout(struct sync *sync, const struct layout *layout, uint64_t now_ms);
 
+/* R and W have changed (CONFIG SET): what was found equal with enough owners is found anew. */
+void sync_set_numbers(struct sync *sync, unsigned read_quorum, unsigned write_quorum,
+                      uint64_t now_ms);
+
 /* That owner has not confirmed rows of these heads (export.h): it is sent them when it is up. Kept
  * in memory, in bounds; beyond them, and after a restart, anti-entropy finds out. */
 void sync_missed(struct sync *sync, uint64_t node, uint16_t slot, struct bytes heads);

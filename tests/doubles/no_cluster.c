@@ -27,6 +27,11 @@ NEVER(void, quorum_verify_cancel(struct quorum *q, struct quorum_verify *verify)
 NEVER(void, quorum_write(struct quorum *q, const struct txn *txn, struct quorum_write *write,
                          uint64_t now_ms))
 NEVER(void, quorum_write_forget(struct quorum *q, struct quorum_write *write))
+NEVER(unsigned,
+      quorum_mark_count(const struct quorum *q, const struct quorum_mark *mark, unsigned *out_most))
+NEVER(void, quorum_mark_init(struct quorum_mark *mark))
+NEVER(void, quorum_mark_deinit(struct quorum_mark *mark))
+NEVER(unsigned, quorum_other_owners(const struct quorum *q))
 NEVER(void, quorum_ask_outcome(struct quorum *q, struct quorum_outcome *outcome, uint64_t now_ms))
 NEVER(void, quorum_outcome_cancel(struct quorum *q, struct quorum_outcome *outcome))
 

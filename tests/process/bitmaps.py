@@ -3,7 +3,7 @@
 
 import random
 
-from shoal import Server, ServerError, check, skip_redis, wait_for
+from shoal import Server, ServerError, check, skip_cluster, skip_redis, wait_for
 
 MEBIBYTE = 1 << 20
 LIMIT = 64 * MEBIBYTE
@@ -41,6 +41,7 @@ def build(client, key):
 
 
 def test_a_bitmap_larger_than_memory():
+    skip_cluster('keys of one command must be in one slot')
     skip_redis('a redis-server keeps everything in memory')
     with Server(['--maxmemory', LIMIT, '--seal-bytes', 4 * MEBIBYTE]) as server:
         with server.client() as client:

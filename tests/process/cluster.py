@@ -12,8 +12,8 @@
 import re
 import subprocess
 
-from shoal import (FORM_LIMIT_S, START_LIMIT_S, STOP_LIMIT_S, Client, Server, ServerError, check,
-                   free_port, skip_redis, wait_for)
+from shoal import (FORM_LIMIT_S, START_LIMIT_S, STOP_LIMIT_S, Server, ServerError, check, free_port,
+                   skip_redis, wait_for)
 
 
 class Node(Server):

@@ -15,7 +15,7 @@ MEBIBYTE = 1 << 20
 def test_who_does_not_know_the_secret_stays_outside():
     with Cluster(3, ['--cluster-secret', 'a long one that all of them know']) as cluster:
         for secret in (['--cluster-secret', 'another'], []):
-            stranger = Node([cluster.first_bus_port], free_port(), secret)
+            stranger = Node([f'127.0.0.1:{cluster[0].bus_port}'], free_port(), secret)
             try:
                 stranger.spawn()
                 wait_for(lambda s=stranger: 'is refused' in s.log_text(), what='it is refused')
@@ -120,6 +120,17 @@ def test_contexts_that_no_node_has_said():
             check(client.call('VC.GET', 'k')[1:] == [b'v'], 'as it was')
             check(other.call('VC.SET', 'k', 'new', context) == b'OK', 'the true one')
             check(client.call('VC.GET', 'k')[1:] == [b'new'], 'is good')
+
+
+def test_half_a_pair():
+    with Cluster(3) as cluster:
+        for node in cluster.nodes:
+            with node.client() as client:
+                for words in (['MSET', *range(count)] for count in range(1, 30, 2)):
+                    check('wrong number of arguments' in refused(client, *words), f'{words}')
+                for words in (['MSETNX', 1, 2, 3], ['MGET'], ['DEL'], ['BITOP', 'AND', 'd']):
+                    check(refused(client, *words).startswith('ERR'), f'{words}')
+            check(node.process.poll() is None, 'it lives')
 
 
 WRONG = [

@@ -63,7 +63,7 @@ def test_a_node_leaves_by_its_weight():
             cluster[3].options += ['--weight', '0']
             cluster.start(3)
             wait_for(lambda: cluster[3].port not in owners(cluster), FORM_LIMIT_S, 'it owns none')
-            cluster.wait_until_formed()
+            wait_for_members(cluster.nodes, 3)
             load.wait_for_rounds(ROUNDS)
             wait_for(lambda: holds_nothing(cluster[3]), FORM_LIMIT_S, 'it has given all away')
             cluster.stop(3)
@@ -108,7 +108,7 @@ def test_a_lonely_node_is_met():
     """CLUSTER MEET: with what it held before."""
     with Cluster(3) as cluster:
         bus_port = shoal.free_port()
-        other = Node([bus_port], bus_port)
+        other = Node([f'127.0.0.1:{bus_port}'], bus_port)
         try:
             other.start()
             wait_for(lambda: is_stable(other, 1), what='a cluster of one')

@@ -6,7 +6,7 @@ import random
 import shutil
 import subprocess
 
-from shoal import SHOAL, Server, Skip, check, redis_server, skip_redis
+from shoal import SHOAL, Server, Skip, check, redis_server, skip_cluster, skip_redis
 
 LONG = 300_000  # bytes: in chunks, compressible or not
 
@@ -37,6 +37,7 @@ def swap(server):
 
 
 def test_swapped_databases_outlive_a_kill():
+    skip_cluster('no SWAPDB')
     skip_redis()
     with Server(['--appendfsync', 'always']) as server:
         swap(server)
@@ -54,6 +55,7 @@ def test_swapped_databases_outlive_a_kill():
 
 
 def test_swapped_databases_outlive_salvage():
+    skip_cluster('no SWAPDB')
     skip_redis()
     with Server(['--appendfsync', 'always']) as server:
         swap(server)
@@ -68,6 +70,7 @@ def test_swapped_databases_outlive_salvage():
 
 
 def test_fewer_databases_than_were_swapped():
+    skip_cluster('no SWAPDB')
     skip_redis()
     with Server() as server:
         with server.client() as client:
@@ -82,6 +85,7 @@ def test_fewer_databases_than_were_swapped():
 
 
 def test_renamed_keys_outlive_a_kill():
+    skip_cluster('keys of one command must be in one slot')
     skip_redis()
     value = random.Random(1).randbytes(LONG)
     with Server(['--appendfsync', 'always', '--seal-bytes', 1 << 20]) as server:

@@ -77,6 +77,11 @@ def skip_redis(why='redis-server has no such option'):
         raise Skip(why)
 
 
+def skip_cluster(why):
+    if NODES > 1:
+        raise Skip(f'a cluster: {why}')
+
+
 def hold(tests):
     """(name, function) of each: one line, "ok NAME" or "not ok NAME". Ends the program."""
     failed = 0

@@ -85,6 +85,7 @@ class Figures:
         self.longest_s = 0
         self.errors = Counter()
         self.faults = []
+        self.stale_ones = []
 
     def add(self, other):
         for name in ('done', 'failed', 'refused', 'stale'):
@@ -92,6 +93,7 @@ class Figures:
         self.longest_s = max(self.longest_s, other.longest_s)
         self.errors.update(other.errors)
         self.faults += other.faults
+        self.stale_ones += other.stale_ones
 
 
 class Writer:
@@ -166,11 +168,16 @@ class Writer:
         acknowledged, value = self.call(key, 'GET', key)
         if not acknowledged:
             return
-        fault = self.registers[key].fault(self.traffic.numbers(key, [value] if value else []))
+        register = self.registers[key]
+        numbers = self.traffic.numbers(key, [value] if value else [])
+        fault = register.fault(numbers)
         if fault == 'invented':
             self.figures.faults.append(f'{key}: {value[:60]} was never written')
         elif fault:
             self.figures.stale += 1
+            self.figures.stale_ones.append(
+                f'{key}: {numbers} was read, {register.acknowledged} acknowledged, unknown '
+                f'{sorted(register.unknown)[-5:]}, deletes {sorted(register.deletes)[-5:]}')
 
     def count(self, key):
         self.unsure[key] += 1

@@ -76,6 +76,10 @@ static const struct history_event *overwriter(const struct checking *checking,
     {
         if (!sets_value(event) || !history_has_applied(event) || event->ended_us >= read->begun_us)
             continue;
+        /* Whoever deletes what it has not seen has deleted nothing. */
+        bool sees_all = checking->options->strict || checking->options->undivided;
+        if (written && event->verb == VERB_DEL && !sees_all)
+            continue;
         if (!written || was_before(checking, written, event))
             return event;
     }

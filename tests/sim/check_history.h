@@ -13,8 +13,8 @@
  *           something: an acknowledged write is lost, or something has come back
  *   A3      a value that nobody has written to that key, or a write that never was to be
  *   A2      a version next to one whose writer had seen it (check_versions.h)
- *   A5      how often a client has seen less than before: counted; where reads are monotonic (strict
- *           mode, 2R > N) it never does
+ *   A5      how often a client has seen less than before: counted; where reads are monotonic
+ *           (strict mode, 2R > N) it never does
  *   A6      in strict mode: the same as A1 for each read
  *   A8      a counter below what was acknowledged (at the end; in strict mode always) or above what
  *           was attempted

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Versions (VC.GET, VC.SET): what a writer had seen comes from the values that its client was shown,
- * never from the store's vectors. Such a ghost set of a write holds the values that were next to
- * the context it brought, and the ghost sets of these.
+ * Versions (VC.GET, VC.SET): what a writer had seen comes from the values that its client was
+ * shown, never from the store's vectors. Such a ghost set of a write holds the values that were
+ * next to the context it brought, and the ghost sets of these.
  *
  *   A1, A6  an acknowledged value is neither there nor in the ghost set of one that is
  *   A2      a value stands next to one whose writer had seen it, or twice

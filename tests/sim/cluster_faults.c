@@ -5,7 +5,7 @@
 #include "cluster/layout.h"
 #include "node/peers.h"
 
-enum { OPERATOR_US = 5 * SIM_SECOND, FAR_YEARS = 10 };
+enum { OPERATOR_US = 5 * SIM_SECOND, FAR_YEARS = 10, AT_ONCE_ODDS = 8, ELSEWHERE_ODDS = 8 };
 
 static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
 
@@ -138,6 +138,9 @@ static void begin_at(struct cluster_trouble *trouble, struct cluster_node *node)
         cluster_node_stop(node);
         node->leaving = true;
         break;
+    case FAULT_OLD_DIRECTORY:
+        cluster_node_copy_disk(node);
+        break;
     case FAULT_DISK_LOST:
         node->held_down++;
         cluster_node_lose_disk(node);
@@ -154,13 +157,20 @@ static void end_at(struct cluster_trouble *trouble, struct cluster_node *node)
     case FAULT_POWER_CUT:
     case FAULT_STOP:
     case FAULT_LEAVE:
-    case FAULT_DISK_LOST:
         check(node->held_down > 0);
         node->held_down--;
         cluster_node_start(node);
         break;
     case FAULT_PAUSE:
         cluster_node_resume(node);
+        break;
+    case FAULT_DISK_LOST:
+        node->held_down--;
+        node->awaits_forgetting = trouble->fault->draw % AT_ONCE_ODDS != 0;
+        cluster_node_start(node);
+        break;
+    case FAULT_OLD_DIRECTORY:
+        cluster_node_put_back_disk(node, trouble->fault->draw % ELSEWHERE_ODDS == 0);
         break;
     case FAULT_DRIFT:
         node->drift_ppm = 0;
@@ -263,24 +273,40 @@ static void on_timer(void *context)
     sim_timer_set(trouble->faults->clock, &trouble->timer, next_us);
 }
 
-/* Whoever has gone for good is forgotten: by an operator, who says it to a node that is up and still
- * has it in its layout. */
+/* A node that is up and has it in its layout; NULL: it is forgotten, or nobody is up. */
+static struct cluster_node *who_remembers(struct cluster_faults *faults, uint64_t number,
+                                          bool *out_any_up)
+{
+    *out_any_up = false;
+    for (unsigned i = 0; i < faults->plan->settings.nodes; i++) {
+        struct cluster_node *node = &faults->nodes[i];
+        struct peers *peers = node->state == CLUSTER_UP ? node_peers(node->node) : NULL;
+        const struct layout *layout = peers ? peers_layout(peers) : NULL;
+        *out_any_up |= layout != NULL;
+        if (layout && layout_is_member(layout, number))
+            return node;
+    }
+    return NULL;
+}
+
+/* Whoever has gone for good is forgotten: by an operator, who says it to a node that still has it
+ * in its layout, and mostly starts the node anew only then. */
 static void operate(void *context)
 {
     struct cluster_faults *faults = context;
-    unsigned count = faults->plan->settings.nodes;
     sim_timer_set(faults->clock, &faults->operator, faults->clock->now_us + OPERATOR_US);
-    for (unsigned i = 0; i < count; i++) {
-        struct cluster_node *gone = &faults->nodes[i];
-        for (unsigned j = 0; j < count && gone->lost; j++) {
-            struct cluster_node *told = &faults->nodes[j];
-            struct peers *peers = told->state == CLUSTER_UP ? node_peers(told->node) : NULL;
-            const struct layout *layout = peers ? peers_layout(peers) : NULL;
-            if (!layout || j == i || !layout_is_member(layout, gone->lost))
-                continue;
-            trace_tell(faults->trace, "n%u is told to forget what n%u was", j + 1, i + 1);
-            (void)peers_forget(peers, gone->lost);
-            break;
+    for (unsigned i = 0; i < faults->plan->settings.nodes; i++) {
+        struct cluster_node *gone = &faults->nodes[i], *told;
+        bool any_up;
+        if (!gone->lost)
+            continue;
+        told = who_remembers(faults, gone->lost, &any_up);
+        if (told) {
+            trace_tell(faults->trace, "n%u is told to forget what n%u was", told->index + 1, i + 1);
+            (void)peers_forget(node_peers(told->node), gone->lost);
+        } else if (any_up) {
+            gone->awaits_forgetting = false;
+            cluster_node_start(gone);
         }
     }
 }
@@ -314,7 +340,7 @@ void cluster_faults_start(struct cluster_faults *faults, const struct cluster_pl
             .random = {plan->faults[i].draw},
             .timer = {.fire = on_timer, .context = trouble},
         };
-        if (plan->faults[i].kind == FAULT_DISK_LOST)
+        if (plan->faults[i].kind == FAULT_DISK_LOST || plan->faults[i].kind == FAULT_OLD_DIRECTORY)
             sim_timer_set(clock, &faults->operator, clock->now_us + OPERATOR_US);
         if (!plan->faults[i].dropped)
             sim_timer_set(clock, &trouble->timer, clock->now_us + plan->faults[i].at_us);

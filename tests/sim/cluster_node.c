@@ -391,7 +391,8 @@ static void restart_later(struct cluster_node *node)
 
 void cluster_node_start(struct cluster_node *node)
 {
-    if (node->state != CLUSTER_DOWN || node->held_down > 0 || node->absent)
+    if (node->state != CLUSTER_DOWN || node->held_down > 0 || node->absent ||
+        node->awaits_forgetting)
         return;
     sim_timer_cancel(node->clock, &node->restart);
     configure(node);
@@ -500,6 +501,37 @@ void cluster_node_lose_disk(struct cluster_node *node)
     new_disk(node);
 }
 
+void cluster_node_copy_disk(struct cluster_node *node)
+{
+    if (node->state == CLUSTER_DOWN || node->old_disk || is_disk_dead(node))
+        return;
+    trace_tell(node->trace, "n%u's directory is copied", node->index + 1);
+    node->old_disk = sim_files_copy(node->disk, random_next(&node->random));
+    node->old_tier_disk = sim_tier_copy(node->tier_disk, random_next(&node->random));
+}
+
+void cluster_node_put_back_disk(struct cluster_node *node, bool elsewhere)
+{
+    if (!node->old_disk)
+        return;
+    if (node->state != CLUSTER_DOWN)
+        end_process(node, false);
+    trace_tell(node->trace, "n%u's directory is as it was then%s", node->index + 1,
+               elsewhere ? ", on another disk" : "");
+    if (elsewhere)
+        node->lost = node->number;
+    else
+        sim_files_put_back(node->old_disk, node->disk);
+    sim_tier_delete(node->tier_disk);
+    sim_files_free(node->disk);
+    node->disk = node->old_disk;
+    node->tier_disk = node->old_tier_disk;
+    node->old_disk = NULL;
+    node->old_tier_disk = NULL;
+    sim_files_set_capacity(node->disk, SIM_FILES_UNLIMITED); /* whatever it was then */
+    cluster_node_start(node);
+}
+
 void cluster_node_stop(struct cluster_node *node)
 {
     if (node->state != CLUSTER_UP)
@@ -569,4 +601,8 @@ void cluster_node_deinit(struct cluster_node *node)
     sim_timer_cancel(node->clock, &node->restart);
     sim_tier_delete(node->tier_disk);
     sim_files_free(node->disk);
+    if (node->old_disk) {
+        sim_tier_delete(node->old_tier_disk);
+        sim_files_free(node->old_disk);
+    }
 }

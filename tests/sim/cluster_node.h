@@ -48,6 +48,8 @@ struct cluster_node {
     struct random random;
     struct sim_files *disk;
     struct sim_tier *tier_disk;
+    struct sim_files *old_disk; /* a copy of both, to be put back; NULL: there is none */
+    struct sim_tier *old_tier_disk;
     int64_t offset_ms; /* of its wall clock */
     int64_t drift_ppm;
     uint64_t slow_job_us, slow_turn_us; /* faults: added to what jobs and turns take */
@@ -56,6 +58,7 @@ struct cluster_node {
     bool leaving;                       /* it is configured to own nothing */
     uint64_t number;                    /* of the node that ran last; 0: none has */
     uint64_t lost;                      /* of the node that has gone with its disk; 0: none */
+    bool awaits_forgetting;             /* of that one, before it starts */
     /* The process. */
     enum cluster_state state;
     unsigned lives;
@@ -89,6 +92,10 @@ void cluster_node_crash(struct cluster_node *node);
 void cluster_node_cut_power(struct cluster_node *node);
 /* The disk is lost, with the process: the next one begins with an empty directory. */
 void cluster_node_lose_disk(struct cluster_node *node);
+/* The directory is copied as it is; then the process ends, and the copy is put in its place: where
+ * it came from, or as another directory, which is another node's. */
+void cluster_node_copy_disk(struct cluster_node *node);
+void cluster_node_put_back_disk(struct cluster_node *node, bool elsewhere);
 /* SIGTERM. */
 void cluster_node_stop(struct cluster_node *node);
 /* SIGSTOP and SIGCONT. */

@@ -49,6 +49,7 @@ static const struct fault_rule rules[FAULT_KINDS] = {
     [FAULT_JOIN] = {"join", 1, 0, 0, 0, 0},
     [FAULT_LEAVE] = {"leave", 1, 50, 1000, 0, 0},
     [FAULT_DISK_LOST] = {"disk lost", 1, 50, 9000, 0, 0},
+    [FAULT_OLD_DIRECTORY] = {"old directory", 1, 500, 15000, 0, 0},
 };
 
 const char *cluster_fault_name(enum fault_kind kind)
@@ -162,26 +163,57 @@ static bool takes_one(enum fault_kind kind)
 
 static bool changes_members(enum fault_kind kind)
 {
-    return kind == FAULT_JOIN || kind == FAULT_LEAVE || kind == FAULT_DISK_LOST;
+    return kind == FAULT_JOIN || kind == FAULT_LEAVE || kind == FAULT_DISK_LOST ||
+           kind == FAULT_OLD_DIRECTORY;
+}
+
+/* Both lose what was acknowledged. */
+static bool loses_rows(enum fault_kind kind)
+{
+    return kind == FAULT_DISK_LOST || kind == FAULT_OLD_DIRECTORY;
 }
 
 /* Whether this node may: the first two are the seeds that are to be there, each node goes through
- * one change at most, enough are left for all copies, and what is lost with a disk W nodes had. */
+ * one change at most, enough are left for all copies, and what is lost with a disk W nodes had.
+ * Where R or W is all copies nobody who has gone can be replaced. */
 static bool may_change(const struct cluster_plan *plan, const struct cluster_fault *fault)
 {
     const struct cluster_settings *settings = &plan->settings;
     unsigned spare = settings->nodes > settings->copies ? settings->nodes - settings->copies : 0;
+    unsigned changes = 0;
     if (fault->nodes < 1u << 2)
         return false;
     for (unsigned i = 0; i < plan->fault_count; i++) {
         enum fault_kind kind = plan->faults[i].kind;
         if (changes_members(kind) && plan->faults[i].nodes == fault->nodes)
             return false;
+        changes += changes_members(kind);
         spare -= spare > 0 && (kind == FAULT_JOIN || kind == FAULT_LEAVE);
     }
-    if (fault->kind == FAULT_DISK_LOST)
-        return settings->write_quorum > 1 && (fault->nodes & victims(settings, plan->seed)) != 0;
+    if (fault->kind == FAULT_OLD_DIRECTORY && changes > 0)
+        return false; /* it has forgotten what it had promised of a change */
+    if (loses_rows(fault->kind))
+        return settings->write_quorum > 1 && settings->read_quorum > 1 &&
+               (fault->nodes & victims(settings, plan->seed)) != 0;
     return spare > 0;
+}
+
+/* One of those that may lose rows. Half of the disks are lost at the end, when what was
+ * acknowledged last is nowhere but where it was acknowledged (A11). */
+static void choose_loser(const struct cluster_plan *plan, struct random *random,
+                         struct cluster_fault *fault)
+{
+    unsigned set = victims(&plan->settings, plan->seed) & ~3u; /* without the seeds */
+    unsigned skip = (unsigned)random_below(random, CLUSTER_NODES_MAX);
+    fault->nodes = 0;
+    for (unsigned i = 0; set != 0 && i <= skip; i++) {
+        fault->nodes = set & -set;
+        set &= set - 1;
+        if (set == 0)
+            set = i < skip ? victims(&plan->settings, plan->seed) & ~3u : 0;
+    }
+    if (fault->kind == FAULT_DISK_LOST && random_once_in(random, 2))
+        fault->at_us = plan->duration_us - 1;
 }
 
 static void draw_fault(struct cluster_plan *plan, enum fault_kind kind, unsigned number)
@@ -207,6 +239,8 @@ static void draw_fault(struct cluster_plan *plan, enum fault_kind kind, unsigned
         fault.at_us = 0;
         fault.for_us = plan->duration_us;
     }
+    if (loses_rows(kind))
+        choose_loser(plan, &random, &fault);
     if (changes_members(kind) && !may_change(plan, &fault))
         return;
     if (fault.nodes == 0 || plan->fault_count == CLUSTER_FAULTS_MAX)
@@ -250,7 +284,7 @@ struct check_options cluster_plan_checks(const struct cluster_plan *plan)
             continue;
         options.undivided = false;
         if ((fault->kind == FAULT_POWER_CUT && settings->sync != LOG_SYNC_ALWAYS) ||
-            fault->kind == FAULT_DISK_LOST)
+            loses_rows(fault->kind))
             options.strict = false; /* what one of W has lost a read may miss, until it is synced */
         if (fault->kind == FAULT_DRIFT && fault->amount * DRIFT_BEGIN_US / 1000000 > apart_us)
             apart_us = fault->amount * DRIFT_BEGIN_US / 1000000;

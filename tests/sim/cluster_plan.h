@@ -30,13 +30,14 @@ enum fault_kind {
     FAULT_SLOW_DISK,
     FAULT_SLOW_PROCESS,
     FAULT_FULL_DISK,
-    FAULT_CLIENTS_CUT, /* some clients do not reach some nodes */
-    FAULT_SLOW_SYNC,   /* storage threads of some nodes, in the whole run */
-    FAULT_DRIFT,       /* a clock that is too fast or too slow */
-    FAULT_FAR_CLOCK,   /* one clock is ten years ahead */
-    FAULT_JOIN,        /* a node that is no member at first */
-    FAULT_LEAVE,       /* a node stops, and comes back with weight 0 */
-    FAULT_DISK_LOST,   /* a node comes back with an empty directory; its old self is forgotten */
+    FAULT_CLIENTS_CUT,   /* some clients do not reach some nodes */
+    FAULT_SLOW_SYNC,     /* storage threads of some nodes, in the whole run */
+    FAULT_DRIFT,         /* a clock that is too fast or too slow */
+    FAULT_FAR_CLOCK,     /* one clock is ten years ahead */
+    FAULT_JOIN,          /* a node that is no member at first */
+    FAULT_LEAVE,         /* a node stops, and comes back with weight 0 */
+    FAULT_DISK_LOST,     /* a node comes back with an empty directory; its old self is forgotten */
+    FAULT_OLD_DIRECTORY, /* a node's is put back as it was some time before */
     FAULT_KINDS,
 };
 

@@ -562,6 +562,11 @@ struct sim_files *sim_files_copy(const struct sim_files *disk, uint64_t seed)
     return copy;
 }
 
+void sim_files_put_back(struct sim_files *copy, const struct sim_files *disk)
+{
+    copy->mark = disk->mark;
+}
+
 void sim_files_crash(struct sim_files *disk)
 {
     disk->locked = false;

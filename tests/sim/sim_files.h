@@ -37,6 +37,8 @@ void sim_files_free(struct sim_files *disk);
  * synced.
  */
 struct sim_files *sim_files_copy(const struct sim_files *disk, uint64_t seed);
+/* The copy is put back where it came from: it has that disk's mark. */
+void sim_files_put_back(struct sim_files *copy, const struct sim_files *disk);
 
 /* ---- crashes --------------------------------------------------------------------------------- */
 

@@ -502,6 +502,17 @@ uint64_t sim_tier_ingests(const struct sim_tier *disk)
     return disk->ingests;
 }
 
+struct sim_tier *sim_tier_copy(const struct sim_tier *disk, uint64_t seed)
+{
+    struct sim_tier *copy = sim_tier_new(seed);
+    for (size_t i = 0; i < disk->rows.count; i++) {
+        const struct sim_row *row = disk->rows.items[i];
+        rows_append(&copy->rows, row_new(row_name(row), row_bytes(row)));
+    }
+    copy->cold_odds = disk->cold_odds;
+    return copy;
+}
+
 struct sim_tier *sim_tier_take_checkpoint(struct sim_tier *disk, const char *path)
 {
     for (struct list *link = disk->checkpoints.next; link != &disk->checkpoints;

@@ -30,6 +30,9 @@ struct sim_tier *sim_tier_new(uint64_t seed);
 /* No handle is open. */
 void sim_tier_delete(struct sim_tier *disk);
 
+/* Another one with the same rows, as they are durable now. */
+struct sim_tier *sim_tier_copy(const struct sim_tier *disk, uint64_t seed);
+
 /* One handle at a time. Ends the state after a crash; a table that was being built is gone. */
 struct tier *sim_tier_open(struct sim_tier *disk);
 

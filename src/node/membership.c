@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "cluster/change.h"
+#include "node/peers_state.h"
+
+static void found(struct peers *peers, uint64_t now_ms)
+{
+    const struct config *config = peers->options.config;
+    const struct gossip_self *self = gossip_self(peers->gossip);
+    struct ring_member member = change_member(self);
+    struct layout layout;
+    uint64_t cluster = (peers->options.host->random[1] ^ now_ms) & (((uint64_t)1 << 48) - 1);
+    layout_first(cluster > 0 ? cluster : 1, &member, (unsigned)config->replicas, &layout);
+    enum status status = agree_found(peers->agree, &layout, now_ms);
+    if (status != STATUS_OK)
+        peers_fail(peers, status);
+    layout_deinit(&layout);
+}
+
+/* Has somebody else a cluster? */
+static bool knows_cluster(const struct peers *peers)
+{
+    const struct gossip_peer *peer;
+    for (size_t i = 0; (peer = gossip_peer_at(peers->gossip, i)); i++)
+        if (peer->said.cluster != 0)
+            return true;
+    return false;
+}
+
+static void seek_cluster(struct peers *peers, uint64_t now_ms)
+{
+    bool others = peers->seed_count > peers->founder;
+    bool alone = peers->founder && peers->seed_count <= 1;
+    if (peers->founder && !knows_cluster(peers) && !agree_layout(peers->agree) &&
+        (alone || now_ms >= peers->opened_ms + PEERS_FOUND_MS)) {
+        found(peers, now_ms);
+        return;
+    }
+    if (!others || gossip_peer_at(peers->gossip, 0) || now_ms < peers->met_ms + PEERS_MEET_MS)
+        return;
+    peers->met_ms = now_ms;
+    for (size_t i = peers->founder; i < peers->seed_count; i++)
+        bus_meet(peers->bus, peers->seeds[i].host, peers->seeds[i].port, now_ms, PEERS_MEET_MS);
+}
+
+/* This node is alone in its cluster, and there is another one: the one with more members stays, of
+ * two of a size that of the smaller number. Its own layout is void when the other's takes it in. */
+static void yield_to_larger(struct peers *peers)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    struct gossip_self *self = gossip_self(peers->gossip);
+    if (!layout || layout->ring.member_count > 1 || layout->phase != LAYOUT_STABLE ||
+        self->cluster == 0)
+        return;
+    const struct gossip_peer *peer;
+    for (size_t i = 0; (peer = gossip_peer_at(peers->gossip, i)); i++) {
+        uint64_t other = peer->said.cluster;
+        if (other == 0 || other == layout->cluster)
+            continue;
+        size_t members = 0;
+        const struct gossip_peer *same;
+        for (size_t j = 0; (same = gossip_peer_at(peers->gossip, j)); j++)
+            members += same->said.cluster == other;
+        if (members > 1 || other < layout->cluster) {
+            self->cluster = 0;
+            gossip_changed(peers->gossip);
+            return;
+        }
+    }
+}
+
+static void propose(struct peers *peers, uint64_t now_ms)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    if (!layout || gossip_self(peers->gossip)->cluster == 0 || agree_is_proposing(peers->agree) ||
+        !layout_is_member(layout, peers->node))
+        return;
+    struct change_options options = {
+        .layout = layout,
+        .gossip = peers->gossip,
+        .node = peers->node,
+        .read_quorum = (unsigned)peers->options.config->read_quorum,
+        .write_quorum = (unsigned)peers->options.config->write_quorum,
+        .removed = peers->removed,
+        .removed_count = peers->removed_count,
+    };
+    struct layout next;
+    if (!change_is_proposer(&options) || !change_next(&options, &next))
+        return;
+    agree_propose(peers->agree, &next, now_ms);
+    layout_deinit(&next);
+}
+
+void membership_tick(struct peers *peers, uint64_t now_ms)
+{
+    seek_cluster(peers, now_ms);
+    yield_to_larger(peers);
+    propose(peers, now_ms);
+}
