@@ -51,7 +51,7 @@ static void adopt_layout(struct peers *peers, uint64_t now_ms)
     self->cluster = member || !peers->joining ? layout->cluster : 0;
     self->layout_version = layout->version;
     gossip_changed(peers->gossip);
-    if (member_count(layout) > 1 || !layout_is_member(layout, peers->node))
+    if (member_count(layout) > 1 || !member)
         share(peers);
     quorum_set_layout(peers->quorum, layout, now_ms);
     sync_set_layout(peers->sync, layout, now_ms);
@@ -532,7 +532,9 @@ static uint64_t cluster_time(const struct peers *peers, uint64_t now_ms)
 {
     const struct layout *layout = agree_layout(peers->agree);
     bool alone = layout && member_count(layout) <= 1;
-    if (!alone && !gossip_clock_is_known(peers->gossip))
+    /* One that is heard of before the others have said they are there is not all that there are. */
+    bool first = layout && member_count(layout) > 2 && !gossip_peer_at(peers->gossip, 1);
+    if (!alone && (first || !gossip_clock_is_known(peers->gossip)))
         return 0;
     return now_ms - (uint64_t)gossip_clock_offset_ms(peers->gossip);
 }
