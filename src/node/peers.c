@@ -668,7 +668,8 @@ enum status peers_forget(struct peers *peers, uint64_t node)
     if (!gossip_peer(peers->gossip, node) && !(layout && layout_is_member(layout, node)))
         return STATUS_ABSENT;
     peers->removed[peers->removed_count++] = node;
-    bus_unwant(peers->bus, node);
+    bus_unwant(peers->bus, node); /* which does not tell that it is down */
+    bus_down(peers, node, peers->options.dispatch->cluster.steady_ms);
     gossip_forget(peers->gossip, node, peers->options.dispatch->cluster.steady_ms);
     return STATUS_OK;
 }
