@@ -193,7 +193,7 @@ static bool is_gone(const struct change_options *options, uint64_t node)
 }
 
 /* It will not act in the old layout. Of one that does not answer an operator's word is as good:
- * where R is 1 all old owners are needed, and one that is lost would hold the change up for ever. */
+ * where R is 1 all old owners are needed, and a lost one would hold the change up for ever. */
 static bool counts(const struct change_options *options, uint64_t node)
 {
     if (is_gone(options, node))
