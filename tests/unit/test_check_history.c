@@ -104,10 +104,18 @@ static void a_deleted_value_does_not_come_back(void **state)
     expect(&story, NULL);
 
     story_init(&story, HISTORY_REGISTER);
+    story.options.undivided = true;
     write_at(&story, VERB_SET, 10, 20);
     write_at(&story, VERB_DEL, 30, 40);
     final_read(&story, 1000, 0);
     expect(&story, "A1");
+
+    /* Where nodes may have been cut off from each other it may not have been seen. */
+    story_init(&story, HISTORY_REGISTER);
+    write_at(&story, VERB_SET, 10, 20);
+    write_at(&story, VERB_DEL, 30, 40);
+    final_read(&story, 1000, 0);
+    expect(&story, NULL);
 
     /* One that found nothing has deleted nothing. */
     story_init(&story, HISTORY_REGISTER);

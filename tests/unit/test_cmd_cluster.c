@@ -198,10 +198,11 @@ static void read_nodes(struct fixture *f, struct table *table)
 
 static unsigned long next_number(const char **at, char kind)
 {
+    unsigned long number = 0;
     assert_int_equal(**at, kind);
-    char *end;
-    unsigned long number = strtoul(*at + 1, &end, 10);
-    *at = end + 2;
+    for ((*at)++; **at >= '0' && **at <= '9'; (*at)++)
+        number = number * 10 + (unsigned long)(**at - '0');
+    *at += 2;
     return number;
 }
 
