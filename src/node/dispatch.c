@@ -272,7 +272,8 @@ static enum status execute(struct dispatch *dispatch, struct session *session)
 static void finish_error(struct session *session, enum status status, size_t begin)
 {
     struct buffer *out = session->reply.out;
-    if (session->ran_in_part) {
+    struct bytes text = bytes_of(buffer_bytes(out).data + begin, buffer_size(out) - begin);
+    if (session->ran_in_part && !bytes_starts_with(text, BYTES("-UNKNOWN"))) {
         buffer_truncate(out, begin);
         reply_error(&session->reply, BYTES("UNKNOWN The command was refused, but nodes that have "
                                            "gone may have run a part of it"));

@@ -275,13 +275,13 @@ static enum status combine(struct gather *gather, struct session *session)
 enum status gather_finish(struct session *session)
 {
     struct gather *gather = session->gather;
-    bool writes = session->request.command->flags & CMD_WRITE;
-    bool counts = gather->kind == GATHER_SUM && writes; /* a second run would count otherwise */
+    /* A second run would count otherwise. */
+    bool counts = gather->kind == GATHER_SUM && session->ran_in_part;
     if (gather->lost && !counts &&
         gather->forwarder->options.dispatch->cluster.steady_ms < gather->deadline_ms)
         return STATUS_AWAITING;
     enum status status = STATUS_REPLIED;
-    if (gather->lost && writes)
+    if (gather->lost && session->ran_in_part)
         reply_error(&session->reply,
                     BYTES("UNKNOWN Nodes that ran a part of the command have gone: "
                           "it may have been run or not"));
