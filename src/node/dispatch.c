@@ -305,11 +305,17 @@ static enum status attempt(struct dispatch *dispatch, struct session *session, b
     return execute(dispatch, session);
 }
 
-/* It has been answered. */
-static void observe(struct dispatch *dispatch, struct session *session, bool failed, size_t bytes)
+/* Monitors see what this node's own clients ask, wherever it runs; times and counts are of the node
+ * on which it did. */
+static void observe(struct dispatch *dispatch, struct session *session, enum status status,
+                    bool ran, size_t bytes)
 {
-    observer_finished(dispatch->observer, session, failed, bytes);
-    if (!list_is_empty(&session->sessions->monitors))
+    bool forwarded = status == STATUS_FORWARDED;
+    if (ran)
+        observer_finished(dispatch->observer, session, status != STATUS_OK, bytes);
+    else if (session->request.command && !forwarded)
+        observer_rejected(dispatch->observer, session);
+    if ((ran || forwarded) && !session->remote && !list_is_empty(&session->sessions->monitors))
         dispatch->monitors_shown |= monitor_show(session, &session->request);
 }
 
@@ -346,10 +352,7 @@ static bool run(struct dispatch *dispatch, struct session *session, bool again, 
         session->last_command = request->command;
         session->last_parent = request->parent;
     }
-    if (ran)
-        observe(dispatch, session, status != STATUS_OK, bytes);
-    else if (request->command && status != STATUS_FORWARDED)
-        observer_rejected(dispatch->observer, session);
+    observe(dispatch, session, status, ran, bytes);
     return true;
 }
 

@@ -220,6 +220,45 @@ static void a_password_is_for_clients_not_for_nodes(void **state)
     nodes_free(nodes);
 }
 
+/* A line of MONITOR begins with the time. */
+static void expect_watched(struct caller *monitor, const char *command)
+{
+    nodes_run(monitor->nodes, 50);
+    caller_await(monitor, strlen(command));
+    buffer_append_u8(&monitor->received, 0);
+    const char *line = buffer_bytes(&monitor->received).data;
+    const char *end = strchr(line, '\n');
+    assert_non_null(strstr(line, command));
+    assert_true(end && end[1] == 0); /* it is one */
+    buffer_clear(&monitor->received, 0);
+}
+
+static void who_watches_a_node_sees_what_its_clients_ask(void **state)
+{
+    (void)state;
+    struct caller *caller;
+    struct nodes *nodes = begin(&caller);
+    struct caller *monitors[3];
+    for (unsigned node = 0; node < 3; node++) {
+        monitors[node] = caller_new(nodes, node);
+        caller_ask(monitors[node], "MONITOR\r\n", "+OK\r\n");
+    }
+    for (unsigned node = 0; node < 3; node++) {
+        char key[NODES_KEY_SIZE], line[64];
+        nodes_key(nodes, node, 0, key);
+        caller_say(caller, "SET %s v\r\n", key);
+        snprintf(line, sizeof(line), "\"SET\" \"%s\" \"v\"", key);
+        expect_watched(monitors[0], line);
+    }
+    caller_say(caller, "MGET a b c d\r\n");
+    expect_watched(monitors[0], "\"MGET\" \"a\" \"b\" \"c\" \"d\"");
+    caller_say(caller, "DBSIZE\r\n");
+    expect_watched(monitors[0], "\"DBSIZE\"");
+    caller_expect(monitors[1], "");
+    caller_expect(monitors[2], "");
+    nodes_free(nodes);
+}
+
 static void a_pause_of_the_node_that_runs_it_holds_a_write(void **state)
 {
     (void)state;
@@ -330,6 +369,7 @@ int main(void)
         cmocka_unit_test(other_nodes_forget_clients_that_have_left),
         cmocka_unit_test(other_nodes_answer_as_the_client_wants_it),
         cmocka_unit_test(a_password_is_for_clients_not_for_nodes),
+        cmocka_unit_test(who_watches_a_node_sees_what_its_clients_ask),
         cmocka_unit_test(a_pause_of_the_node_that_runs_it_holds_a_write),
         cmocka_unit_test(each_request_has_one_answer_when_nodes_die),
         cmocka_unit_test(clients_may_go_while_their_requests_wait),
