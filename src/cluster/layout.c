@@ -58,6 +58,19 @@ void layout_step(const struct layout *layout, const struct ring_member *members,
     }
 }
 
+void layout_step_aside(const struct layout *layout, const struct ring_member *members,
+                       uint32_t count, struct layout *out)
+{
+    check(layout->phase == LAYOUT_WRITING_BOTH);
+    *out = (struct layout){.cluster = layout->cluster,
+                           .version = layout->version + 1,
+                           .phase = LAYOUT_WRITING_BOTH,
+                           .copies = layout->copies};
+    ring_copy(&layout->ring, &out->ring);
+    ring_plan(&layout->ring, members, count, layout->copies, &out->next);
+    check(out->next.copies > 0);
+}
+
 void layout_step_back(const struct layout *layout, struct layout *out)
 {
     check(layout->phase == LAYOUT_WRITING_BOTH);

@@ -660,14 +660,24 @@ void peers_meet(struct peers *peers, const char *host, uint16_t bus_port)
              5 * PEERS_MEET_MS);
 }
 
+static bool is_removed(const struct peers *peers, uint64_t node)
+{
+    for (size_t i = 0; i < peers->removed_count; i++)
+        if (peers->removed[i] == node)
+            return true;
+    return false;
+}
+
 enum status peers_forget(struct peers *peers, uint64_t node)
 {
     const struct layout *layout = agree_layout(peers->agree);
-    if (node == peers->node || peers->removed_count == PEERS_REMOVED_MAX)
+    bool known = is_removed(peers, node);
+    if (node == peers->node || (!known && peers->removed_count == PEERS_REMOVED_MAX))
         return STATUS_INVALID;
     if (!gossip_peer(peers->gossip, node) && !(layout && layout_is_member(layout, node)))
         return STATUS_ABSENT;
-    peers->removed[peers->removed_count++] = node;
+    if (!known)
+        peers->removed[peers->removed_count++] = node;
     bus_unwant(peers->bus, node); /* which does not tell that it is down */
     bus_down(peers, node, peers->options.dispatch->cluster.steady_ms);
     gossip_forget(peers->gossip, node, peers->options.dispatch->cluster.steady_ms);
