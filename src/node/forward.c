@@ -44,6 +44,7 @@ void forwarder_free(struct forwarder *forwarder)
             if (forwarder->origins.items[i].value)
                 remote_origin_gone(forwarder, forwarder->origins.items[i].number);
     number_map_deinit(&forwarder->by_number);
+    number_map_deinit(&forwarder->held);
     number_map_deinit(&forwarder->origins);
     for (size_t i = 0; i < forwarder->clocks.room; i++)
         memory_free(forwarder->clocks.items[i].value);
@@ -54,9 +55,24 @@ void forwarder_free(struct forwarder *forwarder)
 
 /* ---- its end --------------------------------------------------------------------------------- */
 
+/* What a client sends waits while something that it had sent before does. */
+static void hold(struct forwarder *forwarder, uint64_t client, bool more)
+{
+    size_t *count = number_map_find(&forwarder->held, client);
+    if (!count) {
+        count = memory_zeroed(sizeof(*count));
+        number_map_add(&forwarder->held, client, count);
+    }
+    *count = more ? *count + 1 : *count - 1;
+    if (*count == 0)
+        memory_free(number_map_remove(&forwarder->held, client));
+}
+
 static void set_state(struct forwarder *forwarder, struct forward *forward,
                       enum forward_state state)
 {
+    if ((state == FORWARD_SENT) != (forward->state == FORWARD_SENT))
+        hold(forwarder, forward->client, state != FORWARD_SENT);
     forwarder->unsettled += (state != FORWARD_SENT) - (forward->state != FORWARD_SENT);
     forward->state = state;
 }
@@ -292,18 +308,6 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
     wait_until(forwarder, forward, now_ms + FORWARD_RETRY_MS);
 }
 
-/* Of its client, that is to be sent anew. */
-static bool has_earlier(const struct forwarder *forwarder, const struct forward *forward)
-{
-    const struct list *link = forwarder->all.next;
-    for (; forwarder->unsettled > 0 && link != &forward->link; link = link->next) {
-        const struct forward *other = list_entry(link, struct forward, link);
-        if (other->client == forward->client && other->state != FORWARD_SENT)
-            return true;
-    }
-    return false;
-}
-
 void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
     forward->first = 0;
@@ -316,7 +320,7 @@ void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t
     forward->patience_ms = FORWARD_END_MS + size_patience_ms(forward);
     list_append(&forwarder->all, &forward->link);
     number_anew(forwarder, forward);
-    if (has_earlier(forwarder, forward))
+    if (number_map_find(&forwarder->held, forward->client))
         wait_until(forwarder, forward, now_ms);
     else
         try(forwarder, forward, now_ms);

@@ -29,6 +29,7 @@ struct forwarder {
     struct forwarder_options options;
     struct number_map by_number; /* forwards */
     struct list all;             /* the same, in order */
+    struct number_map held;      /* by client: how many of its are sent to nobody now */
     size_t unsettled;            /* of them, that were sent to nobody now, */
     uint64_t due_ms;             /* and when they are to be looked at; 0: in the next turn */
     uint64_t next_number;
