@@ -516,7 +516,6 @@ void peers_wake(struct peers *peers)
     if (gone_ms <= PEERS_STALL_MS)
         return;
     gossip_stalled(peers->gossip, gone_ms, now_ms);
-    forwarder_stalled(peers->forwarder);
     for (size_t i = 0; i < peers->known_count; i++) /* what they said meanwhile was not heard */
         peers->known[i].settled_ms = now_ms;
 }
