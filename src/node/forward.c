@@ -209,6 +209,14 @@ static uint64_t patience_ms(const struct forward *forward)
     return buffer_size(&forward->request) / FORWARD_PART_MAX * FORWARD_PART_MS;
 }
 
+/* So long it looks for somebody to run it. A node that seems to stand still while it receives a
+ * large one refuses what came in that time: there must be time for another try. */
+static void set_deadline(const struct forwarder *forwarder, struct forward *forward,
+                         uint64_t now_ms)
+{
+    forward->deadline_ms = now_ms + forwarder->options.timeout_ms + patience_ms(forward);
+}
+
 uint64_t forwarder_patience_ms(const struct forwarder *forwarder, uint64_t node)
 {
     uint64_t most_ms = 0;
@@ -244,9 +252,11 @@ void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t
     forward->number = forwarder->next_number++;
     forward->was_sent = forward->was_lost;
     forward->state = FORWARD_SENT;
-    forward->deadline_ms = now_ms + forwarder->options.timeout_ms;
+    if (forward->writes && forward->bytes.size > FORWARD_PART_MAX)
+        forward->blind = false;
     forward->request = forward->reply = (struct buffer){0};
     buffer_append_bytes(&forward->request, forward->bytes);
+    set_deadline(forwarder, forward, now_ms);
     list_append(&forwarder->all, &forward->link);
     number_map_add(&forwarder->by_number, forward->number, forward);
     try(forwarder, forward, now_ms);
@@ -325,7 +335,7 @@ static void find_outcome(struct forwarder *forwarder, struct forward *forward, u
 
 static void recover(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
-    forward->deadline_ms = now_ms + forwarder->options.timeout_ms;
+    set_deadline(forwarder, forward, now_ms);
     forward->was_lost = true;
     buffer_deinit(&forward->reply); /* of which the rest won't come */
     if (forward->fixed) {

@@ -11,7 +11,8 @@
  * A node that stood still for a while was passed over, and what may run twice (reads, blind writes)
  * has run elsewhere; newer writes have followed it. So that it does not run late, and win, each
  * node is in an era, which ends when it stood still; requests name the era of it that their sender
- * had heard of, and those of an earlier one are refused.
+ * had heard of, and those of an earlier one are refused. A large write (more than one part) never
+ * runs twice: taking it in is reason enough to stand still for a moment.
  *
  *   FORWARD   client(varint) number(varint) flags(1) db(1) read(1) write(1) era(varint)
  *             [slots(2048): a bit for each] bytes of the request
@@ -49,7 +50,7 @@ struct forwarder_options {
     const struct gossip *gossip;
     struct dispatch *dispatch; /* runs what others forward */
     struct outbox outbox;
-    uint64_t timeout_ms; /* how long a request looks for somebody to run it */
+    uint64_t timeout_ms; /* how long a request looks for somebody to run it, if it is not large */
 };
 
 struct forwarder *forwarder_new(const struct forwarder_options *options);
