@@ -23,8 +23,8 @@ struct bus_link;
 
 enum {
     BUS_PEERS_MAX = 4096,
-    /* Not yet sent to one peer: beyond, messages are dropped. The largest string, which a request or
-     * a reply may hold, and what else there is meanwhile. */
+    /* Not yet sent to one peer: beyond, messages are dropped. The largest string, which a request
+     * or a reply may hold, and what else there is meanwhile. */
     BUS_OUTPUT_MAX = 768 * 1024 * 1024,
     BUS_STRANGERS_MAX = 256, /* links that have not proven themselves yet */
     BUS_GREETING_MS = 5000,  /* they have so long, */
