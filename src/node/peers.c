@@ -55,6 +55,7 @@ static void share(struct peers *peers)
     }
     peers->options.dispatch->cluster.quorum = peers->quorum;
     peers->options.dispatch->cluster.forwarder = peers->forwarder;
+    peers->options.dispatch->cluster.sync = peers->sync;
 }
 
 static void adopt_layout(struct peers *peers, uint64_t now_ms)

@@ -126,10 +126,18 @@ struct request_id {
     uint64_t number; /* of that node's, never again */
 };
 
+/* Owners besides this node. */
+struct quorum_owners {
+    bool any; /* nothing was written that one could lack */
+    unsigned count;
+    uint64_t nodes[RING_COPIES_MAX];
+};
+
 /* What somebody writes here, as far as owners are concerned (WAIT). Embedded in the caller's. */
 struct quorum_mark {
-    struct list parts; /* of it that owners may still confirm */
-    unsigned least;    /* owners that have one of the others */
+    struct list parts;           /* of it that owners may still confirm */
+    unsigned least;              /* owners that have one of the others, */
+    struct quorum_owners owners; /* and those that have all of these */
 };
 enum { QUORUM_MARK_ALL = 0x7fffffff }; /* of a mark that nothing was written with */
 void quorum_mark_init(struct quorum_mark *mark);
@@ -142,6 +150,9 @@ void quorum_mark_deinit(struct quorum_mark *mark);
  */
 unsigned quorum_mark_count(const struct quorum *quorum, const struct quorum_mark *mark,
                            unsigned *out_most);
+/* The owners that have all writes of the mark: of writes to several slots those that own all. */
+struct quorum_owners quorum_mark_owners(const struct quorum *quorum,
+                                        const struct quorum_mark *mark);
 /* How many owners a slot has besides one. */
 unsigned quorum_other_owners(const struct quorum *quorum);
 

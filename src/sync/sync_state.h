@@ -92,6 +92,7 @@ struct hints {
 struct sync_peer {
     uint64_t node;
     bool up;
+    uint64_t durable; /* the last question at which it had synced all that it had written */
     struct sync_shared *shared; /* by slot */
     uint32_t shared_count, shared_room;
     uint64_t question;    /* under way; 0: none */
