@@ -277,6 +277,14 @@ static uint64_t size_patience_ms(const struct forward *forward)
     return buffer_size(&forward->request) / FORWARD_PART_MAX * FORWARD_PART_MS;
 }
 
+/* So long it looks for somebody to run it. A node that seems to stand still while it receives a
+ * large one refuses what came in that time: there must be time for another try. */
+static void set_deadline(const struct forwarder *forwarder, struct forward *forward,
+                         uint64_t now_ms)
+{
+    forward->deadline_ms = now_ms + forwarder->options.timeout_ms + size_patience_ms(forward);
+}
+
 uint64_t forwarder_patience_ms(const struct forwarder *forwarder, uint64_t node)
 {
     uint64_t most_ms = 0;
@@ -314,10 +322,12 @@ void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t
     forward->was_refused = false;
     forward->was_sent = forward->was_lost;
     forward->state = FORWARD_SENT;
-    forward->deadline_ms = now_ms + forwarder->options.timeout_ms;
+    if (forward->writes && forward->bytes.size > FORWARD_PART_MAX)
+        forward->blind = false;
     forward->request = forward->reply = (struct buffer){0};
     buffer_append_bytes(&forward->request, forward->bytes);
     forward->patience_ms = FORWARD_END_MS + size_patience_ms(forward);
+    set_deadline(forwarder, forward, now_ms);
     list_append(&forwarder->all, &forward->link);
     number_anew(forwarder, forward);
     if (number_map_find(&forwarder->held, forward->client))
@@ -427,7 +437,7 @@ static void find_outcome(struct forwarder *forwarder, struct forward *forward, u
 /* The node that has it is gone, or silent; or its end has come there. */
 static void recover(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
-    forward->deadline_ms = now_ms + forwarder->options.timeout_ms;
+    set_deadline(forwarder, forward, now_ms);
     buffer_deinit(&forward->reply); /* of which the rest won't come */
     if (forward->fixed && has_end(forward) && !has_ended(forward, now_ms)) {
         wait_as(forwarder, forward, FORWARD_ENDING, forward->end_ms);

@@ -17,6 +17,25 @@ enum {
     NUMBER_SHIFT = 20, /* numbers of requests begin at the clock, shifted: see forward.h */
 };
 
+/* ---- eviction -------------------------------------------------------------------------------- */
+
+static bool may_evict(void *context, uint16_t slot)
+{
+    const struct peers *peers = context;
+    uint64_t other;
+    return quorum_route(peers->quorum, slot, &other) == QUORUM_HERE;
+}
+
+/* A write like any, which nobody waits for. It need not ask others first (rule 8): it covers what
+ * this node holds, and what it has not seen stays. */
+static void evicted(void *context, const struct txn *txn)
+{
+    const struct peers *peers = context;
+    struct quorum_write write = {0};
+    quorum_write(peers->quorum, txn, &write, peers->options.dispatch->cluster.steady_ms);
+    quorum_write_forget(peers->quorum, &write);
+}
+
 /* ---- what the layout says -------------------------------------------------------------------- */
 
 static size_t member_count(const struct layout *layout)
@@ -36,6 +55,7 @@ static void share(struct peers *peers)
     }
     peers->options.dispatch->cluster.quorum = peers->quorum;
     peers->options.dispatch->cluster.forwarder = peers->forwarder;
+    peers->options.dispatch->cluster.sync = peers->sync;
 }
 
 static void adopt_layout(struct peers *peers, uint64_t now_ms)
@@ -55,6 +75,7 @@ static void adopt_layout(struct peers *peers, uint64_t now_ms)
         share(peers);
     quorum_set_layout(peers->quorum, layout, now_ms);
     sync_set_layout(peers->sync, layout, now_ms);
+    store_set_evictor(peers->options.store, &(struct store_evictor){may_evict, evicted, peers});
     cluster->served = true;
     cluster->routes++;
     peers->layout_version = layout->version;

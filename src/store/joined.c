@@ -105,6 +105,11 @@ void store_set_cluster_time(struct store *store, uint64_t now_ms)
     store->cluster_ms = now_ms;
 }
 
+void store_set_evictor(struct store *store, const struct store_evictor *evictor)
+{
+    store->evictor = *evictor;
+}
+
 bool store_is_joined(const struct store *store)
 {
     return store->identity.joined;

@@ -219,6 +219,14 @@ static bool is_near(struct sync *sync, uint64_t from, const struct sync_message 
     return sync->layout != NULL && message->cluster == cluster && apart <= 1;
 }
 
+/* Whoever confirms has synced what it had written when it was asked. */
+static void heard_durable(struct sync *sync, uint64_t from, uint64_t number)
+{
+    struct sync_peer *peer = sync_peer(sync, from);
+    if (peer != NULL && number > peer->durable && number <= sync->number)
+        peer->durable = number;
+}
+
 static void dispatch(struct sync *sync, uint64_t from, unsigned type,
                      const struct sync_message *message)
 {
@@ -247,6 +255,9 @@ static void dispatch(struct sync *sync, uint64_t from, unsigned type,
         carry_heard(sync, from, type, message);
         break;
     case SYNC_CONFIRM:
+        heard_durable(sync, from, message->number);
+        collect_heard(sync, from, type, message);
+        break;
     case SYNC_PASSED:
         collect_heard(sync, from, type, message);
         break;
@@ -385,6 +396,34 @@ uint64_t sync_deadline_ms(const struct sync *sync)
     if (sync->layout == NULL)
         return UINT64_MAX;
     return buffer_size(&sync->loopback) > 0 ? sync->now_ms : sync->tick_ms;
+}
+
+/* ---- what others have synced ----------------------------------------------------------------- */
+
+/* A proposal to collect nothing. */
+uint64_t sync_ask_durable(struct sync *sync)
+{
+    uint64_t question = ++sync->number;
+    for (size_t i = 0; sync->layout != NULL && i < sync->peer_count; i++)
+        if (layout_is_member(sync->layout, sync->peers[i]->node))
+            sync_send(sync, sync->peers[i]->node, SYNC_PROPOSE,
+                      (struct sync_message){.number = question});
+    return question;
+}
+
+unsigned sync_durable_missing(const struct sync *sync, uint64_t question)
+{
+    unsigned missing = 0;
+    for (size_t i = 0; sync->layout != NULL && i < sync->peer_count; i++)
+        missing += layout_is_member(sync->layout, sync->peers[i]->node) &&
+                   sync->peers[i]->durable < question;
+    return missing;
+}
+
+bool sync_is_durable(const struct sync *sync, uint64_t node, uint64_t question)
+{
+    const struct sync_peer *peer = sync_peer(sync, node);
+    return peer != NULL && peer->durable >= question;
 }
 
 /* ---- what there is --------------------------------------------------------------------------- */

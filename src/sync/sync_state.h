@@ -48,9 +48,9 @@ enum {
     /* Moving. */
     GAIN_AGAIN_MS = 200,
     /* Collecting. */
-    COLLECT_PAUSE_MS = 1000, /* between rounds */
-    COLLECT_KEYS_MAX = 1024,
-    COLLECT_OF_SLOT_MAX = 64,
+    COLLECT_PAUSE_MS = 1000, /* between rounds, if the last one had all that there was */
+    COLLECT_KEYS_MAX = 4096,
+    COLLECT_OF_SLOT_MAX = 256,
     COLLECT_BYTES_MAX = 256 * 1024, /* of names */
     COLLECT_ROUND_MS = 30000,       /* then the round is void */
     COLLECT_GRACE_MS = 60000,       /* an expired row stays so long: clocks differ by that */
@@ -92,6 +92,7 @@ struct hints {
 struct sync_peer {
     uint64_t node;
     bool up;
+    uint64_t durable; /* the last question at which it had synced all that it had written */
     struct sync_shared *shared; /* by slot */
     uint32_t shared_count, shared_room;
     uint64_t question;    /* under way; 0: none */
