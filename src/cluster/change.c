@@ -251,8 +251,10 @@ static bool is_through(const struct change_options *options)
     bool *fenced = each_member(options, &options->layout->ring, counts);
     bool *synced = each_member(options, &options->layout->next, has_synced);
     bool through = true;
-    for (uint32_t slot = 0; slot < SLOT_COUNT && through; slot++)
+    for (uint32_t slot = 0; slot < SLOT_COUNT && through;) {
         through = is_ready(options, (uint16_t)slot, fenced, synced);
+        slot = layout_run_end(options->layout, slot);
+    }
     memory_free(fenced);
     memory_free(synced);
     return through;

@@ -132,6 +132,16 @@ void layout_placement(const struct layout *layout, uint16_t slot, struct placeme
     ring_owners(&layout->next, slot, out->new);
 }
 
+uint32_t layout_run_end(const struct layout *layout, uint32_t slot)
+{
+    bool stable = layout->phase == LAYOUT_STABLE;
+    uint32_t end = slot + 1;
+    while (end < SLOT_COUNT && ring_is_alike(&layout->ring, slot, end) &&
+           (stable || ring_is_alike(&layout->next, slot, end)))
+        end++;
+    return end;
+}
+
 static bool is_among(const uint64_t *nodes, unsigned count, uint64_t node)
 {
     for (unsigned i = 0; i < count; i++)

@@ -108,6 +108,10 @@ struct placement {
 };
 void layout_placement(const struct layout *layout, uint16_t slot, struct placement *out);
 
+/* The first slot behind this one that is not placed just as it is; SLOT_COUNT: all are. Neighbours
+ * often are: who asks about all slots goes from run to run. */
+uint32_t layout_run_end(const struct layout *layout, uint32_t slot);
+
 /* Who is read from: the first of them is the slot's coordinator while it is up. */
 static inline const uint64_t *placement_readers(const struct placement *placement,
                                                 unsigned *out_count)

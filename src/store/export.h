@@ -8,6 +8,7 @@
 #define STORE_EXPORT_H
 
 #include "base/buffer.h"
+#include "row/slot_set.h"
 #include "store/store.h"
 
 struct export;
@@ -89,6 +90,8 @@ bool export_ended(const struct store *store, uint64_t mark);
 
 /* How many heads the slot has, tombstones included. */
 uint64_t store_slot_stored(const struct store *store, uint16_t slot);
+/* Those slots that have any. */
+const struct slot_set *store_slots_used(const struct store *store);
 /* Grows with each change of that number, or of a digest, in any slot. */
 uint64_t store_slot_changes(const struct store *store);
 

@@ -306,6 +306,8 @@ static bool find_more(struct sync *sync)
         struct placement placement;
         unsigned count;
         collect->looked++;
+        if (!slot_set_has(store_slots_used(sync->options.store), slot))
+            continue;
         layout_placement(sync->layout, slot, &placement);
         const uint64_t *readers = placement_readers(&placement, &count);
         if (count > 0 && readers[0] == sync->options.node)

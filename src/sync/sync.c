@@ -444,8 +444,7 @@ static uint64_t count_hints(const struct sync *sync)
 void sync_stats(const struct sync *sync, struct sync_stats *out)
 {
     *out = sync->stats;
-    for (uint32_t slot = 0; slot < SLOT_COUNT; slot++)
-        out->slots_unequal += sync->slots[slot].differs != 0;
+    out->slots_unequal = sync->differing;
     out->hints_pending = count_hints(sync);
     out->foreign = sync->foreign;
     out->slots_to_gain = sync->to_gain;

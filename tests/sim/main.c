@@ -47,6 +47,12 @@ struct tally {
 const char *mutant_chosen;
 #endif
 
+#ifdef SHOAL_JEMALLOC
+/* Worlds come and go: what one gives back the next takes, in few large pages. */
+extern const char *malloc_conf;
+const char *malloc_conf = "narenas:1,dirty_decay_ms:-1,muzzy_decay_ms:-1,thp:always";
+#endif
+
 /* For the signal handler: the command that replays the world that is running. */
 static char replay[LINE_MAX_SIZE];
 
