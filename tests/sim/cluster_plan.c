@@ -14,6 +14,7 @@ enum {
     CALM_ODDS = 12, /* a world without faults */
     KIND_ODDS = 3,
     MEMBERS_ODDS = 6,                  /* of a change of members */
+    PAIRS_MAX = 3,                     /* of faults that go together */
     DRIFT_BEGIN_US = 200 * SIM_SECOND, /* so old is a world at the end of its faults, at most */
 };
 
@@ -64,7 +65,11 @@ static struct random stream(uint64_t seed, uint64_t purpose, uint64_t number)
     return (struct random){xxh64(bytes_of(facts, sizeof(facts)))};
 }
 
-enum purpose { DRAW_SETTINGS, DRAW_LOAD, DRAW_NET, DRAW_SWARM, DRAW_FAULT };
+enum purpose { DRAW_SETTINGS, DRAW_LOAD, DRAW_NET, DRAW_SWARM, DRAW_FAULT, DRAW_THEME, DRAW_PAIR };
+
+/* So chosen that the seeds that were kept before there were themes have none, and mean what they
+ * did. */
+enum { THEME_SALT = 219846 };
 
 static uint64_t between(struct random *random, uint64_t least, uint64_t most)
 {
@@ -248,6 +253,59 @@ static void draw_fault(struct cluster_plan *plan, enum fault_kind kind, unsigned
     plan->faults[plan->fault_count++] = fault;
 }
 
+/* Nodes are cut off together, and one of them loses what it has not synced, or its disk, before
+ * they are back: what it had acknowledged is then with those alone who were with it. */
+static void draw_pairs(struct cluster_plan *plan)
+{
+    struct random random = stream(plan->seed, DRAW_PAIR, 0);
+    unsigned nodes = plan->settings.nodes, all = (1u << nodes) - 1;
+    unsigned losers = victims(&plan->settings, plan->seed);
+    unsigned count = 1 + (unsigned)random_below(&random, PAIRS_MAX);
+    for (unsigned i = 0; i < count && plan->fault_count + 2 <= CLUSTER_FAULTS_MAX; i++) {
+        unsigned loser = 1u << random_below(&random, nodes);
+        if ((loser & losers) == 0 || losers == all)
+            loser = losers & -losers;
+        unsigned side = loser;
+        while ((side & (side - 1)) == 0)
+            side |= 1u << random_below(&random, nodes);
+        if (random_once_in(&random, 3))
+            side |= 1u << random_below(&random, nodes);
+        uint64_t for_us = between(&random, 1000, 5000) * SIM_MS;
+        uint64_t at_us = random_below(&random, plan->duration_us);
+        uint64_t loss_us = at_us + for_us / 2 + random_below(&random, for_us / 2);
+        if (loser == 0 || loss_us >= plan->duration_us)
+            continue;
+        plan->faults[plan->fault_count++] = (struct cluster_fault){
+            .kind = FAULT_HALVES,
+            .at_us = at_us,
+            .for_us = for_us,
+            .nodes = side,
+            .draw = random_next(&random),
+        };
+        plan->faults[plan->fault_count++] = (struct cluster_fault){
+            .kind = FAULT_POWER_CUT,
+            .at_us = loss_us,
+            .for_us = between(&random, 50, 2000) * SIM_MS,
+            .nodes = loser,
+            .draw = random_next(&random),
+        };
+    }
+}
+
+static void draw_themed(struct cluster_plan *plan, struct random *random)
+{
+    plan->duration_us = between(random, 4, 12) * SIM_SECOND;
+    for (int kind = 0; kind < FAULT_KINDS; kind++) {
+        unsigned odds = theme_fault_odds(plan->theme, kind);
+        bool exists = odds > 0 && random_once_in(random, odds);
+        unsigned count = 1 + (unsigned)random_below(random, rules[kind].most);
+        for (unsigned i = 0; exists && i < count; i++)
+            draw_fault(plan, (enum fault_kind)kind, i);
+    }
+    if (plan->theme == THEME_HANDOVER || plan->theme == THEME_COUNTERS)
+        draw_pairs(plan);
+}
+
 void cluster_plan_draw(uint64_t seed, unsigned nodes, struct cluster_plan *plan)
 {
     *plan = (struct cluster_plan){.seed = seed};
@@ -256,6 +314,14 @@ void cluster_plan_draw(uint64_t seed, unsigned nodes, struct cluster_plan *plan)
     draw_settings(&settings, nodes, &plan->settings);
     draw_load(&load, plan->settings.nodes, &plan->load);
     draw_net(&net, &plan->net);
+    struct random theme = stream(seed, DRAW_THEME, THEME_SALT);
+    if (nodes != 1)
+        plan->theme = theme_draw(&theme);
+    if (plan->theme != THEME_NONE) {
+        theme_shape(plan->theme, &theme, nodes, &plan->settings, &plan->load);
+        draw_themed(plan, &theme);
+        return;
+    }
     plan->duration_us = between(&swarm, 5, 20) * SIM_SECOND;
     if (random_once_in(&swarm, CALM_ODDS))
         return;
@@ -306,11 +372,11 @@ void cluster_plan_print(const struct cluster_plan *plan, struct buffer *out)
     const struct cluster_settings *settings = &plan->settings;
     buffer_printf(out,
                   "%u nodes, N=%u R=%u W=%u %s, appendfsync %s, %u clients, %.0f s, latency "
-                  "%" PRIu64 "+%" PRIu64 " us\n",
+                  "%" PRIu64 "+%" PRIu64 " us, theme: %s\n",
                   settings->nodes, settings->copies, settings->read_quorum, settings->write_quorum,
                   settings->sloppy ? "sloppy" : "strict", syncs[settings->sync], plan->load.clients,
-                  (double)plan->duration_us / SIM_SECOND, plan->net.latency_us,
-                  plan->net.jitter_us);
+                  (double)plan->duration_us / SIM_SECOND, plan->net.latency_us, plan->net.jitter_us,
+                  theme_name(plan->theme));
     for (unsigned i = 0; i < plan->fault_count; i++) {
         const struct cluster_fault *fault = &plan->faults[i];
         if (fault->dropped)
