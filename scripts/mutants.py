@@ -4,9 +4,9 @@
 
 Each MUTANT(name) in src/ is a bug of KIND=mutant builds (base/mutant.h). tests/sim/mutants.txt
 keeps for each a world and a seed that have found it, and the checker that did: this seed comes
-first. Where it finds nothing any more, or none is kept, seeds are run, of a store's world and of a cluster's in
-turn, N of each at most, until one fails with the bug and passes without it. So a bug that only
-changes what happens when is not "found" by what fails anyway.
+first. Where it finds nothing any more, or none is kept, seeds are run, of a store's world and of a
+cluster's in turn, N of each at most, until one fails with the bug and passes without it. So a bug
+that only changes what happens when is not "found" by what fails anyway.
 
 NAME: only those with that in their name. --quick: the kept seeds alone. --keep: writes the seeds
 that were found into the file. Exit 1 if fewer than FOUND_SHARE of all are found.

@@ -295,7 +295,7 @@ static enum history_class draw_class(const struct cluster_load *load, struct ran
     return HISTORY_REGISTER;
 }
 
-/* Instead of writing, in worlds where much is deleted. Drawn apart, so that others stay the same. */
+/* Instead of writing, in worlds where much is deleted. Drawn apart, so others stay the same. */
 static enum history_verb draw_deletion(const struct cluster_client *client,
                                        enum history_class class, enum history_verb verb)
 {
@@ -314,6 +314,9 @@ static void draw_request(struct cluster_client *client, struct random *random, s
     enum history_verb verb = draw_deletion(client, class, draw_verb(class, random));
     unsigned count = keys_of(load, class), number = (unsigned)random_below(random, count);
     unsigned owner = client->index;
+    if (load->delete_odds && class == HISTORY_VERSIONS && verb != VERB_VC_GET &&
+        client->context_event > 0) /* of what it has seen */
+        number = client->history->keys[client->context_key].number;
     if (verb == VERB_GET && random_once_in(random, 4)) /* others' keys are read too */
         owner = (unsigned)random_below(random, load->clients);
     int64_t amount = 0;

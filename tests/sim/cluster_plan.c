@@ -14,7 +14,7 @@ enum {
     CALM_ODDS = 12, /* a world without faults */
     KIND_ODDS = 3,
     MEMBERS_ODDS = 6,                  /* of a change of members */
-    PAIRS_MAX = 3,                     /* of faults that go together */
+    TOGETHER_MAX = 3,                  /* times that faults come together */
     DRIFT_BEGIN_US = 200 * SIM_SECOND, /* so old is a world at the end of its faults, at most */
 };
 
@@ -65,7 +65,15 @@ static struct random stream(uint64_t seed, uint64_t purpose, uint64_t number)
     return (struct random){xxh64(bytes_of(facts, sizeof(facts)))};
 }
 
-enum purpose { DRAW_SETTINGS, DRAW_LOAD, DRAW_NET, DRAW_SWARM, DRAW_FAULT, DRAW_THEME, DRAW_PAIR };
+enum purpose {
+    DRAW_SETTINGS,
+    DRAW_LOAD,
+    DRAW_NET,
+    DRAW_SWARM,
+    DRAW_FAULT,
+    DRAW_THEME,
+    DRAW_TOGETHER
+};
 
 /* So chosen that the seeds that were kept before there were themes have none, and mean what they
  * did. */
@@ -253,44 +261,142 @@ static void draw_fault(struct cluster_plan *plan, enum fault_kind kind, unsigned
     plan->faults[plan->fault_count++] = fault;
 }
 
-/* Nodes are cut off together, and one of them loses what it has not synced, or its disk, before
- * they are back: what it had acknowledged is then with those alone who were with it. */
-static void draw_pairs(struct cluster_plan *plan)
+/* ---- faults that go together ----------------------------------------------------------------- */
+
+static void add_fault(struct cluster_plan *plan, struct random *random, struct cluster_fault fault)
 {
-    struct random random = stream(plan->seed, DRAW_PAIR, 0);
-    unsigned nodes = plan->settings.nodes, all = (1u << nodes) - 1;
-    unsigned losers = victims(&plan->settings, plan->seed);
-    unsigned count = 1 + (unsigned)random_below(&random, PAIRS_MAX);
-    for (unsigned i = 0; i < count && plan->fault_count + 2 <= CLUSTER_FAULTS_MAX; i++) {
-        unsigned loser = 1u << random_below(&random, nodes);
-        if ((loser & losers) == 0 || losers == all)
-            loser = losers & -losers;
-        unsigned side = loser;
-        while ((side & (side - 1)) == 0)
-            side |= 1u << random_below(&random, nodes);
-        if (random_once_in(&random, 3))
-            side |= 1u << random_below(&random, nodes);
-        uint64_t for_us = between(&random, 1000, 5000) * SIM_MS;
-        uint64_t at_us = random_below(&random, plan->duration_us);
-        uint64_t loss_us = at_us + for_us / 2 + random_below(&random, for_us / 2);
-        if (loser == 0 || loss_us >= plan->duration_us)
+    fault.draw = random_next(random);
+    if (plan->fault_count < CLUSTER_FAULTS_MAX && fault.nodes != 0 &&
+        fault.at_us < plan->duration_us)
+        plan->faults[plan->fault_count++] = fault;
+}
+
+static unsigned draw_node(struct random *random, unsigned nodes, unsigned but)
+{
+    unsigned node;
+    do
+        node = 1u << random_below(random, nodes);
+    while (node & but);
+    return node;
+}
+
+/* One comes back over links that are slow and break: what it is sent then may not arrive. */
+static void draw_return(struct cluster_plan *plan, struct random *random, unsigned node,
+                        uint64_t at_us)
+{
+    uint64_t for_us = between(random, 1000, 4000) * SIM_MS;
+    struct cluster_fault slow = {.kind = FAULT_SLOW_LINKS,
+                                 .at_us = at_us,
+                                 .for_us = for_us,
+                                 .nodes = node,
+                                 .amount = between(random, 20, 400) * SIM_MS};
+    struct cluster_fault resets = {.kind = FAULT_RESETS,
+                                   .at_us = at_us,
+                                   .for_us = for_us,
+                                   .nodes = node,
+                                   .amount = between(random, 5, 300)};
+    add_fault(plan, random, slow);
+    if (random_once_in(random, 2))
+        add_fault(plan, random, resets);
+}
+
+/* An owner is away while those who may lose what they have not synced do so, or just after: what
+ * they had acknowledged has only who stood in for the one that was away. */
+static void draw_losses(struct cluster_plan *plan, struct random *random)
+{
+    unsigned nodes = plan->settings.nodes, losers = victims(&plan->settings, plan->seed);
+    uint64_t for_us = between(random, 2000, 6000) * SIM_MS;
+    uint64_t at_us = random_below(random, plan->duration_us);
+    struct cluster_fault away = {.kind = FAULT_ISOLATED,
+                                 .at_us = at_us,
+                                 .for_us = for_us,
+                                 .nodes = draw_node(random, nodes, losers)};
+    struct cluster_fault cut = {.kind = FAULT_POWER_CUT,
+                                .at_us = at_us + for_us / 2 + random_below(random, for_us / 2),
+                                .for_us = between(random, 50, 2000) * SIM_MS,
+                                .nodes = losers};
+    if (random_once_in(random, 2)) {
+        cut.at_us = at_us + for_us + random_below(random, 1500 * SIM_MS);
+        draw_return(plan, random, away.nodes, at_us + for_us - 50 * SIM_MS);
+    }
+    add_fault(plan, random, away);
+    add_fault(plan, random, cut);
+}
+
+/* One misses deletions, and is told of them slowly. */
+static void draw_missed(struct cluster_plan *plan, struct random *random)
+{
+    struct cluster_fault away = {.kind = FAULT_ISOLATED,
+                                 .at_us = random_below(random, plan->duration_us),
+                                 .for_us = between(random, 500, 4000) * SIM_MS,
+                                 .nodes = draw_node(random, plan->settings.nodes, 0)};
+    add_fault(plan, random, away);
+    draw_return(plan, random, away.nodes, away.at_us + away.for_us - 50 * SIM_MS);
+}
+
+/* Who joins is far away, and another is gone just then. */
+static void draw_joining(struct cluster_plan *plan, struct random *random)
+{
+    unsigned count = plan->fault_count;
+    for (unsigned i = 0; i < count; i++) {
+        struct cluster_fault fault = plan->faults[i];
+        if (fault.kind != FAULT_JOIN && fault.kind != FAULT_LEAVE)
             continue;
-        plan->faults[plan->fault_count++] = (struct cluster_fault){
-            .kind = FAULT_HALVES,
-            .at_us = at_us,
-            .for_us = for_us,
-            .nodes = side,
-            .draw = random_next(&random),
+        unsigned node =
+            fault.kind == FAULT_JOIN ? fault.nodes : draw_node(random, plan->settings.nodes, 0);
+        struct cluster_fault slow = {.kind = FAULT_SLOW_LINKS,
+                                     .at_us = fault.at_us,
+                                     .for_us = between(random, 2000, 8000) * SIM_MS,
+                                     .nodes = node,
+                                     .amount = between(random, 20, 400) * SIM_MS};
+        struct cluster_fault links = {
+            .kind = FAULT_LINKS,
+            .at_us = fault.at_us + random_below(random, 3 * SIM_SECOND),
+            .for_us = between(random, 300, 4000) * SIM_MS,
+            .nodes = 1,
         };
-        plan->faults[plan->fault_count++] = (struct cluster_fault){
-            .kind = FAULT_POWER_CUT,
-            .at_us = loss_us,
-            .for_us = between(&random, 50, 2000) * SIM_MS,
-            .nodes = loser,
-            .draw = random_next(&random),
-        };
+        add_fault(plan, random, slow);
+        add_fault(plan, random, links);
     }
 }
+
+/* Two disks have no room, and then the third node is away: what these two could not store they do
+ * not have. */
+static void draw_full_disks(struct cluster_plan *plan, struct random *random)
+{
+    unsigned nodes = plan->settings.nodes;
+    uint64_t for_us = between(random, 1000, 5000) * SIM_MS;
+    uint64_t at_us = random_below(random, plan->duration_us);
+    unsigned first = draw_node(random, nodes, 0), second = draw_node(random, nodes, first);
+    struct cluster_fault full = {.kind = FAULT_FULL_DISK, .at_us = at_us, .for_us = for_us};
+    struct cluster_fault away = {.kind = FAULT_ISOLATED,
+                                 .at_us = at_us + for_us / 4 + random_below(random, for_us / 2),
+                                 .for_us = between(random, 500, 3000) * SIM_MS,
+                                 .nodes = draw_node(random, nodes, first | second)};
+    full.nodes = first;
+    add_fault(plan, random, full);
+    full.nodes = second;
+    add_fault(plan, random, full);
+    add_fault(plan, random, away);
+}
+
+static void draw_together(struct cluster_plan *plan)
+{
+    struct random random = stream(plan->seed, DRAW_TOGETHER, 0);
+    unsigned count = 1 + (unsigned)random_below(&random, TOGETHER_MAX);
+    if (plan->theme == THEME_MEMBERS)
+        draw_joining(plan, &random);
+    for (unsigned i = 0; i < count; i++) {
+        if (plan->theme == THEME_HANDOVER)
+            draw_losses(plan, &random);
+        else if (plan->theme == THEME_STRICT)
+            draw_full_disks(plan, &random);
+        else if (plan->theme == THEME_DELETIONS)
+            draw_missed(plan, &random);
+    }
+}
+
+/* ---- whole plans ----------------------------------------------------------------------------- */
 
 static void draw_themed(struct cluster_plan *plan, struct random *random)
 {
@@ -302,8 +408,7 @@ static void draw_themed(struct cluster_plan *plan, struct random *random)
         for (unsigned i = 0; exists && i < count; i++)
             draw_fault(plan, (enum fault_kind)kind, i);
     }
-    if (plan->theme == THEME_HANDOVER || plan->theme == THEME_COUNTERS)
-        draw_pairs(plan);
+    draw_together(plan);
 }
 
 void cluster_plan_draw(uint64_t seed, unsigned nodes, struct cluster_plan *plan)

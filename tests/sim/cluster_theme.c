@@ -10,6 +10,7 @@ struct theme_rule {
     unsigned strict_odds; /* once in so many; 0: as drawn */
     unsigned five_odds;   /* copies; 0: three */
     unsigned lazy_odds;   /* once in so many nothing is synced before its time; 0: as drawn */
+    bool all_write;       /* W is N, R is 1 */
     bool always;          /* every acknowledgement waits for its sync */
     unsigned clients_min, clients_max;
     unsigned think_min_ms, think_max_ms;
@@ -27,14 +28,15 @@ static const struct theme_rule rules[THEMES] =
             {
                 .name = "handover",
                 .nodes_min = 5,
-                .nodes_max = 6,
+                .nodes_max = 5,
                 .lazy_odds = 1,
+                .all_write = true,
                 .clients_min = 4,
                 .clients_max = 8,
                 .think_min_ms = 30,
                 .think_max_ms = 200,
                 .stay_odds = 30,
-                .sums = 12,
+                .sums = 24,
                 .own_keys = 6,
                 .versions = 3,
                 .weights = {0, 1, 0, 8, 0, 1},
@@ -44,25 +46,24 @@ static const struct theme_rule rules[THEMES] =
             {
                 .name = "deletions",
                 .nodes_min = 4,
-                .nodes_max = 6,
+                .nodes_max = 5,
                 .strict_odds = 2,
                 .lazy_odds = 2,
                 .clients_min = 4,
                 .clients_max = 8,
-                .think_min_ms = 10,
+                .think_min_ms = 20,
                 .think_max_ms = 100,
                 .stay_odds = 10,
                 .delete_odds = 2,
-                .own_keys = 3,
-                .versions = 6,
-                .weights = {2, 1, 0, 0, 0, 5},
-                .faults = {[FAULT_CRASH] = 2,
+                .own_keys = 6,
+                .versions = 30,
+                .weights = {0, 1, 0, 0, 0, 6},
+                .faults = {[FAULT_CRASH] = 3,
                            [FAULT_POWER_CUT] = 2,
                            [FAULT_SLOW_LINKS] = 2,
                            [FAULT_RESETS] = 3,
                            [FAULT_SLOW_DISK] = 3,
                            [FAULT_SLOW_PROCESS] = 3,
-                           [FAULT_PAUSE] = 3,
                            [FAULT_LINKS] = 4},
             },
         [THEME_COUNTERS] =
@@ -210,9 +211,13 @@ static void shape_quorums(const struct theme_rule *rule, struct random *random,
         settings->sloppy = !random_once_in(random, rule->strict_odds);
     else if (!rule->always)
         settings->sloppy = true;
-    if (!settings->sloppy && settings->copies == 3 && random_once_in(random, 4)) {
+    if (!settings->sloppy && settings->copies == 3 && random_once_in(random, 2)) {
         settings->write_quorum = 1;
         settings->read_quorum = 3;
+    }
+    if (rule->all_write) {
+        settings->write_quorum = settings->copies;
+        settings->read_quorum = 1;
     }
     if (rule->always)
         settings->sync = LOG_SYNC_ALWAYS;
@@ -224,7 +229,7 @@ static void shape_quorums(const struct theme_rule *rule, struct random *random,
 
 static unsigned up_to(struct random *random, unsigned most, unsigned drawn)
 {
-    return most ? between(random, 1, most) : drawn;
+    return most ? between(random, (most + 1) / 2, most) : drawn;
 }
 
 void theme_shape(enum theme theme, struct random *random, unsigned nodes,
