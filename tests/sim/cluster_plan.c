@@ -321,6 +321,8 @@ static void draw_losses(struct cluster_plan *plan, struct random *random)
         cut.at_us = at_us + for_us + random_below(random, 1500 * SIM_MS);
         draw_return(plan, random, away.nodes, at_us + for_us - 50 * SIM_MS);
     }
+    if (random_once_in(random, 4))
+        away.nodes = losers; /* what they alone have nobody may have been promised */
     add_fault(plan, random, away);
     add_fault(plan, random, cut);
 }
