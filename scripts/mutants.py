@@ -150,7 +150,7 @@ def main():
                 missed.append(name)
     found = len(found_anew)
     if arguments.keep:
-        old = {name: what for name, what in kept.items() if name in mutants}
+        old = {name: what for name, what in kept.items() if name in mutants and name not in chosen}
         write_kept({**old, **found_anew})
     print(f'{found} of {len(chosen)} planted bugs found, {100 * found / max(1, len(chosen)):.0f} %')
     if missed:
