@@ -15,8 +15,8 @@
  * no more than what that clock says at least: each node tells its own now and then, and from when
  * that was heard both clocks have gone on, at rates that differ by less than 1/FORWARD_DRIFT (a
  * lease: Gray and Cheriton 1989). What a slow link makes late is refused, not lost: it is sent
- * again, with more time. A large write (more than one part) never runs twice: taking it in is reason
- * enough to stand still for a moment.
+ * again, with more time. A large write (more than one part) never runs twice: taking it in is
+ * reason enough to stand still for a moment.
  *
  *   FORWARD   client(varint) number(varint) first(varint) flags(1) db(1) read(1) write(1)
  *             until(varint) [slots(2048): a bit for each] bytes of the request
