@@ -478,6 +478,40 @@ static bool finds_before(const struct placement *placement, unsigned read, unsig
 }
 
 /* A pull from n-W+1 of the old owners, and a fence of so many, meet each write and each read. */
+static bool are_placed_alike(const struct layout *layout, uint32_t slot, uint32_t other)
+{
+    struct placement a, b;
+    layout_placement(layout, (uint16_t)slot, &a);
+    layout_placement(layout, (uint16_t)other, &b);
+    bool same = a.old_count == b.old_count && a.new_count == b.new_count;
+    for (unsigned i = 0; i < a.old_count && same; i++)
+        same = a.old[i] == b.old[i];
+    for (unsigned i = 0; i < a.new_count && same; i++)
+        same = a.new[i] == b.new[i];
+    return same;
+}
+
+/* In each phase: while slots move, those of a run have the same next owners, too. */
+static void test_a_run_is_placed_alike_and_the_next_is_not(void **state)
+{
+    (void)state;
+    struct ring_member members[6];
+    struct layout layout;
+    make_layout(5, 3, &layout);
+    make_members(members, 6);
+    for (unsigned phase = 0; phase < 3; phase++) {
+        for (uint32_t slot = 0, end; slot < SLOT_COUNT; slot = end) {
+            end = layout_run_end(&layout, slot);
+            assert_true(end > slot && end <= SLOT_COUNT);
+            for (uint32_t each = slot + 1; each < end; each++)
+                assert_true(are_placed_alike(&layout, slot, each));
+            assert_true(end == SLOT_COUNT || !are_placed_alike(&layout, slot, end));
+        }
+        step(&layout, members, 6);
+    }
+    layout_deinit(&layout);
+}
+
 static void expect_fences(const struct placement *placement, unsigned read, unsigned write)
 {
     const uint64_t *old = placement->old;
@@ -544,6 +578,7 @@ int main(void)
         cmocka_unit_test(test_changes_with_a_good_checksum),
         cmocka_unit_test(test_a_thousand_members),
         cmocka_unit_test(test_placements),
+        cmocka_unit_test(test_a_run_is_placed_alike_and_the_next_is_not),
         cmocka_unit_test(test_reads_find_writes_of_the_phases_beside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
