@@ -277,8 +277,7 @@ static uint64_t size_patience_ms(const struct forward *forward)
     return buffer_size(&forward->request) / FORWARD_PART_MAX * FORWARD_PART_MS;
 }
 
-/* So long it looks for somebody to run it. A node that seems to stand still while it receives a
- * large one refuses what came in that time: there must be time for another try. */
+/* So long it looks for somebody to run it; in that time a large one must also be on its way. */
 static void set_deadline(const struct forwarder *forwarder, struct forward *forward,
                          uint64_t now_ms)
 {
@@ -323,7 +322,7 @@ void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t
     forward->was_sent = forward->was_lost;
     forward->state = FORWARD_SENT;
     if (forward->writes && forward->bytes.size > FORWARD_PART_MAX)
-        forward->blind = false;
+        forward->blind = false; /* who takes it in may stand still for longer than its end */
     forward->request = forward->reply = (struct buffer){0};
     buffer_append_bytes(&forward->request, forward->bytes);
     forward->patience_ms = FORWARD_END_MS + size_patience_ms(forward);

@@ -24,8 +24,7 @@ struct remote {
     uint64_t number, first;          /* of the one that runs, or ran last */
     uint64_t until_ms;
     bool twice;
-    bool
-        refuses; /* what its client sent after a request that was refused, until that comes again */
+    bool refuses; /* what came after a request that it refused, until that comes again */
     bool has_slots;
     uint64_t slots[SLOT_COUNT / 64];
 };
