@@ -138,8 +138,10 @@ static void run(const struct arguments *arguments, enum world world, unsigned lo
 static bool has_theme(const struct arguments *arguments, unsigned long long seed)
 {
     struct cluster_plan plan;
+    if (!arguments->theme)
+        return true;
     cluster_plan_draw(seed, arguments->nodes, &plan);
-    return !arguments->theme || strcmp(theme_name(plan.theme), arguments->theme) == 0;
+    return strcmp(theme_name(plan.theme), arguments->theme) == 0;
 }
 
 static void run_seed(const struct arguments *arguments, enum world world, unsigned long long seed,
