@@ -233,7 +233,8 @@ static void finish(struct session *session)
 {
     txn_end(&session->txn);
     session->held = false;
-    session->refused = session->ran_in_part = false;
+    session->refused = REMOTE_NOT_REFUSED;
+    session->ran_in_part = false;
     forget_progress(&session->progress);
     session->gate_request = 0;
     session->reply_skip = session->reply_skip_next;
@@ -299,6 +300,8 @@ static enum status attempt(struct dispatch *dispatch, struct session *session, b
         return STATUS_PAUSED;
     if (dispatch->cluster.enabled && !again)
         status = routing_route(dispatch, session);
+    if (status == STATUS_OK && session->remote && remote_is_late(session->remote))
+        status = routing_refuse_late(session);
     if (status != STATUS_OK)
         return status;
     *out_ran = true;

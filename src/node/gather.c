@@ -50,10 +50,19 @@ enum gather_kind gather_kind_of(const struct command *command)
         const char *name;
         enum gather_kind kind;
     } kinds[] = {
-        {"del", GATHER_SUM},        {"unlink", GATHER_SUM},          {"exists", GATHER_SUM},
-        {"touch", GATHER_SUM},      {"mget", GATHER_VALUES},         {"mset", GATHER_OK},
-        {"wait", GATHER_WAIT},      {"dbsize", GATHER_DATABASE_SUM}, {"keys", GATHER_DATABASE_KEYS},
-        {"scan", GATHER_SCAN},      {"randomkey", GATHER_RANDOM},    {"flushdb", GATHER_FLUSH},
+        {"del", GATHER_SUM},
+        {"unlink", GATHER_SUM},
+        {"exists", GATHER_SUM},
+        {"touch", GATHER_SUM},
+        {"mget", GATHER_VALUES},
+        {"mset", GATHER_OK},
+        {"wait", GATHER_WAIT},
+        {"waitaof", GATHER_WAIT},
+        {"dbsize", GATHER_DATABASE_SUM},
+        {"keys", GATHER_DATABASE_KEYS},
+        {"scan", GATHER_SCAN},
+        {"randomkey", GATHER_RANDOM},
+        {"flushdb", GATHER_FLUSH},
         {"flushall", GATHER_FLUSH},
     };
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)

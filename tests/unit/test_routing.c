@@ -356,6 +356,62 @@ static void clients_may_go_while_their_requests_wait(void **state)
     nodes_free(nodes);
 }
 
+/* ---- slow links ------------------------------------------------------------------------------ */
+
+enum { SLOW_US = 600 * 1000 };
+
+/* The answer of each node. */
+static void expect_everywhere(struct nodes *nodes, const char *text, const char *reply)
+{
+    nodes_run(nodes, 5000);
+    for (unsigned i = 0; i < 3; i++) {
+        struct caller *caller = caller_new(nodes, i);
+        caller_ask(caller, text, reply);
+    }
+}
+
+static void what_a_slow_link_brings_late_is_not_run(void **state)
+{
+    (void)state;
+    char key[NODES_KEY_SIZE], get[64];
+    struct caller *caller;
+    struct nodes *nodes = begin(&caller);
+    nodes_key(nodes, 1, 0, key);
+    sim_net_set_slow(nodes->net, 0, 1, SLOW_US);
+    caller_say(caller, "SET %s old\r\n", key);
+    caller_await(caller, 5); /* another node has run it */
+    caller_expect(caller, "+OK\r\n");
+    caller_say(caller, "SET %s new\r\n", key);
+    caller_expect(caller, "+OK\r\n");
+    sim_net_set_slow(nodes->net, 0, 1, 0);
+    snprintf(get, sizeof(get), "GET %s\r\n", key);
+    expect_everywhere(nodes, get, "$3\r\nnew\r\n");
+    nodes_free(nodes);
+}
+
+static void a_link_that_is_always_slow_is_given_more_time(void **state)
+{
+    (void)state;
+    char key[NODES_KEY_SIZE];
+    struct caller *caller;
+    struct nodes *nodes = begin(&caller);
+    nodes_key(nodes, 1, 0, key);
+    for (unsigned i = 0; i < 3; i++) { /* no other can do without n2 */
+        if (i == 1)
+            continue;
+        sim_net_set_slow(nodes->net, i, 1, SLOW_US / 4);
+        sim_net_set_slow(nodes->net, 1, i, SLOW_US / 4);
+    }
+    nodes_run(nodes, 3000);
+    for (unsigned i = 0; i < 5; i++) {
+        caller_say(caller, "SET %s v%u\r\nGET %s\r\n", key, i, key);
+        char reply[32];
+        snprintf(reply, sizeof(reply), "+OK\r\n$2\r\nv%u\r\n", i);
+        caller_expect(caller, reply);
+    }
+    nodes_free(nodes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +429,8 @@ int main(void)
         cmocka_unit_test(a_pause_of_the_node_that_runs_it_holds_a_write),
         cmocka_unit_test(each_request_has_one_answer_when_nodes_die),
         cmocka_unit_test(clients_may_go_while_their_requests_wait),
+        cmocka_unit_test(what_a_slow_link_brings_late_is_not_run),
+        cmocka_unit_test(a_link_that_is_always_slow_is_given_more_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
