@@ -91,10 +91,10 @@ class Place:
         own = os.readlink('/proc/self/ns/net')
         wait_for(lambda: os.readlink(f'/proc/{pid}/ns/net') != own, what='a namespace')
         self.prefix = ['nsenter', f'--net=/proc/{pid}/ns/net', '--']
-        outside, inside = f'shoal-{number}', 'card'
-        tool('ip', 'link', 'add', outside, 'type', 'veth', 'peer', 'name', inside,
+        self.outside, inside = f'shoal-{number}', 'card'
+        tool('ip', 'link', 'add', self.outside, 'type', 'veth', 'peer', 'name', inside,
              'netns', str(pid))
-        tool('ip', 'link', 'set', outside, 'master', BRIDGE, 'up')
+        tool('ip', 'link', 'set', self.outside, 'master', BRIDGE, 'up')
         for words in (['addr', 'add', self.host + '/24', 'dev', inside],
                       ['link', 'set', inside, 'up'], ['link', 'set', 'lo', 'up']):
             tool(*self.prefix, 'ip', *words)
@@ -120,5 +120,7 @@ class Place:
                        stderr=subprocess.DEVNULL, check=False)
 
     def close(self):
+        # The namespace goes some time after its last process: the next card has the same name.
+        tool('ip', 'link', 'del', self.outside)
         self.holder.stdin.close()
         self.holder.wait()
