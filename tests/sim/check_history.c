@@ -4,9 +4,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "sim/check_linear.h"
+#include "sim/check_sessions.h"
 #include "sim/check_versions.h"
 
-enum { NEVER_US = 0, SESSIONS_MAX = 16 };
+enum { NEVER_US = 0 };
 
 struct checking {
     const struct history *history;
@@ -234,31 +236,13 @@ static void check_read(const struct checking *checking, const struct history_eve
         check_value(checking, read);
 }
 
-/* A client never sees a value that was over before what it had seen last was begun. */
-static void check_session(const struct checking *checking, const struct history_event *read,
-                          const struct history_event **last)
-{
-    const struct history_event *events = checking->history->events;
-    if (read->client >= SESSIONS_MAX || read->read == HISTORY_NIL || read->read == HISTORY_STRANGE)
-        return;
-    const struct history_event *before = last[read->client];
-    last[read->client] = read;
-    if (before && checking->options->monotonic && before->ended_us < read->begun_us &&
-        was_before(checking, &events[read->read - 1], &events[before->read - 1]))
-        fail(checking, "A5", read, before, "the client had seen a newer value");
-}
-
 static void check_register(const struct checking *checking)
 {
-    const struct history_event *last[SESSIONS_MAX] = {0};
     for_each_event(checking, event)
     {
         if ((event->verb == VERB_GET || event->verb == VERB_GETSET) &&
-            event->outcome == OUTCOME_DONE) {
+            event->outcome == OUTCOME_DONE)
             check_read(checking, event);
-            if (event->verb == VERB_GET)
-                check_session(checking, event, last);
-        }
     }
 }
 
@@ -388,6 +372,14 @@ static void check_log(const struct checking *checking)
     }
 }
 
+/* Whether an order of all operations is promised. */
+static bool is_linear(const struct checking *checking)
+{
+    enum history_class class = checking->key->class;
+    return (checking->options->undivided || checking->options->strict) &&
+           (class == HISTORY_REGISTER || class == HISTORY_PRIVATE || class == HISTORY_COUNTER);
+}
+
 void check_history(const struct history *history, const struct check_options *options,
                    struct cluster_trace *trace, struct check_counts *out_counts)
 {
@@ -417,7 +409,10 @@ void check_history(const struct history *history, const struct check_options *op
             break;
         default:
             check_register(&checking);
+            check_sessions(history, i, options, trace, out_counts);
             break;
         }
+        if (is_linear(&checking))
+            check_linear(history, i, options->undivided || options->monotonic, trace, out_counts);
     }
 }

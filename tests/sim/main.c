@@ -94,6 +94,11 @@ static bool run_cluster(const struct arguments *arguments, unsigned long long se
     tally->counts.refused += result.counts.refused;
     tally->counts.reads += result.counts.reads;
     tally->counts.stale += result.counts.stale;
+    tally->counts.session_reads += result.counts.session_reads;
+    tally->counts.steps_back += result.counts.steps_back;
+    tally->counts.steps_back_staying += result.counts.steps_back_staying;
+    tally->counts.linear_keys += result.counts.linear_keys;
+    tally->counts.linear_given_up += result.counts.linear_given_up;
     return result.passed;
 }
 
@@ -278,6 +283,12 @@ int main(int argc, char **argv)
            tally.virtual_s, tally.events, (unsigned long long)counts->acknowledged,
            (unsigned long long)counts->unknown, (unsigned long long)counts->refused,
            (unsigned long long)counts->reads, (unsigned long long)counts->stale);
+    printf(
+        "sessions: %llu reads, %llu steps back, %llu of these at the same node; linear: %llu keys, "
+        "%llu given up\n",
+        (unsigned long long)counts->session_reads, (unsigned long long)counts->steps_back,
+        (unsigned long long)counts->steps_back_staying, (unsigned long long)counts->linear_keys,
+        (unsigned long long)counts->linear_given_up);
     printf("simulation: %llu passed, %llu failed\n", tally.passed, tally.failed);
     return tally.failed > 0;
 }
