@@ -413,6 +413,6 @@ void check_history(const struct history *history, const struct check_options *op
             break;
         }
         if (is_linear(&checking))
-            check_linear(history, i, options->undivided || options->monotonic, trace, out_counts);
+            check_linear(history, i, options, trace, out_counts);
     }
 }

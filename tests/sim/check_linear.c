@@ -5,6 +5,12 @@
 #include "base/xxh.h"
 
 #define NEVER UINT64_MAX
+enum {
+    /* A SET that takes longer may have been passed on and then run elsewhere: it may be done again,
+     * later (docs/consistency.md). */
+    SECOND_RUN_US = 200 * SIM_MS,
+};
+
 enum { NOTHING = 0, TRIED_FIRST = 1024 }; /* a register without a value; the table's room */
 
 struct operation {
@@ -115,25 +121,39 @@ static uint64_t kind_of(const struct linear *linear, size_t number)
     return 0;
 }
 
-static void take_operations(struct linear *linear, bool reads)
+static void add_operation(struct linear *linear, size_t number, bool certain)
+{
+    const struct history_event *event = &linear->history->events[number];
+    linear->operations[linear->count++] = (struct operation){
+        .number = number,
+        .begun_us = event->begun_us,
+        .ended_us = certain ? event->ended_us : NEVER,
+        .certain = certain,
+        .kind = certain ? 0 : kind_of(linear, number),
+    };
+    linear->certain_left += certain;
+}
+
+static bool may_run_twice(const struct history_event *event)
+{
+    return event->verb == VERB_SET &&
+           (event->outcome != OUTCOME_DONE || event->ended_us - event->begun_us >= SECOND_RUN_US);
+}
+
+static void take_operations(struct linear *linear, const struct check_options *options)
 {
     const struct history_event *events = linear->history->events;
+    bool reads = options->undivided || options->monotonic;
     size_t room = 0;
     for (size_t i = linear->key->first; i != SIZE_MAX; i = events[i].next)
-        room++;
+        room += 2;
     linear->operations = memory_alloc((room + 1) * sizeof(*linear->operations));
     for (size_t i = linear->key->first; i != SIZE_MAX; i = events[i].next) {
         if (!counts(&events[i], reads))
             continue;
-        bool certain = events[i].outcome == OUTCOME_DONE;
-        linear->operations[linear->count++] = (struct operation){
-            .number = i,
-            .begun_us = events[i].begun_us,
-            .ended_us = certain ? events[i].ended_us : NEVER,
-            .certain = certain,
-            .kind = certain ? 0 : kind_of(linear, i),
-        };
-        linear->certain_left += certain;
+        add_operation(linear, i, events[i].outcome == OUTCOME_DONE);
+        if (!options->undivided && may_run_twice(&events[i]))
+            add_operation(linear, i, false);
     }
     linear->words = linear->count / 64 + 1;
 }
@@ -316,12 +336,12 @@ static void tell(const struct linear *linear, struct cluster_trace *trace)
                (double)event->begun_us / SIM_SECOND, (double)event->ended_us / SIM_SECOND);
 }
 
-void check_linear(const struct history *history, size_t key, bool reads,
+void check_linear(const struct history *history, size_t key, const struct check_options *options,
                   struct cluster_trace *trace, struct check_counts *counts)
 {
     struct linear linear = {.history = history, .key = &history->keys[key]};
     enum verdict verdict = GIVEN_UP;
-    take_operations(&linear, reads);
+    take_operations(&linear, options);
     linear.done = memory_zeroed(linear.words * sizeof(*linear.done));
     linear.steps = memory_alloc((linear.count + 1) * sizeof(*linear.steps));
     if (linear.count <= LINEAR_OPERATIONS_MAX)
