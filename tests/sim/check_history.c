@@ -175,6 +175,8 @@ static bool may_be_seen(const struct checking *checking, const struct history_ev
 
 static const char *currency_checker(const struct history_event *read)
 {
+    if (read->verb == VERB_SETNX || read->verb == VERB_DEL)
+        return "A7";
     return read->final ? "A1" : "A6";
 }
 
@@ -239,13 +241,41 @@ static void check_read(const struct checking *checking, const struct history_eve
         check_value(checking, read);
 }
 
+/* Whoever found something: a value must be possible that nothing has replaced. */
+static void check_something(const struct checking *checking, const struct history_event *read)
+{
+    for_each_event(checking, event)
+    {
+        if (event != read && sets_value(event) && event->verb != VERB_DEL &&
+            history_may_apply(event) && event->begun_us <= read->ended_us &&
+            may_be_seen(checking, event, read) && !overwriter(checking, event, read))
+            return;
+    }
+    checking->counts->stale++;
+    if (must_be_current(checking, read))
+        fail(checking, currency_checker(read), read, NULL, "it found what had been deleted before");
+}
+
+/* What has a condition tells by its reply whether there was something. */
+static void check_condition(const struct checking *checking, const struct history_event *event)
+{
+    bool found = event->verb == VERB_SETNX ? !event->applied : event->applied;
+    if (found)
+        check_something(checking, event);
+    else
+        check_nothing(checking, event);
+}
+
 static void check_register(const struct checking *checking)
 {
     for_each_event(checking, event)
     {
-        if ((event->verb == VERB_GET || event->verb == VERB_GETSET) &&
-            event->outcome == OUTCOME_DONE)
+        if (event->outcome != OUTCOME_DONE)
+            continue;
+        if (event->verb == VERB_GET || event->verb == VERB_GETSET)
             check_read(checking, event);
+        else if (event->verb == VERB_SETNX || event->verb == VERB_DEL)
+            check_condition(checking, event);
     }
 }
 
@@ -375,11 +405,12 @@ static void check_log(const struct checking *checking)
     }
 }
 
-/* Whether an order of all operations is promised. */
+/* Whether an order of all operations is promised: while there is one coordinator. Two that overlap
+ * both do what they are asked, in strict mode too. */
 static bool is_linear(const struct checking *checking)
 {
     enum history_class class = checking->key->class;
-    return (checking->options->undivided || checking->options->strict) &&
+    return checking->options->undivided &&
            (class == HISTORY_REGISTER || class == HISTORY_PRIVATE || class == HISTORY_COUNTER);
 }
 
@@ -416,6 +447,6 @@ void check_history(const struct history *history, const struct check_options *op
             break;
         }
         if (is_linear(&checking))
-            check_linear(history, i, options, trace, out_counts);
+            check_linear(history, i, trace, out_counts);
     }
 }

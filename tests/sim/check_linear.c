@@ -5,12 +5,6 @@
 #include "base/xxh.h"
 
 #define NEVER UINT64_MAX
-enum {
-    /* A SET that takes longer may have been passed on and then run elsewhere: it may be done again,
-     * later (docs/consistency.md). */
-    SECOND_RUN_US = 200 * SIM_MS,
-};
-
 enum { NOTHING = 0, TRIED_FIRST = 1024 }; /* a register without a value; the table's room */
 
 struct operation {
@@ -92,12 +86,9 @@ static bool apply(const struct linear *linear, size_t at, uint64_t *state)
 
 /* ---- operations ------------------------------------------------------------------------------ */
 
-static bool counts(const struct history_event *event, bool reads)
+static bool counts(const struct history_event *event)
 {
-    bool certain = event->outcome == OUTCOME_DONE;
-    if (!history_writes(event->verb))
-        return certain && reads;
-    return certain || history_may_apply(event);
+    return event->outcome == OUTCOME_DONE || history_may_apply(event);
 }
 
 /* Whether any reply shows what that event wrote. */
@@ -134,27 +125,16 @@ static void add_operation(struct linear *linear, size_t number, bool certain)
     linear->certain_left += certain;
 }
 
-static bool may_run_twice(const struct history_event *event)
-{
-    return event->verb == VERB_SET &&
-           (event->outcome != OUTCOME_DONE || event->ended_us - event->begun_us >= SECOND_RUN_US);
-}
-
-static void take_operations(struct linear *linear, const struct check_options *options)
+static void take_operations(struct linear *linear)
 {
     const struct history_event *events = linear->history->events;
-    bool reads = options->undivided || options->monotonic;
     size_t room = 0;
     for (size_t i = linear->key->first; i != SIZE_MAX; i = events[i].next)
-        room += 2;
+        room++;
     linear->operations = memory_alloc((room + 1) * sizeof(*linear->operations));
-    for (size_t i = linear->key->first; i != SIZE_MAX; i = events[i].next) {
-        if (!counts(&events[i], reads))
-            continue;
-        add_operation(linear, i, events[i].outcome == OUTCOME_DONE);
-        if (!options->undivided && may_run_twice(&events[i]))
-            add_operation(linear, i, false);
-    }
+    for (size_t i = linear->key->first; i != SIZE_MAX; i = events[i].next)
+        if (counts(&events[i]))
+            add_operation(linear, i, events[i].outcome == OUTCOME_DONE);
     linear->words = linear->count / 64 + 1;
 }
 
@@ -336,12 +316,12 @@ static void tell(const struct linear *linear, struct cluster_trace *trace)
                (double)event->begun_us / SIM_SECOND, (double)event->ended_us / SIM_SECOND);
 }
 
-void check_linear(const struct history *history, size_t key, const struct check_options *options,
-                  struct cluster_trace *trace, struct check_counts *counts)
+void check_linear(const struct history *history, size_t key, struct cluster_trace *trace,
+                  struct check_counts *counts)
 {
     struct linear linear = {.history = history, .key = &history->keys[key]};
     enum verdict verdict = GIVEN_UP;
-    take_operations(&linear, options);
+    take_operations(&linear);
     linear.done = memory_zeroed(linear.words * sizeof(*linear.done));
     linear.steps = memory_alloc((linear.count + 1) * sizeof(*linear.steps));
     if (linear.count <= LINEAR_OPERATIONS_MAX)

@@ -20,10 +20,9 @@ enum {
     LINEAR_STEPS_MAX = 200000,    /* of one search: then it is given up */
 };
 
-/* Of a register or a counter, without times to live. GETs count only where reads are monotonic, and
- * where nothing goes wrong; else only what writes. Keys that were searched, and those that were
+/* Of a register or a counter, without times to live. Keys that were searched, and those that were
  * given up, are counted. */
-void check_linear(const struct history *history, size_t key, const struct check_options *options,
-                  struct cluster_trace *trace, struct check_counts *counts);
+void check_linear(const struct history *history, size_t key, struct cluster_trace *trace,
+                  struct check_counts *counts);
 
 #endif

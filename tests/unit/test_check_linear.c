@@ -10,8 +10,6 @@
 #include "sim/check_linear.h"
 #include "support/told_history.h"
 
-/* Only writes count where nothing more is promised: strict without monotonic reads. */
-static const struct check_options writes_only = {.strict = true, .slack_us = 100000 * SIM_MS};
 static const struct check_options all = {.undivided = true, .slack_us = 100000 * SIM_MS};
 static const struct check_options nothing_promised = {.slack_us = 100000 * SIM_MS};
 
@@ -36,7 +34,6 @@ static void only_one_gets_the_lock(void **state)
     EXPECT(HISTORY_REGISTER, race, all, "");
     race[1].reply = true;
     EXPECT(HISTORY_REGISTER, race, all, "A7");
-    EXPECT(HISTORY_REGISTER, race, writes_only, "A7");
     EXPECT(HISTORY_REGISTER, race, nothing_promised, "");
     race[1].reply = race[0].reply = false; /* nobody has it, and it was refused to both */
     EXPECT(HISTORY_REGISTER, race, all, "A7");
@@ -98,7 +95,6 @@ static void reads_have_a_place_in_the_order(void **state)
     EXPECT(HISTORY_REGISTER, told, all, "");
     told[2].reply = TOLD_NOTHING; /* seen, and then not seen: a regular register, no atomic one */
     EXPECT(HISTORY_REGISTER, told, all, "A7");
-    EXPECT(HISTORY_REGISTER, told, writes_only, "");
 }
 
 static void each_increment_has_its_own_sum(void **state)
@@ -153,23 +149,6 @@ static void what_takes_too_long_is_given_up(void **state)
     assert_int_equal(counts.linear_given_up, 1);
 }
 
-/* Where links may be slow a SET that was passed on may be run once more, later. */
-static void what_took_long_may_be_done_twice(void **state)
-{
-    (void)state;
-    static const struct check_options monotonic = {
-        .strict = true, .monotonic = true, .slack_us = 100000 * SIM_MS};
-    struct told told[] = {
-        {1, 0, VERB_SET, 10, 300, true},
-        {2, 1, VERB_GETSET, 400, 410, 0},
-        {3, 2, VERB_GET, 500, 510, 0},
-    };
-    EXPECT(HISTORY_REGISTER, told, monotonic, "");
-    EXPECT(HISTORY_REGISTER, told, all, "A7");
-    told[0].ended_ms = 100;
-    EXPECT(HISTORY_REGISTER, told, monotonic, "A7");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,7 +158,6 @@ int main(void)
         cmocka_unit_test(what_got_no_reply_explains_what_is_seen),
         cmocka_unit_test(reads_have_a_place_in_the_order),
         cmocka_unit_test(each_increment_has_its_own_sum),
-        cmocka_unit_test(what_took_long_may_be_done_twice),
         cmocka_unit_test(a_crowd_is_searched_in_time),
         cmocka_unit_test(what_takes_too_long_is_given_up),
     };
