@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What stands in stores: a whole node with a client, and what would be said if it were otherwise. */
+/* What stands in stores: a node with a client, and what would be said if it were otherwise. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
