@@ -134,6 +134,15 @@ static bool has_of_key(struct copies *copies, const struct cluster_node *node, s
     return row.size == 0 || row_decode(row, &copies->arena, out) == STATUS_OK;
 }
 
+/* Whether the event was the last one in its slot there: then what the log has not yet synced is
+ * that event. One that came later may be dated earlier: then it stands beside it. */
+static bool was_last(const struct cluster_node *node, struct bytes name, const struct row *row,
+                     struct dot dot)
+{
+    return row_newest_time(row) == dot.time && row->sibling_count == 1 &&
+           store_slot_stored(cluster_node_store(node), row_key_slot(name)) == 1;
+}
+
 /* Whether the node may count as one that has the event as durable as it has to be. */
 static bool may_hold(struct copies *copies, const struct cluster_node *node, struct bytes name,
                      struct dot dot, uint64_t since_us)
@@ -146,7 +155,7 @@ static bool may_hold(struct copies *copies, const struct cluster_node *node, str
     if (!vector_covers(&row.vector, dot))
         return false;
     bool always = copies->settings->sync == LOG_SYNC_ALWAYS;
-    return node->state == CLUSTER_DOWN || row_newest_time(&row) != dot.time ||
+    return node->state == CLUSTER_DOWN || !was_last(node, name, &row, dot) ||
            written_at(node, name) <= safe_until(node, always);
 }
 
