@@ -159,33 +159,42 @@ static bool may_hold(struct copies *copies, const struct cluster_node *node, str
            written_at(node, name) <= safe_until(node, always);
 }
 
+static unsigned count_holders(struct copies *copies, struct bytes name, struct dot dot,
+                              uint64_t since_us)
+{
+    unsigned holders = 0;
+    for (unsigned i = 0; i < copies->settings->nodes; i++)
+        holders += may_hold(copies, &copies->nodes[i], name, dot, since_us);
+    return holders;
+}
+
+/* A write may have been run twice: then the nodes show two events of it, and one is enough. */
 static void judge_value(struct copies *copies, size_t number)
 {
     const struct history_event *event = &copies->history->events[number];
+    unsigned most = 0, needed = copies->settings->nodes == 1 ? 1 : copies->settings->write_quorum;
     struct buffer value = {0};
-    struct dot dot = {0};
-    unsigned holders = 0;
     arena_clear(&copies->arena);
     history_value(copies->history, number, 0, &value);
     struct bytes name = name_of(copies, event->key);
     bool found = false;
-    for (unsigned i = 0; i < copies->settings->nodes && !found; i++) {
+    for (unsigned i = 0; i < copies->settings->nodes && most < needed; i++) {
         struct row row;
-        found = has_of_key(copies, &copies->nodes[i], name, &row) &&
-                find_dot(&row, buffer_bytes(&value), &dot);
+        struct dot dot;
+        if (!has_of_key(copies, &copies->nodes[i], name, &row) ||
+            !find_dot(&row, buffer_bytes(&value), &dot))
+            continue;
+        unsigned holders = count_holders(copies, name, dot, event->begun_us);
+        most = holders > most ? holders : most;
+        found = true;
     }
     buffer_deinit(&value);
+    copies->counts.durable += found;
     copies->counts.unjudged += !found;
-    if (!found)
-        return;
-    for (unsigned i = 0; i < copies->settings->nodes; i++)
-        holders += may_hold(copies, &copies->nodes[i], name, dot, event->begun_us);
-    copies->counts.durable++;
-    unsigned needed = copies->settings->nodes == 1 ? 1 : copies->settings->write_quorum;
-    if (holders < needed)
+    if (found && most < needed)
         trace_fail(copies->trace, "durable",
                    "%s: event %zu is acknowledged, and on %u nodes of %u that must have it",
-                   copies->history->keys[event->key].name, number + 1, holders, needed);
+                   copies->history->keys[event->key].name, number + 1, most, needed);
 }
 
 static bool acknowledges(enum history_verb verb, char first)
