@@ -56,6 +56,17 @@ static bool covers(struct copies *copies, struct bytes row, struct bytes part)
 
 /* ---- A11 ------------------------------------------------------------------------------------- */
 
+/* Whether it is to be there still when the node runs again: a sole owner removes what has expired,
+ * also while it stops. */
+static bool is_to_stay(struct copies *copies, const struct cluster_node *node, struct bytes row)
+{
+    struct row decoded;
+    if (row.size == 0 || row_decode(row, &copies->arena, &decoded) != STATUS_OK)
+        return false;
+    return store_is_joined(cluster_node_store(node)) ||
+           row_is_live(&decoded, cluster_node_wall_ms(node));
+}
+
 static void on_dying(void *context, struct cluster_node *node, bool power_lost)
 {
     struct copies *copies = context;
@@ -69,7 +80,7 @@ static void on_dying(void *context, struct cluster_node *node, bool power_lost)
     for (size_t i = 0; i < copies->history->key_count; i++) {
         arena_clear(&copies->arena);
         struct bytes name = name_of(copies, i), row = row_of(copies, node, name);
-        if (row.size > 0 && written_at(node, name) <= safe)
+        if (is_to_stay(copies, node, row) && written_at(node, name) <= safe)
             row_list_append(kept, name, row);
     }
 }
