@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Strings as a whole: SET and its relatives, GET and its relatives. */
+#include "base/mutant.h"
 #include "command/set_options.h"
 #include "command/tables.h"
 #include "row/row.h"
@@ -47,6 +48,8 @@ static enum status set(struct request *request, struct bytes value,
                               : argument_key(request, request->argv[1], &head);
     if (status == STATUS_OK)
         status = condition_holds(&head, options->condition, options->compared, &holds);
+    if (MUTANT(lock_granted_twice) && options->condition == IF_ABSENT)
+        holds = true;
     if (status == STATUS_OK && options->get)
         status = reply_value(request, &head);
     if (status != STATUS_OK)

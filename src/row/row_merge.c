@@ -116,6 +116,8 @@ void row_join_increments(const struct increments *a, const struct increments *b,
         j += y->actor <= x->actor;
         if (x->actor == y->actor && MUTANT(increment_lost_in_merge))
             join.items[join.count++] = compare_increments(x, y) >= 0 ? *y : *x;
+        else if (x->actor == y->actor && MUTANT(merge_takes_the_first))
+            join.items[join.count++] = *x;
         else if (x->actor == y->actor)
             join.items[join.count++] = compare_increments(x, y) >= 0 ? *x : *y;
         else

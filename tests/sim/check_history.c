@@ -4,9 +4,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "sim/check_linear.h"
+#include "sim/check_sessions.h"
 #include "sim/check_versions.h"
 
-enum { NEVER_US = 0, SESSIONS_MAX = 16 };
+enum { NEVER_US = 0 };
 
 struct checking {
     const struct history *history;
@@ -173,6 +175,8 @@ static bool may_be_seen(const struct checking *checking, const struct history_ev
 
 static const char *currency_checker(const struct history_event *read)
 {
+    if (read->verb == VERB_SETNX || read->verb == VERB_DEL)
+        return "A7";
     return read->final ? "A1" : "A6";
 }
 
@@ -237,31 +241,41 @@ static void check_read(const struct checking *checking, const struct history_eve
         check_value(checking, read);
 }
 
-/* A client never sees a value that was over before what it had seen last was begun. */
-static void check_session(const struct checking *checking, const struct history_event *read,
-                          const struct history_event **last)
+/* Whoever found something: a value must be possible that nothing has replaced. */
+static void check_something(const struct checking *checking, const struct history_event *read)
 {
-    const struct history_event *events = checking->history->events;
-    if (read->client >= SESSIONS_MAX || read->read == HISTORY_NIL || read->read == HISTORY_STRANGE)
-        return;
-    const struct history_event *before = last[read->client];
-    last[read->client] = read;
-    if (before && checking->options->monotonic && before->ended_us < read->begun_us &&
-        was_before(checking, &events[read->read - 1], &events[before->read - 1]))
-        fail(checking, "A5", read, before, "the client had seen a newer value");
+    for_each_event(checking, event)
+    {
+        if (event != read && sets_value(event) && event->verb != VERB_DEL &&
+            history_may_apply(event) && event->begun_us <= read->ended_us &&
+            may_be_seen(checking, event, read) && !overwriter(checking, event, read))
+            return;
+    }
+    checking->counts->stale++;
+    if (must_be_current(checking, read))
+        fail(checking, currency_checker(read), read, NULL, "it found what had been deleted before");
+}
+
+/* What has a condition tells by its reply whether there was something. */
+static void check_condition(const struct checking *checking, const struct history_event *event)
+{
+    bool found = event->verb == VERB_SETNX ? !event->applied : event->applied;
+    if (found)
+        check_something(checking, event);
+    else
+        check_nothing(checking, event);
 }
 
 static void check_register(const struct checking *checking)
 {
-    const struct history_event *last[SESSIONS_MAX] = {0};
     for_each_event(checking, event)
     {
-        if ((event->verb == VERB_GET || event->verb == VERB_GETSET) &&
-            event->outcome == OUTCOME_DONE) {
+        if (event->outcome != OUTCOME_DONE)
+            continue;
+        if (event->verb == VERB_GET || event->verb == VERB_GETSET)
             check_read(checking, event);
-            if (event->verb == VERB_GET)
-                check_session(checking, event, last);
-        }
+        else if (event->verb == VERB_SETNX || event->verb == VERB_DEL)
+            check_condition(checking, event);
     }
 }
 
@@ -391,6 +405,15 @@ static void check_log(const struct checking *checking)
     }
 }
 
+/* Whether an order of all operations is promised: while there is one coordinator. Two that overlap
+ * both do what they are asked, in strict mode too. */
+static bool is_linear(const struct checking *checking)
+{
+    enum history_class class = checking->key->class;
+    return checking->options->undivided &&
+           (class == HISTORY_REGISTER || class == HISTORY_PRIVATE || class == HISTORY_COUNTER);
+}
+
 void check_history(const struct history *history, const struct check_options *options,
                    struct cluster_trace *trace, struct check_counts *out_counts)
 {
@@ -420,7 +443,10 @@ void check_history(const struct history *history, const struct check_options *op
             break;
         default:
             check_register(&checking);
+            check_sessions(history, i, options, trace, out_counts);
             break;
         }
+        if (is_linear(&checking))
+            check_linear(history, i, trace, out_counts);
     }
 }

@@ -13,12 +13,14 @@
  *           something: an acknowledged write is lost, or something has come back
  *   A3      a value that nobody has written to that key, or a write that never was to be
  *   A2      a version next to one whose writer had seen it (check_versions.h)
- *   A5      how often a client has seen less than before: counted; where reads are monotonic
- *           (strict mode, 2R > N) it never does
+ *   A5      a client sees less than before (check_sessions.h)
  *   A6      in strict mode: the same as A1 for each read
+ *   A7      no order of the operations explains all replies (check_linear.h); in strict mode: what
+ *           has a condition judges it by less than was acknowledged before: SET NX, DEL
  *   A8      a counter below what was acknowledged (at the end; in strict mode always) or above what
  *           was attempted
  *   A9      a value after its time, or gone before it
+ *   A10     more versions than there may be (check_versions.h)
  *   A13     a write that was refused is there, or one whose context is forged was not refused
  */
 #ifndef SIM_CHECK_HISTORY_H
@@ -36,8 +38,10 @@ struct check_options {
 
 struct check_counts {
     uint64_t reads, final_reads;
-    uint64_t stale;   /* reads that a strict store would not have given: A5 */
-    uint64_t unknown; /* writes of which nobody knows */
+    uint64_t stale; /* reads that a strict store would not have given */
+    uint64_t session_reads, steps_back, steps_back_staying; /* A5: of these, at the same node */
+    uint64_t linear_keys, linear_given_up;                  /* A7 */
+    uint64_t unknown;                                       /* writes of which nobody knows */
     uint64_t acknowledged, refused;
 };
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "row/row.h"
 
 struct versions {
     const struct history *history;
@@ -155,6 +156,8 @@ static void check_read(const struct versions *versions, size_t number)
     }
     for (size_t i = read->text; i < read->text_end; i++)
         check_shown(versions, number, i);
+    if (versions->options->undivided && read->text_end - read->text > ROW_COLLAPSE_ABOVE)
+        fail(versions, "A10", number, number, "there are more values than one coordinator allows");
     memset(versions->view, 0, versions->words * sizeof(*versions->view));
     add_read(versions, read, versions->view);
     for (size_t place = 0; place < versions->count; place++)

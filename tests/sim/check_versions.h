@@ -9,6 +9,8 @@
  *   A2      a value stands next to one whose writer had seen it, or twice; or is there again after
  *           a deletion that had seen it, at the end (in strict mode: ever)
  *   A3      a value that nobody has written to that key
+ *   A10     more values than a coordinator allows, where there never are two at once: those that
+ *           are next to each other are concurrent by A2
  *   A13     a refused write is there; a forged context was taken
  */
 #ifndef SIM_CHECK_VERSIONS_H

@@ -173,6 +173,9 @@ static void link_send(struct node_link *link)
             bytes_of(buffer_bytes(&link->session->output).data, link->session->output_free);
         size_t sent = sim_socket_send(link->socket, output);
         link->full = sent < output.size;
+        if (sent > 0 && node->watch)
+            node->watch->replied(node->watch_context, node, sim_socket_other_owner(link->socket),
+                                 output);
         if (sent > 0)
             node_sent(node->node, link->session, sent);
     } else if (link->bus) {
@@ -278,7 +281,7 @@ static void close_ended(struct cluster_node *node)
     }
 }
 
-static bool is_disk_dead(const struct cluster_node *node)
+bool cluster_node_is_disk_dead(const struct cluster_node *node)
 {
     return sim_files_halted(node->disk) || sim_tier_is_crashed(node->tier_disk);
 }
@@ -297,7 +300,7 @@ static void process_turn(void *context)
     if (now_ms >= node_deadline_ms(node->node))
         node_tick(node->node, now_ms);
     enum status status = node_turn_end(node->node, now_ms);
-    if (status != STATUS_OK || is_disk_dead(node)) {
+    if (status != STATUS_OK || cluster_node_is_disk_dead(node)) {
         trace_tell(node->trace, "n%u ends itself: %s", node->index + 1, status_text(status));
         cluster_node_crash(node);
         return;
@@ -319,7 +322,7 @@ static void do_job(void *context)
 {
     struct cluster_node *node = context;
     sim_workers_step(node->workers);
-    if (is_disk_dead(node) && node->state == CLUSTER_UP) {
+    if (cluster_node_is_disk_dead(node) && node->state == CLUSTER_UP) {
         trace_tell(node->trace, "n%u dies in the middle of a change", node->index + 1);
         cluster_node_crash(node);
         return;
@@ -417,7 +420,7 @@ void cluster_node_start(struct cluster_node *node)
     };
     enum status status = node_open(&host, &node->config, command_tables, cluster_node_wall_ms(node),
                                    &node->node, &error);
-    bool died = is_disk_dead(node);
+    bool died = cluster_node_is_disk_dead(node);
     if (status != STATUS_OK) {
         struct bytes reason = buffer_bytes(&error);
         if (!died && status != STATUS_DISK_FULL)
@@ -432,6 +435,8 @@ void cluster_node_start(struct cluster_node *node)
         node->number = node_id(node->node);
         trace_tell(node->trace, "n%u starts: node %012" PRIx64, node->index + 1,
                    node_id(node->node));
+        if (node->watch)
+            node->watch->started(node->watch_context, node);
         sim_net_listen(node->net, node->index, &net_handler, node);
         work_soon(node);
         turn_soon(node);
@@ -444,6 +449,12 @@ static void on_restart(void *context)
     cluster_node_start(context);
 }
 
+static void tell_disk_changed(struct cluster_node *node)
+{
+    if (node->watch)
+        node->watch->disk_changed(node->watch_context, node);
+}
+
 static void new_disk(struct cluster_node *node)
 {
     node->disk = sim_files_new(random_next(&node->random), SIM_FILES_UNLIMITED);
@@ -453,6 +464,8 @@ static void new_disk(struct cluster_node *node)
 
 static void end_process(struct cluster_node *node, bool power_lost)
 {
+    if (node->watch)
+        node->watch->dying(node->watch_context, node, power_lost);
     sim_net_silence(node->net, node->index);
     sim_files_halt_after(node->disk, 0);
     sim_tier_crash(node->tier_disk);
@@ -484,10 +497,12 @@ void cluster_node_crash(struct cluster_node *node)
 void cluster_node_cut_power(struct cluster_node *node)
 {
     trace_tell(node->trace, "n%u loses power", node->index + 1);
-    if (node->state == CLUSTER_DOWN)
+    if (node->state == CLUSTER_DOWN) {
+        tell_disk_changed(node);
         sim_files_power_cut(node->disk);
-    else
+    } else {
         end_process(node, true);
+    }
 }
 
 void cluster_node_lose_disk(struct cluster_node *node)
@@ -496,6 +511,7 @@ void cluster_node_lose_disk(struct cluster_node *node)
     if (node->state != CLUSTER_DOWN)
         end_process(node, true);
     node->lost = node->number;
+    tell_disk_changed(node);
     sim_tier_delete(node->tier_disk);
     sim_files_free(node->disk);
     new_disk(node);
@@ -503,7 +519,7 @@ void cluster_node_lose_disk(struct cluster_node *node)
 
 void cluster_node_copy_disk(struct cluster_node *node)
 {
-    if (node->state == CLUSTER_DOWN || node->old_disk || is_disk_dead(node))
+    if (node->state == CLUSTER_DOWN || node->old_disk || cluster_node_is_disk_dead(node))
         return;
     trace_tell(node->trace, "n%u's directory is copied", node->index + 1);
     node->old_disk = sim_files_copy(node->disk, random_next(&node->random));
@@ -522,6 +538,7 @@ void cluster_node_put_back_disk(struct cluster_node *node, bool elsewhere)
         node->lost = node->number;
     else
         sim_files_put_back(node->old_disk, node->disk);
+    tell_disk_changed(node);
     sim_tier_delete(node->tier_disk);
     sim_files_free(node->disk);
     node->disk = node->old_disk;
@@ -538,12 +555,14 @@ void cluster_node_stop(struct cluster_node *node)
     if (node->state != CLUSTER_UP)
         return;
     trace_tell(node->trace, "n%u is stopped", node->index + 1);
+    if (node->watch)
+        node->watch->dying(node->watch_context, node, false);
     sim_net_silence(node->net, node->index);
     while (!list_is_empty(&node->links))
         link_close(list_entry(node->links.next, struct node_link, link));
     enum status status = node_close(node->node);
     /* With a full disk it cannot say that it was clean: nothing but a new epoch comes of that. */
-    if (status != STATUS_OK && status != STATUS_DISK_FULL && !is_disk_dead(node))
+    if (status != STATUS_OK && status != STATUS_DISK_FULL && !cluster_node_is_disk_dead(node))
         trace_fail(node->trace, "stop", "n%u: %s", node->index + 1, status_text(status));
     clean_up(node, false);
     restart_later(node);

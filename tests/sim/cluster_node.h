@@ -36,6 +36,19 @@ struct cluster_settings {
     uint64_t job_us;    /* a storage thread up to so long for a job */
 };
 
+struct cluster_node;
+
+/* Who looks on, for checks. All between turns, but `dying` when a node has ended itself. */
+struct node_watch {
+    void (*dying)(void *context, struct cluster_node *node, bool power_lost);
+    /* It is another one now, or has lost something while nobody ran. */
+    void (*disk_changed)(void *context, struct cluster_node *node);
+    void (*started)(void *context, struct cluster_node *node);
+    /* A first part of a reply has left it; `receiver` owns the client's socket. */
+    void (*replied)(void *context, struct cluster_node *node, const void *receiver,
+                    struct bytes reply);
+};
+
 enum cluster_state { CLUSTER_DOWN, CLUSTER_UP, CLUSTER_PAUSED };
 
 struct cluster_node {
@@ -45,6 +58,8 @@ struct cluster_node {
     struct sim_clock *clock;
     struct sim_net *net;
     struct cluster_trace *trace;
+    const struct node_watch *watch; /* NULL: nobody */
+    void *watch_context;
     struct random random;
     struct sim_files *disk;
     struct sim_tier *tier_disk;
@@ -101,6 +116,9 @@ void cluster_node_stop(struct cluster_node *node);
 /* SIGSTOP and SIGCONT. */
 void cluster_node_pause(struct cluster_node *node);
 void cluster_node_resume(struct cluster_node *node);
+
+/* Whether its disk has died under it: what it has done last has had no effect. */
+bool cluster_node_is_disk_dead(const struct cluster_node *node);
 
 /* The store of a process that runs, for checks. */
 struct store *cluster_node_store(const struct cluster_node *node);

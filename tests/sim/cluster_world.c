@@ -10,6 +10,7 @@
 #include "node/peers.h"
 #include "quorum/quorum.h"
 #include "row/slot.h"
+#include "sim/check_copies.h"
 #include "sim/cluster_faults.h"
 #include "store/export.h"
 #include "sync/sync.h"
@@ -34,6 +35,7 @@ struct cluster_world {
     struct cluster_node nodes[CLUSTER_NODES_MAX];
     struct cluster_client clients[CLUSTER_CLIENTS_MAX];
     struct cluster_faults faults;
+    struct copies copies;
     char why[CLUSTER_FAILURE_MAX]; /* what a condition still waits for */
 };
 
@@ -336,6 +338,7 @@ static void go_round(struct cluster_world *world)
                    repairs - repairs_before);
     if (!owners_are_equal(world))
         trace_fail(&world->trace, "A4", "after two rounds: %s", world->why);
+    copies_look(&world->copies);
 }
 
 /* A directory on another disk than its node has written it to is a copy, while that node may still
@@ -370,12 +373,15 @@ static void world_init(struct cluster_world *world, const struct cluster_plan *p
     for (unsigned i = 0; i < CLUSTER_CLIENTS_MAX; i++)
         cluster_client_init(&world->clients[i], i, seed_of(world, 2, i), &plan->load,
                             &world->history, world->net, &world->clock, &world->trace);
+    copies_init(&world->copies, seed_of(world, 4, 0), &plan->settings, &world->history,
+                world->nodes, &world->clock, &world->trace);
 }
 
 static void world_deinit(struct cluster_world *world)
 {
     for (unsigned i = 0; i < CLUSTER_CLIENTS_MAX; i++)
         cluster_client_deinit(&world->clients[i]);
+    copies_deinit(&world->copies);
     for (unsigned i = 0; i < world->plan->settings.nodes; i++)
         cluster_node_deinit(&world->nodes[i]);
     sim_net_free(world->net);
@@ -395,6 +401,7 @@ void cluster_world_run(const struct cluster_plan *plan, bool told, struct cluste
     if (told && world->trace.failed)
         tell_all(world);
     check_history(&world->history, &checks, &world->trace, &out->counts);
+    out->copies = world->copies.counts;
     out->passed = !world->trace.failed;
     trace_mix(&world->trace, sim_net_hash(world->net));
     out->hash = world->trace.hash;

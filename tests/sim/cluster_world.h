@@ -12,6 +12,7 @@
 #ifndef SIM_CLUSTER_WORLD_H
 #define SIM_CLUSTER_WORLD_H
 
+#include "sim/check_copies.h"
 #include "sim/cluster_plan.h"
 
 struct cluster_result {
@@ -20,6 +21,7 @@ struct cluster_result {
     char checker[16];
     char failure[CLUSTER_FAILURE_MAX];
     struct check_counts counts;
+    struct copies_counts copies;
     uint64_t virtual_us, events; /* how long it took, and how many timers fired */
     struct sim_net_stats net;
 };

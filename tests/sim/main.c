@@ -42,6 +42,7 @@ struct arguments {
 struct tally {
     unsigned long long passed, failed;
     struct check_counts counts;
+    struct copies_counts copies;
     unsigned long long events, virtual_s;
 };
 
@@ -102,6 +103,15 @@ static bool run_cluster(const struct arguments *arguments, unsigned long long se
     tally->counts.refused += result.counts.refused;
     tally->counts.reads += result.counts.reads;
     tally->counts.stale += result.counts.stale;
+    tally->counts.session_reads += result.counts.session_reads;
+    tally->counts.steps_back += result.counts.steps_back;
+    tally->counts.steps_back_staying += result.counts.steps_back_staying;
+    tally->counts.linear_keys += result.counts.linear_keys;
+    tally->counts.linear_given_up += result.counts.linear_given_up;
+    tally->copies.rows_kept += result.copies.rows_kept;
+    tally->copies.durable += result.copies.durable;
+    tally->copies.unjudged += result.copies.unjudged;
+    tally->copies.merged += result.copies.merged;
     return result.passed;
 }
 
@@ -299,6 +309,16 @@ int main(int argc, char **argv)
            tally.virtual_s, tally.events, (unsigned long long)counts->acknowledged,
            (unsigned long long)counts->unknown, (unsigned long long)counts->refused,
            (unsigned long long)counts->reads, (unsigned long long)counts->stale);
+    printf(
+        "sessions: %llu reads, %llu steps back, %llu of these at the same node; linear: %llu keys, "
+        "%llu given up\n",
+        (unsigned long long)counts->session_reads, (unsigned long long)counts->steps_back,
+        (unsigned long long)counts->steps_back_staying, (unsigned long long)counts->linear_keys,
+        (unsigned long long)counts->linear_given_up);
+    printf("copies: %llu rows kept over a restart; %llu acknowledged values found on W nodes, %llu "
+           "nowhere to be judged; %llu merges\n",
+           (unsigned long long)tally.copies.rows_kept, (unsigned long long)tally.copies.durable,
+           (unsigned long long)tally.copies.unjudged, (unsigned long long)tally.copies.merged);
     printf("simulation: %llu passed, %llu failed\n", tally.passed, tally.failed);
     return tally.failed > 0;
 }

@@ -321,6 +321,11 @@ unsigned sim_socket_other(const struct sim_socket *socket)
     return socket->other;
 }
 
+void *sim_socket_other_owner(const struct sim_socket *socket)
+{
+    return socket->peer ? socket->peer->owner : NULL;
+}
+
 uint16_t sim_socket_port(const struct sim_socket *socket)
 {
     return socket->port;

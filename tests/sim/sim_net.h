@@ -64,7 +64,9 @@ struct sim_socket *sim_net_dial(struct sim_net *net, unsigned from, unsigned to,
 
 unsigned sim_socket_machine(const struct sim_socket *socket);
 unsigned sim_socket_other(const struct sim_socket *socket); /* the other side's machine */
-uint16_t sim_socket_port(const struct sim_socket *socket);  /* that was dialed */
+/* Who has the other side's socket; NULL: nobody has it any more. */
+void *sim_socket_other_owner(const struct sim_socket *socket);
+uint16_t sim_socket_port(const struct sim_socket *socket); /* that was dialed */
 bool sim_socket_is_connected(const struct sim_socket *socket);
 /* Nothing more comes after what can be read now, and nothing can be sent. */
 bool sim_socket_has_ended(const struct sim_socket *socket);

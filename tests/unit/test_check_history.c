@@ -208,6 +208,31 @@ static void an_old_value_is_an_error_in_strict_mode_only(void **state)
     }
 }
 
+/* In strict mode: SET NX sees what was acknowledged before it, and so does DEL. */
+static void conditions_are_judged_by_what_is_there(void **state)
+{
+    (void)state;
+    struct {
+        enum history_verb before, verb;
+        bool applied;
+        const char *checker;
+    } cases[] = {
+        {VERB_SET, VERB_SETNX, false, NULL}, {VERB_SET, VERB_SETNX, true, "A7"},
+        {VERB_DEL, VERB_SETNX, true, NULL},  {VERB_DEL, VERB_SETNX, false, "A7"},
+        {VERB_SET, VERB_DEL, true, NULL},    {VERB_SET, VERB_DEL, false, "A7"},
+        {VERB_DEL, VERB_DEL, false, NULL},   {VERB_DEL, VERB_DEL, true, "A7"},
+    };
+    for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+        struct story story;
+        story_init(&story, HISTORY_REGISTER);
+        story.options.strict = i % 2 == 0;
+        write_at(&story, VERB_SET, 10, 20);
+        write_at(&story, cases[i / 2].before, 30, 40);
+        add(&story, cases[i / 2].verb, 50, 60, OUTCOME_DONE)->applied = cases[i / 2].applied;
+        expect(&story, story.options.strict ? cases[i / 2].checker : NULL);
+    }
+}
+
 static void nothing_lives_longer_than_its_time(void **state)
 {
     (void)state;
@@ -371,6 +396,7 @@ int main(void)
         cmocka_unit_test(what_got_no_reply_may_happen_at_any_later_time),
         cmocka_unit_test(values_come_from_somewhere),
         cmocka_unit_test(an_old_value_is_an_error_in_strict_mode_only),
+        cmocka_unit_test(conditions_are_judged_by_what_is_there),
         cmocka_unit_test(nothing_lives_longer_than_its_time),
         cmocka_unit_test(nothing_goes_before_its_time),
         cmocka_unit_test(sums_are_between_acknowledged_and_attempted),

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+#include "sim/check_copies.h"
+
+#include <inttypes.h>
+
+#include "base/check.h"
+#include "row/row_list.h"
+#include "row/slot.h"
+#include "sim/cluster_client.h"
+#include "store/export.h"
+#include "store/state.h"
+
+enum { LOOK_US = 1500 * SIM_MS };
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+static struct bytes name_of(struct copies *copies, size_t key)
+{
+    return row_key_head(&copies->arena, 0, bytes_text(copies->history->keys[key].name));
+}
+
+/* The row that a running node holds, in the arena; empty: none. */
+static struct bytes row_of(struct copies *copies, const struct cluster_node *node,
+                           struct bytes name)
+{
+    struct store *store = cluster_node_store(node);
+    struct entry *entry = table_find(&store->table.slots[row_key_slot(name)], name);
+    if (entry)
+        return arena_copy(&copies->arena, entry_row(entry));
+    struct buffer row = {0};
+    struct bytes copy = bytes_of("", 0);
+    if (node->tier->ops->get(node->tier, name, &row) == STATUS_OK)
+        copy = arena_copy(&copies->arena, buffer_bytes(&row));
+    buffer_deinit(&row);
+    return copy;
+}
+
+static uint64_t written_at(const struct cluster_node *node, struct bytes name)
+{
+    return cluster_node_store(node)->table.slots[row_key_slot(name)].written;
+}
+
+/* Up to where the log outlives what happens, or what acknowledgements wait for. */
+static uint64_t safe_until(const struct cluster_node *node, bool synced)
+{
+    const struct log *log = cluster_node_store(node)->log;
+    return synced ? log_synced(log) : log_written(log);
+}
+
+static bool covers(struct copies *copies, struct bytes row, struct bytes part)
+{
+    struct bytes merged = row;
+    enum status status = row_merge_bytes(row, part, NULL, &copies->arena, &merged);
+    return status == STATUS_OK && bytes_equal(merged, row);
+}
+
+/* ---- A11 ------------------------------------------------------------------------------------- */
+
+/* Whether it is to be there still when the node runs again: a sole owner removes what has expired,
+ * also while it stops. */
+static bool is_to_stay(struct copies *copies, const struct cluster_node *node, struct bytes row)
+{
+    struct row decoded;
+    if (row.size == 0 || row_decode(row, &copies->arena, &decoded) != STATUS_OK)
+        return false;
+    return store_is_joined(cluster_node_store(node)) ||
+           row_is_live(&decoded, cluster_node_wall_ms(node));
+}
+
+static void on_dying(void *context, struct cluster_node *node, bool power_lost)
+{
+    struct copies *copies = context;
+    struct buffer *kept = &copies->kept[node->index];
+    buffer_clear(kept, SIZE_MAX);
+    if (power_lost && copies->settings->sync != LOG_SYNC_ALWAYS)
+        copies->unsure_us[node->index] = copies->clock->now_us;
+    if (cluster_node_is_disk_dead(node))
+        return;
+    uint64_t safe = safe_until(node, power_lost);
+    for (size_t i = 0; i < copies->history->key_count; i++) {
+        arena_clear(&copies->arena);
+        struct bytes name = name_of(copies, i), row = row_of(copies, node, name);
+        if (is_to_stay(copies, node, row) && written_at(node, name) <= safe)
+            row_list_append(kept, name, row);
+    }
+}
+
+static void on_disk_changed(void *context, struct cluster_node *node)
+{
+    struct copies *copies = context;
+    buffer_clear(&copies->kept[node->index], SIZE_MAX);
+    copies->unsure_us[node->index] = copies->clock->now_us;
+}
+
+static void on_started(void *context, struct cluster_node *node)
+{
+    struct copies *copies = context;
+    struct bytes rest = buffer_bytes(&copies->kept[node->index]), name, row;
+    while (row_list_next(&rest, &name, &row)) {
+        struct row_key key;
+        arena_clear(&copies->arena);
+        copies->counts.rows_kept++;
+        if (!covers(copies, row_of(copies, node, name), row) && row_key_decode(name, &key))
+            trace_fail(copies->trace, "A11", "n%u has forgotten of %.*s what it had on its disk",
+                       node->index + 1, (int)key.key.size, key.key.data);
+    }
+    buffer_clear(&copies->kept[node->index], SIZE_MAX);
+}
+
+/* ---- durable on W nodes ---------------------------------------------------------------------- */
+
+static bool kept_row(const struct copies *copies, unsigned index, struct bytes name,
+                     struct bytes *out_row)
+{
+    struct bytes rest = buffer_bytes(&copies->kept[index]), each;
+    while (row_list_next(&rest, &each, out_row))
+        if (bytes_equal(each, name))
+            return true;
+    return false;
+}
+
+/* The dot of the sibling that shows that value; false: none does. */
+static bool find_dot(const struct row *row, struct bytes value, struct dot *out)
+{
+    for (uint32_t i = 0; i < row->sibling_count; i++) {
+        if (row->siblings[i].form == VALUE_STRING &&
+            bytes_starts_with(row->siblings[i].value, value)) {
+            *out = row->siblings[i].dot;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a node has of a key: empty: nothing. False: that cannot be known. */
+static bool has_of_key(struct copies *copies, const struct cluster_node *node, struct bytes name,
+                       struct row *out)
+{
+    struct bytes row;
+    row_init(out);
+    if (node->state != CLUSTER_DOWN)
+        row = row_of(copies, node, name);
+    else if (!kept_row(copies, node->index, name, &row))
+        return false;
+    return row.size == 0 || row_decode(row, &copies->arena, out) == STATUS_OK;
+}
+
+/* Whether the event was the last one in its slot there: then what the log has not yet synced is
+ * that event. One that came later may be dated earlier: then it stands beside it. */
+static bool was_last(const struct cluster_node *node, struct bytes name, const struct row *row,
+                     struct dot dot)
+{
+    return row_newest_time(row) == dot.time && row->sibling_count == 1 &&
+           store_slot_stored(cluster_node_store(node), row_key_slot(name)) == 1;
+}
+
+/* Whether the node may count as one that has the event as durable as it has to be. */
+static bool may_hold(struct copies *copies, const struct cluster_node *node, struct bytes name,
+                     struct dot dot, uint64_t since_us)
+{
+    struct row row;
+    if (copies->unsure_us[node->index] >= since_us && copies->unsure_us[node->index] > 0)
+        return true;
+    if (!has_of_key(copies, node, name, &row))
+        return !node->absent;
+    if (!vector_covers(&row.vector, dot))
+        return false;
+    bool always = copies->settings->sync == LOG_SYNC_ALWAYS;
+    return node->state == CLUSTER_DOWN || !was_last(node, name, &row, dot) ||
+           written_at(node, name) <= safe_until(node, always);
+}
+
+static unsigned count_holders(struct copies *copies, struct bytes name, struct dot dot,
+                              uint64_t since_us)
+{
+    unsigned holders = 0;
+    for (unsigned i = 0; i < copies->settings->nodes; i++)
+        holders += may_hold(copies, &copies->nodes[i], name, dot, since_us);
+    return holders;
+}
+
+/* A write may have been run twice: then the nodes show two events of it, and one is enough. */
+static void judge_value(struct copies *copies, size_t number)
+{
+    const struct history_event *event = &copies->history->events[number];
+    unsigned most = 0, needed = copies->settings->nodes == 1 ? 1 : copies->settings->write_quorum;
+    struct buffer value = {0};
+    arena_clear(&copies->arena);
+    history_value(copies->history, number, 0, &value);
+    struct bytes name = name_of(copies, event->key);
+    bool found = false;
+    for (unsigned i = 0; i < copies->settings->nodes && most < needed; i++) {
+        struct row row;
+        struct dot dot;
+        if (!has_of_key(copies, &copies->nodes[i], name, &row) ||
+            !find_dot(&row, buffer_bytes(&value), &dot))
+            continue;
+        unsigned holders = count_holders(copies, name, dot, event->begun_us);
+        most = holders > most ? holders : most;
+        found = true;
+    }
+    buffer_deinit(&value);
+    copies->counts.durable += found;
+    copies->counts.unjudged += !found;
+    if (found && most < needed)
+        trace_fail(copies->trace, "durable",
+                   "%s: event %zu is acknowledged, and on %u nodes of %u that must have it",
+                   copies->history->keys[event->key].name, number + 1, most, needed);
+}
+
+static bool acknowledges(enum history_verb verb, char first)
+{
+    switch (verb) {
+    case VERB_SET:
+    case VERB_SETNX:
+    case VERB_VC_SET:
+        return first == '+';
+    case VERB_GETSET:
+        return first != '-';
+    default:
+        return false;
+    }
+}
+
+static void on_replied(void *context, struct cluster_node *node, const void *receiver,
+                       struct bytes reply)
+{
+    struct copies *copies = context;
+    const struct cluster_client *client = receiver;
+    (void)node;
+    if (!client || client->state != CLIENT_WAITING || !acknowledges(client->verb, reply.data[0]))
+        return;
+    for (unsigned i = 0; i < client->event_count; i++)
+        judge_value(copies, client->events[i]);
+}
+
+/* ---- merging and counting -------------------------------------------------------------------- */
+
+static struct row merged(struct copies *copies, const struct row *a, const struct row *b)
+{
+    struct row out;
+    row_merge(a, b, NULL, &copies->arena, &out);
+    return out;
+}
+
+static void check_merges(struct copies *copies, size_t key)
+{
+    struct row rows[CLUSTER_NODES_MAX], up, down, halves[2];
+    size_t count = 0;
+    struct bytes name = name_of(copies, key);
+    for (unsigned i = 0; i < copies->settings->nodes; i++)
+        if (has_of_key(copies, &copies->nodes[i], name, &rows[count]) &&
+            rows[count].vector.count > 0)
+            count++;
+    if (count < 2)
+        return;
+    up = rows[0];
+    down = rows[count - 1];
+    row_init(&halves[0]);
+    row_init(&halves[1]);
+    for (size_t i = 0; i < count; i++) {
+        up = merged(copies, &up, &rows[i]);
+        down = merged(copies, &rows[count - 1 - i], &down);
+        halves[i % 2] = merged(copies, &halves[i % 2], &rows[i]);
+    }
+    halves[0] = merged(copies, &halves[1], &halves[0]);
+    struct bytes bytes = row_encode(&up, &copies->arena);
+    copies->counts.merged++;
+    if (!bytes_equal(bytes, row_encode(&down, &copies->arena)) ||
+        !bytes_equal(bytes, row_encode(&halves[0], &copies->arena)))
+        trace_fail(copies->trace, "merge", "%s: its %zu copies merge to different rows",
+                   copies->history->keys[key].name, count);
+}
+
+/* Of the slot of that key, at one node. */
+static void check_slot(struct copies *copies, const struct cluster_node *node, size_t key)
+{
+    const struct history *history = copies->history;
+    uint16_t slot = slot_of_key(bytes_text(history->keys[key].name));
+    uint64_t digest = 0, count = 0;
+    for (size_t i = 0; i < history->key_count; i++) {
+        if (i != key && slot_of_key(bytes_text(history->keys[i].name)) != slot)
+            continue;
+        struct bytes name = name_of(copies, i), row = row_of(copies, node, name);
+        digest += row.size > 0 ? export_digest(name, row) : 0;
+        count += row.size > 0;
+    }
+    const struct store *store = cluster_node_store(node);
+    if (store_is_joined(store) &&
+        (digest != store_slot_digest(store, slot) || count != store_slot_stored(store, slot)))
+        trace_fail(copies->trace, "count",
+                   "n%u miscounts slot %u: %" PRIu64 " rows, it says %" PRIu64 "; %s",
+                   node->index + 1, slot, count, store_slot_stored(store, slot),
+                   digest == store_slot_digest(store, slot) ? "the digest is right"
+                                                            : "the digest is wrong");
+}
+
+static void look_at(struct copies *copies, size_t key)
+{
+    arena_clear(&copies->arena);
+    check_merges(copies, key);
+    for (unsigned i = 0; i < copies->settings->nodes; i++)
+        if (copies->nodes[i].state == CLUSTER_UP && !cluster_node_is_disk_dead(&copies->nodes[i]))
+            check_slot(copies, &copies->nodes[i], key);
+}
+
+void copies_look(struct copies *copies)
+{
+    for (size_t i = 0; i < copies->history->key_count && !copies->trace->failed; i++)
+        look_at(copies, i);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static void set_timer(struct copies *copies)
+{
+    sim_timer_set(copies->clock, &copies->timer,
+                  copies->clock->now_us + 1 + random_below(&copies->random, 2 * LOOK_US));
+}
+
+/* At some keys: all of them would cost more than all else. */
+static void on_timer(void *context)
+{
+    struct copies *copies = context;
+    for (unsigned i = 0; i < 4; i++)
+        look_at(copies, (size_t)random_below(&copies->random, copies->history->key_count));
+    set_timer(copies);
+}
+
+static const struct node_watch watch = {
+    .dying = on_dying,
+    .disk_changed = on_disk_changed,
+    .started = on_started,
+    .replied = on_replied,
+};
+
+void copies_init(struct copies *copies, uint64_t seed, const struct cluster_settings *settings,
+                 const struct history *history, struct cluster_node *nodes, struct sim_clock *clock,
+                 struct cluster_trace *trace)
+{
+    *copies = (struct copies){
+        .settings = settings,
+        .history = history,
+        .nodes = nodes,
+        .clock = clock,
+        .trace = trace,
+        .random = {seed},
+        .timer = {.fire = on_timer, .context = copies},
+    };
+    arena_init(&copies->arena);
+    for (unsigned i = 0; i < settings->nodes; i++) {
+        nodes[i].watch = &watch;
+        nodes[i].watch_context = copies;
+    }
+    set_timer(copies);
+}
+
+void copies_deinit(struct copies *copies)
+{
+    sim_timer_cancel(copies->clock, &copies->timer);
+    for (unsigned i = 0; i < copies->settings->nodes; i++)
+        copies->nodes[i].watch = NULL;
+    for (unsigned i = 0; i < CLUSTER_NODES_MAX; i++)
+        buffer_deinit(&copies->kept[i]);
+    arena_deinit(&copies->arena);
+}
