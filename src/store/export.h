@@ -89,6 +89,8 @@ bool export_ended(const struct store *store, uint64_t mark);
 
 /* How many heads the slot has, tombstones included. */
 uint64_t store_slot_stored(const struct store *store, uint16_t slot);
+/* Grows with each import that has changed a row of the slot. */
+uint64_t store_slot_imports(const struct store *store, uint16_t slot);
 /* Grows with each change of that number, or of a digest, in any slot. */
 uint64_t store_slot_changes(const struct store *store);
 

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/pack.h"
+#include "quorum/lease.h"
 #include "row/row.h"
 
 /* ---- the network ----------------------------------------------------------------------------- */
@@ -144,6 +145,24 @@ static bool is_agreed(void *context, uint16_t slot)
     return ((struct world_node *)context)->agreed;
 }
 
+static uint16_t same_readers(void *context, uint16_t slot)
+{
+    (void)slot;
+    return ((struct world_node *)context)->same;
+}
+
+static void distrust(void *context, uint64_t node)
+{
+    struct world_node *self = context;
+    struct world *world = self->world;
+    uint64_t nodes[RING_COPIES_MAX];
+    self->distrusted++;
+    ring_owners(&world->layout.ring, self->same_slot, nodes);
+    for (unsigned i = 0; i < world->layout.ring.copies; i++)
+        if (nodes[i] == node)
+            self->same &= (uint16_t) ~(1u << i);
+}
+
 static void other_coordinator(void *context, uint16_t slot)
 {
     (void)slot;
@@ -188,6 +207,8 @@ static void node_init(struct world *world, unsigned index)
                                      .timeout_ms = WORLD_TIMEOUT_MS,
                                      .missed = missed,
                                      .is_agreed = is_agreed,
+                                     .same_readers = same_readers,
+                                     .distrust = distrust,
                                      .other_coordinator = other_coordinator,
                                      .other_layout = other_layout,
                                      .context = node};
@@ -221,6 +242,7 @@ void world_init(struct world *world, unsigned count, uint64_t seed)
     make_layout(world);
     for (unsigned i = 0; i < count; i++)
         node_init(world, i);
+    world->now_ms += LEASE_MS; /* what an earlier process may have promised is over */
 }
 
 void world_init_like(struct world *world, const struct world *other, uint64_t seed)
@@ -229,6 +251,7 @@ void world_init_like(struct world *world, const struct world *other, uint64_t se
     layout_copy(&other->layout, &world->layout);
     for (unsigned i = 0; i < other->count; i++)
         node_init(world, i);
+    world->now_ms += LEASE_MS; /* what an earlier process may have promised is over */
 }
 
 void world_deinit(struct world *world)

@@ -19,8 +19,11 @@ struct world_node {
     struct store store;
     struct gossip gossip;
     struct quorum *quorum;
-    uint64_t clock;       /* of its dots */
-    bool agreed;          /* all its slots */
+    uint64_t clock;     /* of its dots */
+    bool agreed;        /* all its slots */
+    uint16_t same;      /* readers with which all its slots are the same, */
+    uint16_t same_slot; /* in the order of this one's owners */
+    unsigned distrusted;
     struct buffer missed; /* what it was told: node(8) name size(8) name */
     unsigned other_coordinators, other_layouts;
     unsigned sent[16]; /* messages, by type */
