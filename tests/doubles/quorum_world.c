@@ -68,7 +68,7 @@ static void drop(struct list *messages)
 static void deliver(struct world *world, unsigned from, unsigned to)
 {
     struct list *messages = &world->links[from][to];
-    while (!list_is_empty(messages) && !world->held[from][to]) {
+    while (!list_is_empty(messages) && !world->held[from][to] && !world->nodes[to].stopped) {
         struct message *message = list_entry(messages->next, struct message, link);
         if (message->at_ms > world->now_ms)
             return;
@@ -193,9 +193,9 @@ static void make_layout(struct world *world)
     layout_deinit(&reading);
 }
 
-static void node_init(struct world *world, unsigned index)
+static void begin_process(struct world_node *node)
 {
-    struct world_node *node = &world->nodes[index];
+    struct world *world = node->world;
     struct quorum_options options = {.node = node->node,
                                      .random = random_next(&world->random),
                                      .store = &node->store,
@@ -212,13 +212,29 @@ static void node_init(struct world *world, unsigned index)
                                      .other_coordinator = other_coordinator,
                                      .other_layout = other_layout,
                                      .context = node};
+    node->quorum = quorum_new(&options);
+    quorum_set_layout(node->quorum, &world->layout, world->now_ms);
+}
+
+static void node_init(struct world *world, unsigned index)
+{
+    struct world_node *node = &world->nodes[index];
     node->world = world;
     node->index = index;
     node->clock = (uint64_t)1000 << 20;
     node->agreed = true;
     fake_rows_init(&node->store);
-    node->quorum = quorum_new(&options);
-    quorum_set_layout(node->quorum, &world->layout, world->now_ms);
+    begin_process(node);
+}
+
+void world_restart(struct world *world, unsigned node)
+{
+    for (unsigned i = 0; i < world->count; i++)
+        if (i != node)
+            world_reset_link(world, i, node);
+    quorum_free(world->nodes[node].quorum);
+    world->nodes[node].same = 0;
+    begin_process(&world->nodes[node]);
 }
 
 static void begin_world(struct world *world, unsigned count, uint64_t seed)
@@ -275,6 +291,8 @@ void world_turn(struct world *world)
             deliver(world, i, j);
     for (unsigned i = 0; i < world->count; i++) {
         struct world_node *node = &world->nodes[i];
+        if (node->stopped)
+            continue;
         fake_rows_turn_end(&node->store);
         if (world->now_ms >= quorum_deadline_ms(node->quorum))
             quorum_tick(node->quorum, world->now_ms);
