@@ -119,9 +119,9 @@ SEEDS ?= 300
 sim: $(OUT)/shoal-sim # stores and whole clusters in worlds of faults: make sim SEEDS=100000
 	$< --first tests/sim/seeds.txt --seeds $(SEEDS)
 
-sim-mutants: # are planted bugs found? make sim-mutants ONLY=epoch SEEDS=20000, or QUICK=1
+sim-mutants: # are planted bugs found? make sim-mutants ONLY=epoch SEEDS=20000 KEEP=1, or QUICK=1
 	@$(MAKE) --no-print-directory KIND=mutant build/mutant/shoal-sim
-	@scripts/mutants.py --seeds $(SEEDS) $(if $(QUICK),--quick) $(ONLY)
+	@scripts/mutants.py --seeds $(SEEDS) $(if $(QUICK),--quick) $(if $(KEEP),--keep) $(ONLY)
 
 conversation: all # the same conversations with redis-server and with Shoal
 	@tests/conversation/run.py $(ONLY)

@@ -1,20 +1,19 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""mutants.py [--seeds N] [--from SEED] [--quick] [NAME...]: does the simulator find planted bugs?
+"""mutants.py [--seeds N] [--from SEED] [--quick] [--keep] [NAME...]: are planted bugs found?
 
-Each MUTANT(name) in src/ is a bug of KIND=mutant builds (base/mutant.h). For each the simulator
-runs seeds, each in a store's world and in a cluster's, until a checker finds it, N at most. Prints
-where the bug is, in which world and seed it was found, by which checker, and how long that took.
-A seed that fails without any planted bug proves nothing: it is named, and passed over. Where such
-seeds are, a planted bug that only changes what happens when would be "found" too: so that a find is
-likely to be one, its seed must come early enough, else it has a question mark and does not count.
-NAME: only mutants with that in their name. --quick: 60 seeds, and not longer than 20 seconds for
-each bug.
+Each MUTANT(name) in src/ is a bug of KIND=mutant builds (base/mutant.h). tests/sim/mutants.txt
+keeps for each a world and a seed that have found it, and the checker that did: this seed comes
+first. Where it finds nothing any more, or none is kept, seeds are run, of a store's world and of a
+cluster's in turn, N of each at most, until one fails with the bug and passes without it. So a bug
+that only changes what happens when is not "found" by what fails anyway.
 
-Exit 1 if fewer than FOUND_SHARE of them are found.
+NAME: only those with that in their name. --quick: the kept seeds alone. --keep: writes the seeds
+that were found into the file. Exit 1 if fewer than FOUND_SHARE of all are found.
 """
 
 import argparse
+import concurrent.futures
 import os
 import re
 import subprocess
@@ -23,18 +22,20 @@ import time
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '..'))
 SIMULATOR = os.path.join(ROOT, 'build/mutant/shoal-sim')
+KEPT = os.path.join(ROOT, 'tests/sim/mutants.txt')
 FOUND_SHARE = 0.95
-CHUNK = {'store': 50, 'cluster': 5}  # seeds in one run
-CHUNK_SECONDS = 300
-CONTROL_SEEDS = 40
-CHANCE = 0.25     # that the program as it is fails as early
-QUICK_SEEDS, QUICK_SECONDS = 60, 20
+CHUNK = {'store': 50, 'cluster': 10}  # seeds in one run
+SEED_SECONDS = 60                     # a world that takes longer hangs
+HEADER = '''# Of each planted bug a world and a seed that find it, and the checker that does:
+# `make sim-mutants QUICK=1` runs these. A change of what worlds draw changes what a seed means:
+# `make sim-mutants KEEP=1`.
+'''
 
 
 def planted():
     names = {}
     for parent, _, files in os.walk(os.path.join(ROOT, 'src')):
-        for file in files:
+        for file in sorted(files):
             path = os.path.join(parent, file)
             if file == 'mutant.h' or not file.endswith(('.c', '.h')):
                 continue
@@ -42,6 +43,24 @@ def planted():
                 for name in re.findall(r'\bMUTANT\((\w+)\)', source.read()):
                     names.setdefault(name, os.path.relpath(path, ROOT))
     return names
+
+
+def read_kept():
+    kept = {}
+    if os.path.exists(KEPT):
+        with open(KEPT, encoding='utf-8') as lines:
+            for line in lines:
+                if not line.startswith('#') and line.strip():
+                    name, world, seed, checker = line.split()
+                    kept[name] = (world, int(seed), checker)
+    return kept
+
+
+def write_kept(kept):
+    with open(KEPT, 'w', encoding='utf-8') as out:
+        out.write(HEADER)
+        for name in sorted(kept):
+            out.write('{} {} {} {}\n'.format(name, *kept[name]))
 
 
 def first_failure(name, world, first, count):
@@ -52,14 +71,14 @@ def first_failure(name, world, first, count):
         command += ['--mutant', name]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, errors='replace', timeout=CHUNK_SECONDS)
+                              text=True, errors='replace', timeout=SEED_SECONDS * count)
     except subprocess.TimeoutExpired:
         return (first, 'hangs') if count == 1 else one_by_one(name, world, first, count)
-    replayed = re.findall(r'^replay: .* (\d+)$', done.stdout, re.M)
     if done.returncode == 0:
         return None
+    replayed = re.findall(r'^replay: .* (\d+)$', done.stdout, re.M)
     if not replayed:
-        sys.exit(f'mutants: {" ".join(command)}\n{done.stdout}')
+        raise RuntimeError(f'{" ".join(command)}\n{done.stdout}')
     said = re.findall(r'^seed (\d+):? (?:(\w+): |at )', done.stdout, re.M)
     if said:
         return int(said[0][0]), said[0][1] or 'store'
@@ -75,95 +94,67 @@ def one_by_one(name, world, first, count):
     return None
 
 
-class Controls:
-    """Seeds that fail in the program as it is: looked for only where it matters."""
-
-    def __init__(self):
-        self.known = {}
-        self.share = {}
-
-    def fails(self, world, seed):
-        if (world, seed) not in self.known:
-            self.known[world, seed] = first_failure(None, world, seed, 1)
-        return self.known[world, seed] is not None
-
-    def sample(self, first):
-        """Which share of seeds fails, by world."""
-        for world in CHUNK:
-            failed, at, end = 0, first, first + CONTROL_SEEDS
-            while at < end:
-                found = first_failure(None, world, at, end - at)
-                if not found:
-                    break
-                self.known[world, found[0]] = found
-                failed, at = failed + 1, found[0] + 1
-            self.share[world] = failed / CONTROL_SEEDS
-
-    def is_chance(self, world, seeds):
-        return 1 - (1 - self.share[world]) ** seeds > CHANCE
-
-    def failing(self):
-        return [f'{world} {seed} ({what[1]})'
-                for (world, seed), what in sorted(self.known.items()) if what]
-
-
-def find_in(name, world, first, end, controls):
+def find_in(name, world, first, end):
+    """The first that fails with the bug, and passes without."""
     while first < end:
         found = first_failure(name, world, first, end - first)
-        if not found or not controls.fails(world, found[0]):
+        if not found or not first_failure(None, world, found[0], 1):
             return found
         first = found[0] + 1
     return None
 
 
-def hunt(name, arguments, controls):
-    """(world, seed, checker), or None."""
-    begun, end = time.monotonic(), arguments.first + arguments.seeds
+def hunt(name, kept, arguments):
+    """(world, seed, checker, seconds); of what is not found world is None."""
+    begun = time.monotonic()
+    if kept:
+        world, seed, _ = kept
+        found = find_in(name, world, seed, seed + 1)
+        if found:
+            return (world, *found, time.monotonic() - begun)
+    end = arguments.first + (0 if arguments.quick else arguments.seeds)
     at = {world: arguments.first for world in CHUNK}
     while min(at.values()) < end:
         for world, count in CHUNK.items():
             to = min(at[world] + count, end)
-            found = find_in(name, world, at[world], to, controls)
+            found = find_in(name, world, at[world], to)
             at[world] = to
             if found:
-                return (world, *found)
-            if arguments.seconds and time.monotonic() - begun > arguments.seconds:
-                return None
-    return None
+                return (world, *found, time.monotonic() - begun)
+    return (None, 0, '-', time.monotonic() - begun)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--seeds', type=int, default=2000)
     parser.add_argument('--from', type=int, default=1, dest='first')
-    parser.add_argument('--seconds', type=int, default=0, help='for each at most; 0: no limit')
+    parser.add_argument('--jobs', type=int, default=os.cpu_count())
     parser.add_argument('--quick', action='store_true')
+    parser.add_argument('--keep', action='store_true')
     parser.add_argument('names', nargs='*')
     arguments = parser.parse_args()
-    if arguments.quick:
-        arguments.seeds, arguments.seconds = QUICK_SEEDS, QUICK_SECONDS
-    mutants = planted()
+    mutants, kept = planted(), read_kept()
     chosen = [name for name in sorted(mutants)
               if not arguments.names or any(part in name for part in arguments.names)]
-    controls, missed = Controls(), []
-    controls.sample(arguments.first)
-    print(f'{"planted bug":38} {"in":26} {"world":8} {"seed":>6} {"checker":8} seconds')
-    for name in chosen:
-        begun = time.monotonic()
-        found = hunt(name, arguments, controls)
-        world, seed, checker = found or ('-', '-', '-')
-        if found and controls.is_chance(world, seed - arguments.first + 1):
-            checker, found = checker + '?', None
-        print(f'{name:38} {mutants[name]:26} {world:8} {seed:>6} {checker:8} '
-              f'{time.monotonic() - begun:.1f}', flush=True)
-        if not found:
-            missed.append(name)
-    found = len(chosen) - len(missed)
+    missed, found_anew = [], {}
+    print(f'{"planted bug":40} {"in":26} {"world":8} {"seed":>6} {"checker":8} seconds')
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        hunts = [pool.submit(hunt, name, kept.get(name), arguments) for name in chosen]
+        for name, hunted in zip(chosen, hunts):
+            world, seed, checker, seconds = hunted.result()
+            print(f'{name:40} {mutants[name]:26} {world or "-":8} {seed or "-":>6} {checker:8} '
+                  f'{seconds:.1f}', flush=True)
+            if world:
+                found_anew[name] = (world, seed, checker)
+            else:
+                missed.append(name)
+    found = len(found_anew)
+    if arguments.keep:
+        old = {name: what for name, what in kept.items() if name in mutants and name not in chosen}
+        write_kept({**old, **found_anew})
     print(f'{found} of {len(chosen)} planted bugs found, {100 * found / max(1, len(chosen)):.0f} %')
     if missed:
         print('not found: ' + ' '.join(missed))
-    if controls.failing():
-        print('fail without a planted bug: ' + ', '.join(controls.failing()))
     sys.exit(found < FOUND_SHARE * len(chosen))
 
 

@@ -5,6 +5,7 @@
  */
 #include "admin/admin.h"
 #include "base/number.h"
+#include "store/export.h"
 
 static enum status cmd_role(struct request *request)
 {
@@ -41,6 +42,47 @@ static enum status cmd_wait(struct request *request)
         return request_refuse(request, "ERR timeout is negative");
     if (timeout > INT64_MAX - (int64_t)request->now_ms)
         return request_refuse(request, "ERR timeout is out of range");
+    reply_integer(request->reply, 0);
+    return STATUS_OK;
+}
+
+/* Until when it waits, kept over its runs. */
+static uint64_t deadline_of(struct request *request, int64_t timeout)
+{
+    struct progress *progress = request->progress;
+    if (progress->count == 0)
+        progress->count = timeout > 0 ? request->now_ms + (uint64_t)timeout : UINT64_MAX;
+    return progress->count;
+}
+
+/* A node alone: it waits until all that it has written by now is synced, whatever appendfsync says.
+ * There are no replicas. With several nodes node/wait.c answers. */
+static enum status cmd_waitaof(struct request *request)
+{
+    struct store *store = request->admin->store;
+    int64_t local, replicas, timeout;
+    if (!number_parse_i64(request->argv[1], &local))
+        return STATUS_NOT_INTEGER;
+    if (local < 0 || local > 1)
+        return request_refuse(request, "ERR value is out of range, value must between 0 and 1");
+    if (!number_parse_i64(request->argv[2], &replicas))
+        return STATUS_NOT_INTEGER;
+    if (replicas < 0)
+        return request_refuse(request, "ERR value is out of range, must be positive");
+    if (!number_parse_i64(request->argv[3], &timeout))
+        return request_refuse(request, "ERR timeout is not an integer or out of range");
+    if (timeout < 0)
+        return request_refuse(request, "ERR timeout is negative");
+    if (timeout > INT64_MAX - (int64_t)request->now_ms)
+        return request_refuse(request, "ERR timeout is out of range");
+    uint64_t deadline_ms = deadline_of(request, timeout);
+    if (request->progress->position == 0)
+        request->progress->position = store_gate_now(store);
+    bool synced = store_gate_synced(store, request->progress->position);
+    if (local == 1 && !synced && request->now_ms < deadline_ms)
+        return STATUS_THROTTLED;
+    reply_array(request->reply, 2);
+    reply_integer(request->reply, synced);
     reply_integer(request->reply, 0);
     return STATUS_OK;
 }
@@ -120,5 +162,21 @@ const struct command replication_commands[] = {
                 "written counts no more for this connection, and where a node that coordinated "
                 "writes of it has gone nobody does; if there can't be enough, the answer does "
                 "not wait. A node alone answers 0."},
+    {.name = "waitaof",
+     .handler = cmd_waitaof,
+     .arity = 4,
+     .flags = CMD_NOSCRIPT,
+     .categories = CAT_CONNECTION,
+     .since = "7.2.0",
+     .group = "generic",
+     .complexity = "O(1)",
+     .syntax = "numlocal:integer numreplicas:integer timeout:integer",
+     .summary =
+         "Blocks until all of the preceding write commands sent by the connection are written "
+         "to the append-only file of the master and/or replicas.",
+     .tips = "request_policy:all_shards response_policy:agg_min",
+     .differs = "Local are the nodes that coordinated the writes, replicas the keys' other owners, "
+                "as of WAIT. Nodes that are asked sync, whatever appendfsync says. With more nodes "
+                "than owners too few replicas may be counted while any node is away."},
     {0},
 };

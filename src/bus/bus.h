@@ -23,13 +23,15 @@ struct bus_link;
 
 enum {
     BUS_PEERS_MAX = 4096,
-    BUS_OUTPUT_MAX = 256 * 1024 * 1024, /* not yet sent to one peer: beyond, messages are dropped */
-    BUS_STRANGERS_MAX = 256,            /* links that have not proven themselves yet */
-    BUS_GREETING_MS = 5000,             /* they have so long, */
-    BUS_STRANGER_MS = 1000,             /* or only so long, when there are too many */
-    BUS_HOST_MAX = 256,                 /* of a host name, with its NUL */
-    BUS_MEETS_MAX = 256,                /* addresses of strangers that are dialed at a time */
-    BUS_RETRY_MIN_MS = 100,             /* between one try to dial and the next, before jitter */
+    /* Not yet sent to one peer: beyond, messages are dropped. The largest string, which a request
+     * or a reply may hold, and what else there is meanwhile. */
+    BUS_OUTPUT_MAX = 768 * 1024 * 1024,
+    BUS_STRANGERS_MAX = 256, /* links that have not proven themselves yet */
+    BUS_GREETING_MS = 5000,  /* they have so long, */
+    BUS_STRANGER_MS = 1000,  /* or only so long, when there are too many */
+    BUS_HOST_MAX = 256,      /* of a host name, with its NUL */
+    BUS_MEETS_MAX = 256,     /* addresses of strangers that are dialed at a time */
+    BUS_RETRY_MIN_MS = 100,  /* between one try to dial and the next, before jitter */
     BUS_RETRY_MAX_MS = 640,
     BUS_SILENCE_MS = 10000, /* no acknowledgement of what was sent for so long: dialed anew */
     BUS_ACK_MS = 20,        /* messages are acknowledged together: after so long, */

@@ -105,23 +105,34 @@ static int by_node(const void *a, const void *b)
     return x->node < y->node ? -1 : x->node > y->node;
 }
 
-/* Whom the next ring should have, ascending; whether that is another one. */
+/* Those who will be members as things stand. */
+static const struct ring *last_ring(const struct layout *layout)
+{
+    return layout->phase == LAYOUT_STABLE ? &layout->ring : &layout->next;
+}
+
+static bool are_members(const struct ring *ring, const struct ring_member *members, uint32_t count)
+{
+    bool same = ring->member_count == count;
+    for (uint32_t i = 0; i < count && same; i++)
+        same = is_same(&ring->members[i], &members[i]);
+    return same;
+}
+
+/* Whom the next ring should have, ascending; whether that is another one than the ring is, and can
+ * be. */
 static bool list_members(const struct change_options *options,
                          struct ring_member members[RING_MEMBERS_MAX], uint32_t *out_count)
 {
-    const struct ring *ring = &options->layout->ring;
+    const struct ring *ring = last_ring(options->layout);
     const struct gossip_peer *peer;
-    bool changes = false;
     uint32_t count = 0, weights = 0;
     for (uint32_t i = 0; i < ring->member_count; i++) {
         const struct ring_member *member = &ring->members[i];
         const struct gossip_self *said = what_says(options, member->node);
-        if (is_removed(options, member->node)) {
-            changes = true;
+        if (is_removed(options, member->node))
             continue;
-        }
         members[count] = said != NULL ? change_member(said) : *member;
-        changes |= !is_same(&members[count], member);
         weights += members[count++].weight;
     }
     for (size_t i = 0; (peer = gossip_peer_at(options->gossip, i)) != NULL; i++) {
@@ -131,11 +142,11 @@ static bool list_members(const struct change_options *options,
         if (!ring_members_fit(members, count + 1))
             continue;
         weights += members[count++].weight;
-        changes = true;
     }
     qsort(members, count, sizeof(*members), by_node);
     *out_count = count;
-    return changes && weights > 0 && ring_members_fit(members, count);
+    return weights > 0 && ring_members_fit(members, count) &&
+           !are_members(&options->layout->ring, members, count);
 }
 
 static bool begin_change(const struct change_options *options, struct layout *out)
@@ -147,6 +158,18 @@ static bool begin_change(const struct change_options *options, struct layout *ou
         layout_step(options->layout, members, count, out);
     memory_free(members);
     return changes;
+}
+
+/* Another change in the place of the one under way, or none. */
+static void begin_anew(const struct change_options *options, struct layout *out)
+{
+    struct ring_member *members = memory_alloc(RING_MEMBERS_MAX * sizeof(*members));
+    uint32_t count;
+    if (list_members(options, members, &count))
+        layout_step_aside(options->layout, members, count, out);
+    else
+        layout_step_back(options->layout, out);
+    memory_free(members);
 }
 
 /* ---- its steps ------------------------------------------------------------------------------- */
@@ -228,8 +251,10 @@ static bool is_through(const struct change_options *options)
     bool *fenced = each_member(options, &options->layout->ring, counts);
     bool *synced = each_member(options, &options->layout->next, has_synced);
     bool through = true;
-    for (uint32_t slot = 0; slot < SLOT_COUNT && through; slot++)
+    for (uint32_t slot = 0; slot < SLOT_COUNT && through;) {
         through = is_ready(options, (uint16_t)slot, fenced, synced);
+        slot = layout_run_end(options->layout, slot);
+    }
     memory_free(fenced);
     memory_free(synced);
     return through;
@@ -238,10 +263,8 @@ static bool is_through(const struct change_options *options)
 /* Whether an operator has removed somebody who is to be a member afterwards. */
 static bool has_removed(const struct change_options *options)
 {
-    const struct layout *layout = options->layout;
-    const struct ring *ring = layout->phase == LAYOUT_STABLE ? &layout->ring : &layout->next;
     for (size_t i = 0; i < options->removed_count; i++)
-        if (ring_member(ring, options->removed[i]) != NULL)
+        if (ring_member(last_ring(options->layout), options->removed[i]) != NULL)
             return true;
     return false;
 }
@@ -255,7 +278,7 @@ bool change_next(const struct change_options *options, struct layout *out)
     if (layout->phase == LAYOUT_STABLE)
         return begin_change(options, out);
     if (layout->phase == LAYOUT_WRITING_BOTH && has_removed(options)) {
-        layout_step_back(layout, out);
+        begin_anew(options, out);
         return true;
     }
     if (!is_through(options))

@@ -11,8 +11,9 @@
  *   WRITING_BOTH  on, when each member that isn't down says that it has this layout; of the old
  *                 owners of each slot that moves max(n-W+1, n-R+1) do (n: as many as there are, R
  *                 and W at most these); and each new owner that gains slots has synced them.
- *                 Back, when an operator removes one of those who are to be owners: it may be that
- *                 nobody else will ever bring this change on.
+ *                 Aside, when an operator removes one of those who are to be members: without it,
+ *                 with whoever else wants something by now; back, if nothing is left to be done. It
+ *                 may be that nobody else will ever bring this change on.
  *   READING_NEW   on, when each member that isn't down says that it has this layout, and so many of
  *                 the old owners of each slot that moves. There is no way back.
  *

@@ -58,6 +58,19 @@ void layout_step(const struct layout *layout, const struct ring_member *members,
     }
 }
 
+void layout_step_aside(const struct layout *layout, const struct ring_member *members,
+                       uint32_t count, struct layout *out)
+{
+    check(layout->phase == LAYOUT_WRITING_BOTH);
+    *out = (struct layout){.cluster = layout->cluster,
+                           .version = layout->version + 1,
+                           .phase = LAYOUT_WRITING_BOTH,
+                           .copies = layout->copies};
+    ring_copy(&layout->ring, &out->ring);
+    ring_plan(&layout->ring, members, count, layout->copies, &out->next);
+    check(out->next.copies > 0);
+}
+
 void layout_step_back(const struct layout *layout, struct layout *out)
 {
     check(layout->phase == LAYOUT_WRITING_BOTH);
@@ -117,6 +130,16 @@ void layout_placement(const struct layout *layout, uint16_t slot, struct placeme
         return;
     out->new_count = layout->next.copies;
     ring_owners(&layout->next, slot, out->new);
+}
+
+uint32_t layout_run_end(const struct layout *layout, uint32_t slot)
+{
+    bool stable = layout->phase == LAYOUT_STABLE;
+    uint32_t end = slot + 1;
+    while (end < SLOT_COUNT && ring_is_alike(&layout->ring, slot, end) &&
+           (stable || ring_is_alike(&layout->next, slot, end)))
+        end++;
+    return end;
 }
 
 static bool is_among(const uint64_t *nodes, unsigned count, uint64_t node)

@@ -25,7 +25,8 @@
  *    nodes that nobody can reach and that have not heard of B.
  *  - S and B don't agree with T, which doesn't write to the old owners: T is proposed when n-R+1 of
  *    them have N. They refuse S and B, so no read of these gets R any more.
- *  - Back from B to S is safe at any time: both read the old owners, and write them.
+ *  - Back from B to S, or aside to another B, is safe at any time: all read the old owners, and
+ *    write them; who gains slots in the other B begins anew.
  *  - T and the WRITING_BOTH after it: as S and B; N and that one as well, N reads and writes the
  *    owners that it does.
  * A node never goes back to an older layout (cluster/agree.h: it is durable before it is used), so
@@ -68,6 +69,10 @@ void layout_first(uint64_t cluster, const struct ring_member *member, unsigned c
 void layout_step(const struct layout *layout, const struct ring_member *members, uint32_t count,
                  struct layout *out);
 
+/* From WRITING_BOTH to another WRITING_BOTH, of the same old owners and towards these members. */
+void layout_step_aside(const struct layout *layout, const struct ring_member *members,
+                       uint32_t count, struct layout *out);
+
 /* Back from WRITING_BOTH to the STABLE of the old owners, as the layout that follows. */
 void layout_step_back(const struct layout *layout, struct layout *out);
 
@@ -102,6 +107,10 @@ struct placement {
     uint64_t new[RING_COPIES_MAX];
 };
 void layout_placement(const struct layout *layout, uint16_t slot, struct placement *out);
+
+/* The first slot behind this one that is not placed just as it is; SLOT_COUNT: all are. Neighbours
+ * often are: who asks about all slots goes from run to run. */
+uint32_t layout_run_end(const struct layout *layout, uint32_t slot);
 
 /* Who is read from: the first of them is the slot's coordinator while it is up. */
 static inline const uint64_t *placement_readers(const struct placement *placement,

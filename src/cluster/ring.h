@@ -85,6 +85,9 @@ const struct ring_member *ring_member(const struct ring *ring, uint64_t node);
 /* The nodes that own the slot, the first one its coordinator: ring->copies of them. */
 void ring_owners(const struct ring *ring, uint16_t slot, uint64_t out[RING_COPIES_MAX]);
 
+/* Whether both slots have the same owners, in the same order. */
+bool ring_is_alike(const struct ring *ring, uint32_t slot, uint32_t other);
+
 /*
  * Goes through the members that do not own the slot, in the order in which they stand in for owners
  * that are down. `*place` is 0 at first and afterwards the walk's own. False: there are no more.

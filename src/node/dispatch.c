@@ -233,7 +233,8 @@ static void finish(struct session *session)
 {
     txn_end(&session->txn);
     session->held = false;
-    session->refused = session->ran_in_part = false;
+    session->refused = REMOTE_NOT_REFUSED;
+    session->ran_in_part = false;
     forget_progress(&session->progress);
     session->gate_request = 0;
     session->reply_skip = session->reply_skip_next;
@@ -272,7 +273,8 @@ static enum status execute(struct dispatch *dispatch, struct session *session)
 static void finish_error(struct session *session, enum status status, size_t begin)
 {
     struct buffer *out = session->reply.out;
-    if (session->ran_in_part) {
+    struct bytes text = bytes_of(buffer_bytes(out).data + begin, buffer_size(out) - begin);
+    if (session->ran_in_part && !bytes_starts_with(text, BYTES("-UNKNOWN"))) {
         buffer_truncate(out, begin);
         reply_error(&session->reply, BYTES("UNKNOWN The command was refused, but nodes that have "
                                            "gone may have run a part of it"));
@@ -298,17 +300,25 @@ static enum status attempt(struct dispatch *dispatch, struct session *session, b
         return STATUS_PAUSED;
     if (dispatch->cluster.enabled && !again)
         status = routing_route(dispatch, session);
+    if (status == STATUS_OK && session->remote && remote_is_late(session->remote))
+        status = routing_refuse_late(session);
     if (status != STATUS_OK)
         return status;
     *out_ran = true;
     return execute(dispatch, session);
 }
 
-/* It has been answered. */
-static void observe(struct dispatch *dispatch, struct session *session, bool failed, size_t bytes)
+/* Monitors see what this node's own clients ask, wherever it runs; times and counts are of the node
+ * on which it did. */
+static void observe(struct dispatch *dispatch, struct session *session, enum status status,
+                    bool ran, size_t bytes)
 {
-    observer_finished(dispatch->observer, session, failed, bytes);
-    if (!list_is_empty(&session->sessions->monitors))
+    bool forwarded = status == STATUS_FORWARDED;
+    if (ran)
+        observer_finished(dispatch->observer, session, status != STATUS_OK, bytes);
+    else if (session->request.command && !forwarded)
+        observer_rejected(dispatch->observer, session);
+    if ((ran || forwarded) && !session->remote && !list_is_empty(&session->sessions->monitors))
         dispatch->monitors_shown |= monitor_show(session, &session->request);
 }
 
@@ -345,10 +355,7 @@ static bool run(struct dispatch *dispatch, struct session *session, bool again, 
         session->last_command = request->command;
         session->last_parent = request->parent;
     }
-    if (ran)
-        observe(dispatch, session, status != STATUS_OK, bytes);
-    else if (request->command && status != STATUS_FORWARDED)
-        observer_rejected(dispatch->observer, session);
+    observe(dispatch, session, status, ran, bytes);
     return true;
 }
 

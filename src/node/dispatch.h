@@ -37,6 +37,7 @@ enum {
 
 struct quorum;
 struct forwarder;
+struct sync;
 
 /* Where commands run, when there are several nodes: see routing.h. */
 struct dispatch_cluster {
@@ -44,6 +45,7 @@ struct dispatch_cluster {
     /* NULL: no other member, all keys are here; while `served`. */
     struct quorum *quorum;
     struct forwarder *forwarder;
+    struct sync *sync;
     uint64_t node; /* this one */
     /* A clock that never goes back, for what waits for other nodes; and what it last said. */
     uint64_t (*clock_ms)(void *context);

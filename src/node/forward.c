@@ -11,7 +11,8 @@
 
 enum forward_state {
     FORWARD_SENT,
-    FORWARD_ASKING,  /* what became of it */
+    FORWARD_ASKING,  /* what became of it, */
+    FORWARD_ENDING,  /* or until its end: its node may still answer */
     FORWARD_WAITING, /* until due_ms, to be sent anew */
 };
 
@@ -28,7 +29,6 @@ struct forwarder *forwarder_new(const struct forwarder_options *options)
     forwarder->options = *options;
     forwarder->next_number = options->first_number;
     forwarder->due_ms = UINT64_MAX;
-    forwarder->era = options->first_number + 1; /* none that it was in before */
     list_init(&forwarder->all);
     list_init(&forwarder->busy);
     return forwarder;
@@ -44,29 +44,51 @@ void forwarder_free(struct forwarder *forwarder)
             if (forwarder->origins.items[i].value)
                 remote_origin_gone(forwarder, forwarder->origins.items[i].number);
     number_map_deinit(&forwarder->by_number);
+    number_map_deinit(&forwarder->held);
     number_map_deinit(&forwarder->origins);
-    for (size_t i = 0; i < forwarder->eras.room; i++)
-        memory_free(forwarder->eras.items[i].value);
-    number_map_deinit(&forwarder->eras);
+    for (size_t i = 0; i < forwarder->clocks.room; i++)
+        memory_free(forwarder->clocks.items[i].value);
+    number_map_deinit(&forwarder->clocks);
     buffer_deinit(&forwarder->scratch);
     memory_free(forwarder);
 }
 
 /* ---- its end --------------------------------------------------------------------------------- */
 
+/* What a client sends waits while something that it had sent before does. */
+static void hold(struct forwarder *forwarder, uint64_t client, bool more)
+{
+    size_t *count = number_map_find(&forwarder->held, client);
+    if (!count) {
+        count = memory_zeroed(sizeof(*count));
+        number_map_add(&forwarder->held, client, count);
+    }
+    *count = more ? *count + 1 : *count - 1;
+    if (*count == 0)
+        memory_free(number_map_remove(&forwarder->held, client));
+}
+
 static void set_state(struct forwarder *forwarder, struct forward *forward,
                       enum forward_state state)
 {
+    if ((state == FORWARD_SENT) != (forward->state == FORWARD_SENT))
+        hold(forwarder, forward->client, state != FORWARD_SENT);
     forwarder->unsettled += (state != FORWARD_SENT) - (forward->state != FORWARD_SENT);
     forward->state = state;
 }
 
-static void wait_until(struct forwarder *forwarder, struct forward *forward, uint64_t due_ms)
+static void wait_as(struct forwarder *forwarder, struct forward *forward, enum forward_state state,
+                    uint64_t due_ms)
 {
-    set_state(forwarder, forward, FORWARD_WAITING);
+    set_state(forwarder, forward, state);
     forward->due_ms = due_ms;
     if (due_ms < forwarder->due_ms)
         forwarder->due_ms = due_ms;
+}
+
+static void wait_until(struct forwarder *forwarder, struct forward *forward, uint64_t due_ms)
+{
+    wait_as(forwarder, forward, FORWARD_WAITING, due_ms);
 }
 
 /* It is the caller's again. What its client sent later has waited for it, perhaps. */
@@ -79,10 +101,15 @@ static void leave(struct forwarder *forwarder, struct forward *forward)
     buffer_deinit(&forward->request);
 }
 
-void forward_cancel(struct forwarder *forwarder, struct forward *forward)
+static void ask_no_more(struct forwarder *forwarder, struct forward *forward)
 {
     if (forward->state == FORWARD_ASKING)
         quorum_outcome_cancel(forwarder->options.quorum, &forward->outcome);
+}
+
+void forward_cancel(struct forwarder *forwarder, struct forward *forward)
+{
+    ask_no_more(forwarder, forward);
     leave(forwarder, forward);
     buffer_deinit(&forward->reply);
 }
@@ -107,67 +134,93 @@ static void lose(struct forwarder *forwarder, struct forward *forward)
     forward->lost(forward);
 }
 
-/* ---- eras ------------------------------------------------------------------------------------ */
+/* ---- clocks ---------------------------------------------------------------------------------- */
 
-/* 0: not heard yet; it will refuse, and say so. */
-static uint64_t era_of(const struct forwarder *forwarder, uint64_t node)
+static uint64_t drift_ms(uint64_t time_ms)
 {
-    const uint64_t *era = number_map_find(&forwarder->eras, node);
-    return era ? *era : 0;
+    return time_ms / FORWARD_DRIFT + 1;
 }
 
-static void heard_era(struct forwarder *forwarder, uint64_t node, uint64_t heard)
+/* What that node's clock says at least; 0: nothing is known of it, it will refuse, and say so. */
+static uint64_t clock_of(const struct forwarder *forwarder, uint64_t node, uint64_t now_ms)
 {
-    uint64_t *era = number_map_find(&forwarder->eras, node);
-    if (!era) {
-        era = memory_zeroed(sizeof(*era));
-        number_map_add(&forwarder->eras, node, era);
+    const struct far_clock *clock = number_map_find(&forwarder->clocks, node);
+    if (node == forwarder->options.node)
+        return now_ms;
+    if (!clock || now_ms < clock->heard_ms)
+        return 0;
+    return now_ms + (uint64_t)clock->ahead_ms - drift_ms(now_ms - clock->heard_ms);
+}
+
+/* It says more by now, by as much as the message took. So that the least delayed one counts until
+ * drift has made it worse than a later one. */
+static void heard_clock(struct forwarder *forwarder, uint64_t node, uint64_t heard, uint64_t now_ms)
+{
+    struct far_clock *clock = number_map_find(&forwarder->clocks, node);
+    uint64_t known = clock_of(forwarder, node, now_ms);
+    if (!clock) {
+        clock = memory_zeroed(sizeof(*clock));
+        number_map_add(&forwarder->clocks, node, clock);
     }
-    *era = heard;
+    clock->ahead_ms = (int64_t)((heard > known ? heard : known) - now_ms);
+    clock->heard_ms = now_ms;
 }
 
-void forward_tell_era(struct forwarder *forwarder, uint64_t node)
+/* It may have another one when it is back. */
+static void forget_clock(struct forwarder *forwarder, uint64_t node)
+{
+    memory_free(number_map_remove(&forwarder->clocks, node));
+}
+
+void forward_tell_clock(struct forwarder *forwarder, uint64_t node)
 {
     struct buffer *out = &forwarder->scratch;
     buffer_clear(out, FORWARD_PART_MAX);
-    buffer_append_varint(out, forwarder->era);
-    outbox_send(&forwarder->options.outbox, node, MESSAGE_ERA, buffer_bytes(out));
+    buffer_append_varint(out, forward_clock_ms(forwarder));
+    outbox_send(&forwarder->options.outbox, node, MESSAGE_CLOCK, buffer_bytes(out));
 }
 
 void forwarder_node_up(struct forwarder *forwarder, uint64_t node)
 {
-    forward_tell_era(forwarder, node);
+    forget_clock(forwarder, node);
+    forward_tell_clock(forwarder, node);
 }
 
-void forwarder_stalled(struct forwarder *forwarder)
+static void tell_clock(struct forwarder *forwarder)
 {
     const struct gossip_peer *peer;
-    forwarder->era++;
     for (size_t i = 0; (peer = gossip_peer_at(forwarder->options.gossip, i)); i++)
-        forward_tell_era(forwarder, peer->said.node);
+        forward_tell_clock(forwarder, peer->said.node);
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
+/* To run it late would undo what came after it. */
+static bool has_end(const struct forward *forward)
+{
+    return forward->blind && forward->writes;
+}
+
 static uint8_t flags_of(const struct forward *forward)
 {
     return (uint8_t)((forward->resp == 3 ? FORWARD_RESP3 : 0) |
-                     (forward->slots ? FORWARD_SLOTS : 0) |
-                     (forward->blind || !forward->writes ? FORWARD_TWICE : 0));
+                     (forward->slots ? FORWARD_SLOTS : 0) | (has_end(forward) ? FORWARD_TWICE : 0) |
+                     (forward->was_refused ? FORWARD_AGAIN : 0));
 }
 
-static bool send_part(struct forwarder *forwarder, const struct forward *forward, struct bytes part,
-                      uint8_t flags)
+static bool send_part(struct forwarder *forwarder, const struct forward *forward, uint64_t until_ms,
+                      struct bytes part, uint8_t flags)
 {
     struct buffer *out = &forwarder->scratch;
     buffer_clear(out, FORWARD_PART_MAX);
     buffer_append_varint(out, forward->client);
     buffer_append_varint(out, forward->number);
+    buffer_append_varint(out, forward->first);
     buffer_append_u8(out, flags_of(forward) | flags);
     buffer_append_u8(out, forward->db);
     buffer_append_u8(out, forward->consistency.read);
     buffer_append_u8(out, forward->consistency.write);
-    buffer_append_varint(out, era_of(forwarder, forward->node));
+    buffer_append_varint(out, until_ms);
     if (forward->slots)
         buffer_append(out, forward->slots, FORWARD_SLOTS_SIZE);
     buffer_append_bytes(out, part);
@@ -175,14 +228,29 @@ static bool send_part(struct forwarder *forwarder, const struct forward *forward
                        buffer_bytes(out));
 }
 
-static bool send_to(struct forwarder *forwarder, struct forward *forward)
+/* An answer to an earlier one is none to this. */
+static void number_anew(struct forwarder *forwarder, struct forward *forward)
+{
+    number_map_remove(&forwarder->by_number, forward->number);
+    forward->number = forwarder->next_number++;
+    if (forward->first == 0)
+        forward->first = forward->number;
+    number_map_add(&forwarder->by_number, forward->number, forward);
+}
+
+static bool send_to(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
     struct bytes rest = buffer_bytes(&forward->request);
+    uint64_t clock_ms = clock_of(forwarder, forward->node, now_ms);
+    uint64_t until_ms = has_end(forward) && clock_ms > 0 ? clock_ms + forward->patience_ms : 0;
+    number_anew(forwarder, forward);
+    forward->end_ms = now_ms + forward->patience_ms + drift_ms(forward->patience_ms);
     if (forward->node == forwarder->options.node) {
         struct remote_call call = {
             .client = forward->client,
             .number = forward->number,
-            .era = forwarder->era,
+            .first = forward->first,
+            .until_ms = until_ms,
             .flags = flags_of(forward),
             .db = forward->db,
             .consistency = forward->consistency,
@@ -195,7 +263,7 @@ static bool send_to(struct forwarder *forwarder, struct forward *forward)
     do {
         size_t size = rest.size < FORWARD_PART_MAX ? rest.size : FORWARD_PART_MAX;
         flags = (uint8_t)((flags & FORWARD_CONTINUED) | (size < rest.size ? FORWARD_MORE : 0));
-        if (!send_part(forwarder, forward, bytes_of(rest.data, size), flags))
+        if (!send_part(forwarder, forward, until_ms, bytes_of(rest.data, size), flags))
             return false;
         flags = FORWARD_CONTINUED;
         rest = bytes_of(rest.data + size, rest.size - size);
@@ -204,9 +272,17 @@ static bool send_to(struct forwarder *forwarder, struct forward *forward)
 }
 
 /* A large request takes its time, in which the node may look as if it stood still. */
-static uint64_t patience_ms(const struct forward *forward)
+static uint64_t size_patience_ms(const struct forward *forward)
 {
     return buffer_size(&forward->request) / FORWARD_PART_MAX * FORWARD_PART_MS;
+}
+
+/* So long it looks for somebody to run it. A node that seems to stand still while it receives a
+ * large one refuses what came in that time: there must be time for another try. */
+static void set_deadline(const struct forwarder *forwarder, struct forward *forward,
+                         uint64_t now_ms)
+{
+    forward->deadline_ms = now_ms + forwarder->options.timeout_ms + size_patience_ms(forward);
 }
 
 uint64_t forwarder_patience_ms(const struct forwarder *forwarder, uint64_t node)
@@ -214,8 +290,8 @@ uint64_t forwarder_patience_ms(const struct forwarder *forwarder, uint64_t node)
     uint64_t most_ms = 0;
     for (struct list *at = forwarder->all.next; at != &forwarder->all; at = at->next) {
         const struct forward *forward = list_entry(at, struct forward, link);
-        if (forward->node == node && patience_ms(forward) > most_ms)
-            most_ms = patience_ms(forward);
+        if (forward->node == node && size_patience_ms(forward) > most_ms)
+            most_ms = size_patience_ms(forward);
     }
     return most_ms;
 }
@@ -229,11 +305,12 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
         route = quorum_route(forwarder->options.quorum, forward->slot, &forward->node);
     if (route == QUORUM_HERE)
         forward->node = forwarder->options.node;
-    if (route != QUORUM_NOWHERE && send_to(forwarder, forward)) {
+    if (route != QUORUM_NOWHERE && send_to(forwarder, forward, now_ms)) {
         set_state(forwarder, forward, FORWARD_SENT);
         forward->was_sent = true;
+        forward->was_refused = false;
         forward->due_ms =
-            now_ms + SENT_TIMEOUTS * forwarder->options.timeout_ms + patience_ms(forward);
+            now_ms + SENT_TIMEOUTS * forwarder->options.timeout_ms + size_patience_ms(forward);
         return;
     }
     wait_until(forwarder, forward, now_ms + FORWARD_RETRY_MS);
@@ -241,15 +318,22 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
 
 void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
-    forward->number = forwarder->next_number++;
+    forward->first = 0;
+    forward->was_refused = false;
     forward->was_sent = forward->was_lost;
     forward->state = FORWARD_SENT;
-    forward->deadline_ms = now_ms + forwarder->options.timeout_ms;
+    if (forward->writes && forward->bytes.size > FORWARD_PART_MAX)
+        forward->blind = false;
     forward->request = forward->reply = (struct buffer){0};
     buffer_append_bytes(&forward->request, forward->bytes);
+    forward->patience_ms = FORWARD_END_MS + size_patience_ms(forward);
+    set_deadline(forwarder, forward, now_ms);
     list_append(&forwarder->all, &forward->link);
-    number_map_add(&forwarder->by_number, forward->number, forward);
-    try(forwarder, forward, now_ms);
+    number_anew(forwarder, forward);
+    if (number_map_find(&forwarder->held, forward->client))
+        wait_until(forwarder, forward, now_ms);
+    else
+        try(forwarder, forward, now_ms);
 }
 
 void forwarder_client_gone(struct forwarder *forwarder, uint64_t client)
@@ -273,11 +357,28 @@ static bool refused_now(const struct forward *forward, struct bytes reply)
            bytes_starts_with(reply, BYTES("-"));
 }
 
+/* It was not run there. */
+static void refused(struct forwarder *forwarder, struct forward *forward, bool late,
+                    uint64_t now_ms)
+{
+    uint64_t sent_ms = forward->end_ms - forward->patience_ms - drift_ms(forward->patience_ms);
+    uint64_t taken_ms = now_ms > sent_ms ? now_ms - sent_ms : 0;
+    forward->was_sent = forward->was_lost;
+    forward->was_refused = true;
+    if (late && forward->patience_ms < 2 * taken_ms)
+        forward->patience_ms =
+            2 * taken_ms < FORWARD_END_MAX_MS ? 2 * taken_ms : FORWARD_END_MAX_MS;
+    if (forward->fixed && !late)
+        lose(forwarder, forward);
+    else
+        wait_until(forwarder, forward, late ? 0 : now_ms + FORWARD_RETRY_MS);
+}
+
 void forward_answer(struct forwarder *forwarder, uint64_t number, uint8_t flags, struct bytes reply,
                     uint64_t now_ms)
 {
     struct forward *forward = number_map_find(&forwarder->by_number, number);
-    if (!forward || forward->state != FORWARD_SENT)
+    if (!forward || forward->state == FORWARD_WAITING)
         return; /* too late: it was lost, and found a way elsewhere */
     bool begun = buffer_size(&forward->reply) > 0, goes_on = flags & FORWARD_CONTINUED;
     if (goes_on && !begun)
@@ -286,24 +387,34 @@ void forward_answer(struct forwarder *forwarder, uint64_t number, uint8_t flags,
         buffer_clear(&forward->reply, 0);
     if (!(flags & FORWARD_REFUSED) && (flags & FORWARD_MORE)) {
         buffer_append_bytes(&forward->reply, reply);
-    } else if (!(flags & FORWARD_REFUSED)) {
-        answer(forwarder, forward, refused_now(forward, reply) ? bytes_text(unknown_text) : reply);
-    } else if (forward->fixed) {
-        forward->was_sent = forward->was_lost; /* who refuses has not run it */
-        lose(forwarder, forward);
-    } else {
-        forward->was_sent = forward->was_lost; /* who refuses has not run it */
-        wait_until(forwarder, forward, now_ms + FORWARD_RETRY_MS);
+        return;
     }
+    ask_no_more(forwarder, forward);
+    if (flags & FORWARD_REFUSED)
+        refused(forwarder, forward, flags & FORWARD_LATE, now_ms);
+    else
+        answer(forwarder, forward, refused_now(forward, reply) ? bytes_text(unknown_text) : reply);
+}
+
+/* It can't run any more where it was sent to last. */
+static bool has_ended(const struct forward *forward, uint64_t now_ms)
+{
+    return now_ms >= forward->end_ms || MUTANT(run_elsewhere_before_its_end);
 }
 
 static void learned(struct quorum_outcome *outcome, enum status status, struct bytes reply)
 {
     struct forward *forward = outcome->context;
     struct forwarder *forwarder = forward->forwarder;
+    uint64_t now_ms = forward_clock_ms(forwarder);
     if (status == STATUS_OK && !MUTANT(forwarded_write_run_again)) {
         answer(forwarder, forward, reply.size > 0 ? reply : bytes_text(lost_text));
-    } else if (forward->blind || MUTANT(forwarded_write_run_again)) {
+    } else if (MUTANT(forwarded_write_run_again)) {
+        wait_until(forwarder, forward, 0);
+    } else if (forward->blind && !has_ended(forward, now_ms)) {
+        wait_as(forwarder, forward, FORWARD_ENDING, forward->end_ms);
+    } else if (forward->blind) {
+        forward->was_lost = true;
         wait_until(forwarder, forward, 0);
     } else {
         answer(forwarder, forward, bytes_text(unknown_text));
@@ -315,7 +426,7 @@ static void find_outcome(struct forwarder *forwarder, struct forward *forward, u
     set_state(forwarder, forward, FORWARD_ASKING);
     forward->forwarder = forwarder;
     forward->outcome = (struct quorum_outcome){
-        .id = {forwarder->options.node, forward->number},
+        .id = {forwarder->options.node, forward->first},
         .slot = forward->slot,
         .done = learned,
         .context = forward,
@@ -323,16 +434,20 @@ static void find_outcome(struct forwarder *forwarder, struct forward *forward, u
     quorum_ask_outcome(forwarder->options.quorum, &forward->outcome, now_ms);
 }
 
+/* The node that has it is gone, or silent; or its end has come there. */
 static void recover(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
-    forward->deadline_ms = now_ms + forwarder->options.timeout_ms;
-    forward->was_lost = true;
+    set_deadline(forwarder, forward, now_ms);
     buffer_deinit(&forward->reply); /* of which the rest won't come */
-    if (forward->fixed) {
+    if (forward->fixed && has_end(forward) && !has_ended(forward, now_ms)) {
+        wait_as(forwarder, forward, FORWARD_ENDING, forward->end_ms);
+    } else if (forward->fixed) {
+        forward->was_lost = true;
         lose(forwarder, forward);
     } else if (forward->writes) {
         find_outcome(forwarder, forward, now_ms);
     } else {
+        forward->was_lost = true;
         wait_until(forwarder, forward, 0);
     }
 }
@@ -368,6 +483,7 @@ void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, 
 void forwarder_origin_lost(struct forwarder *forwarder, uint64_t node, uint64_t now_ms)
 {
     remote_origin_gone(forwarder, node);
+    forget_clock(forwarder, node);
     forwarder_node_lost(forwarder, node, false, now_ms); /* its answers were on that link */
 }
 
@@ -378,11 +494,12 @@ static enum status receive_forward(struct forwarder *forwarder, uint64_t from, s
     struct remote_call call = {0};
     call.client = unpack_next_varint(in);
     call.number = unpack_next_varint(in);
+    call.first = unpack_next_varint(in);
     call.flags = unpack_next_u8(in);
     call.db = unpack_next_u8(in);
     call.consistency.read = unpack_next_u8(in);
     call.consistency.write = unpack_next_u8(in);
-    call.era = unpack_next_varint(in);
+    call.until_ms = unpack_next_varint(in);
     if (call.flags & FORWARD_SLOTS)
         call.slots = unpack_bytes(in, FORWARD_SLOTS_SIZE).data;
     if (in->failed)
@@ -415,13 +532,13 @@ enum status forwarder_receive(struct forwarder *forwarder, uint64_t from, unsign
         return receive_forward(forwarder, from, &in);
     if (type == MESSAGE_FORWARDED)
         return receive_forwarded(forwarder, from, &in, now_ms);
-    if (type != MESSAGE_CLIENT_GONE && type != MESSAGE_ERA)
+    if (type != MESSAGE_CLIENT_GONE && type != MESSAGE_CLOCK)
         return STATUS_OK;
     uint64_t number = unpack_next_varint(&in);
     if (in.failed || in.next != in.end)
         return STATUS_CORRUPT;
-    if (type == MESSAGE_ERA)
-        heard_era(forwarder, from, number);
+    if (type == MESSAGE_CLOCK)
+        heard_clock(forwarder, from, number, now_ms);
     else
         remote_client_gone(forwarder, from, number);
     return STATUS_OK;
@@ -432,6 +549,11 @@ enum status forwarder_receive(struct forwarder *forwarder, uint64_t from, unsign
 /* It is due. False: it is still to be sent. */
 static bool go_on(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
+    if (forward->state == FORWARD_ENDING) {
+        bool is_fixed = forward->fixed != 0; /* then it is the caller's now */
+        recover(forwarder, forward, now_ms);
+        return is_fixed;
+    }
     if (now_ms < forward->deadline_ms) {
         try(forwarder, forward, now_ms);
         return forward->state == FORWARD_SENT;
@@ -460,10 +582,10 @@ static void send_due(struct forwarder *forwarder, uint64_t now_ms)
         uint64_t client = forward->client;
         if (forward->state == FORWARD_SENT || number_map_find(&held, client))
             continue;
-        bool is_due = forward->state == FORWARD_WAITING && now_ms >= forward->due_ms;
+        bool is_due = forward->state != FORWARD_ASKING && now_ms >= forward->due_ms;
         if (is_due && go_on(forwarder, forward, now_ms))
             continue;
-        if (forward->state == FORWARD_WAITING && forward->due_ms < forwarder->due_ms)
+        if (forward->state != FORWARD_ASKING && forward->due_ms < forwarder->due_ms)
             forwarder->due_ms = forward->due_ms;
         number_map_add(&held, client, forward);
     }
@@ -489,6 +611,10 @@ void forwarder_turn(struct forwarder *forwarder, uint64_t now_ms)
     if (now_ms >= forwarder->silence_ms) {
         forwarder->silence_ms = now_ms + FORWARD_SILENCE_MS;
         give_up_on_silent(forwarder, now_ms);
+    }
+    if (now_ms >= forwarder->clock_ms) {
+        forwarder->clock_ms = now_ms + FORWARD_CLOCK_MS;
+        tell_clock(forwarder);
     }
     remote_turn(forwarder);
 }

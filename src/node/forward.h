@@ -8,21 +8,29 @@
  * to be applied twice: if it writes, the owners are first asked what became of it (rule 9). Who
  * cannot know answers "-UNKNOWN".
  *
- * A node that stood still for a while was passed over, and what may run twice (reads, blind writes)
- * has run elsewhere; newer writes have followed it. So that it does not run late, and win, each
- * node is in an era, which ends when it stood still; requests name the era of it that their sender
- * had heard of, and those of an earlier one are refused.
+ * A coordinator that stands still, or whose link is slow, is passed over, and a blind write runs
+ * elsewhere; newer writes follow it. So that the first copy does not run late, and win, it has an
+ * end: a time of the coordinator's own steady clock, from which on it refuses the request. The
+ * origin runs it elsewhere only when that time has passed there for sure. For this it needs to know
+ * no more than what that clock says at least: each node tells its own now and then, and from when
+ * that was heard both clocks have gone on, at rates that differ by less than 1/FORWARD_DRIFT (a
+ * lease: Gray and Cheriton 1989). What a slow link makes late is refused, not lost: it is sent
+ * again, with more time. A large write (more than one part) never runs twice: taking it in is
+ * reason enough to stand still for a moment.
  *
- *   FORWARD   client(varint) number(varint) flags(1) db(1) read(1) write(1) era(varint)
- *             [slots(2048): a bit for each] bytes of the request
+ *   FORWARD   client(varint) number(varint) first(varint) flags(1) db(1) read(1) write(1)
+ *             until(varint) [slots(2048): a bit for each] bytes of the request
  *   FORWARDED number(varint) flags(1) bytes of the reply
  *   GONE      client(varint): it has left
- *   ERA       era(varint): in which the sender is
+ *   CLOCK     clock(varint): what the sender's says
  *
  * Flags: 1 there is more to come in further messages; 2 RESP3; 4 slots follow; 8 (of FORWARDED) it
- * was refused and not run: the sender is to look anew for who should; 16 it may run twice; 32 it
- * goes on where the last message of that number ended: without that one it is void. `number` names
- * the request in the cluster together with the node that it came from.
+ * was refused and not run: the sender is to look anew for who should; 16 it may run twice, before
+ * `until`; 32 it goes on where the last message of that number ended: without that one it is void;
+ * 64 it was refused because it came late, or after one of that client that did: it may be sent
+ * again; 128 it is: a node that has refused one refuses what its client sent after it, up to here.
+ * `number` is another one, larger, each time that a request is sent; `first` is that of the first
+ * time, and names the request in the cluster together with the node that it came from.
  */
 #ifndef NODE_FORWARD_H
 #define NODE_FORWARD_H
@@ -36,8 +44,12 @@ enum {
     FORWARD_PART_MAX = 1024 * 1024, /* bytes of a request or a reply in one message */
     FORWARD_PART_MS = 50,           /* that a node may take for each of these */
     FORWARD_SLOTS_SIZE = SLOT_COUNT / 8,
-    FORWARD_RETRY_MS = 20,    /* after a refusal, or while nobody is there to ask */
-    FORWARD_SILENCE_MS = 100, /* how often it is looked who does not answer */
+    FORWARD_RETRY_MS = 20,     /* after a refusal, or while nobody is there to ask */
+    FORWARD_SILENCE_MS = 100,  /* how often it is looked who does not answer */
+    FORWARD_END_MS = 250,      /* a blind write is not run so long after it was sent, */
+    FORWARD_END_MAX_MS = 4000, /* or twice what it took when it came late, up to this */
+    FORWARD_CLOCK_MS = 1000,   /* how often others are told the clock */
+    FORWARD_DRIFT = 500,       /* clocks gain or lose less than 1 ms in so many */
     FORWARD_REMOTES_MAX = 100 * 1000,
     FORWARD_REQUESTS_MAX = 4096, /* of one client that wait for their turn; others are refused */
 };
@@ -49,7 +61,7 @@ struct forwarder_options {
     const struct gossip *gossip;
     struct dispatch *dispatch; /* runs what others forward */
     struct outbox outbox;
-    uint64_t timeout_ms; /* how long a request looks for somebody to run it */
+    uint64_t timeout_ms; /* how long a request looks for somebody to run it, if it is not large */
 };
 
 struct forwarder *forwarder_new(const struct forwarder_options *options);
@@ -75,7 +87,11 @@ struct forward {
     struct list link; /* the forwarder's, as are the others */
     struct forwarder *forwarder;
     uint64_t number, node, due_ms, deadline_ms;
+    uint64_t first;       /* the number when it was sent first */
+    uint64_t end_ms;      /* then its node has not run it, or it never will */
+    uint64_t patience_ms; /* from its being sent to its end */
     unsigned state;
+    bool was_refused;        /* when it was sent last */
     bool was_sent, was_lost; /* somebody may have run it; has gone before it answered: this may be
                                 so already when it is sent */
     struct buffer request, reply;
@@ -102,12 +118,8 @@ void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, 
  * has no answer to. It is not run any more. */
 void forwarder_origin_lost(struct forwarder *forwarder, uint64_t node, uint64_t now_ms);
 
-/* A link to it is there: it is told the era. */
+/* A link to it is there: it is told the clock. */
 void forwarder_node_up(struct forwarder *forwarder, uint64_t node);
-
-/* This process stood still, for longer than it takes others to pass it over, or nearly. To be told
- * before anything runs that has arrived since. */
-void forwarder_stalled(struct forwarder *forwarder);
 
 /* ---- for the dispatch: sessions that run what others forward --------------------------------- */
 
@@ -117,11 +129,19 @@ struct request_id remote_request_id(const struct remote *remote);
 uint64_t remote_first_number(const struct remote *remote);
 const uint64_t *remote_slots(const struct remote *remote);
 
-/* It is of an earlier era, and has run elsewhere: it is to be refused. */
+/* Its time is over, and it may have run elsewhere: it is to be refused. To be asked at the moment
+ * when it is to run, however long it has waited here. */
 bool remote_is_late(const struct remote *remote);
 
-/* The reply may go; `refused`: this node is not to run that request. */
-void remote_reply(struct remote *remote, uint64_t number, bool refused, struct bytes reply);
+/* This node is not to run it: */
+enum remote_refusal {
+    REMOTE_NOT_REFUSED,
+    REMOTE_REFUSED, /* another one is */
+    REMOTE_LATE,    /* its time is over */
+};
+/* The reply may go, or instead of it that it is refused. */
+void remote_reply(struct remote *remote, uint64_t number, enum remote_refusal refusal,
+                  struct bytes reply);
 
 /* Its session has ended by itself, for bytes that were no request. */
 void remote_drop(struct remote *remote);

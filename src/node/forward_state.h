@@ -6,7 +6,7 @@
 #include "base/number_map.h"
 #include "node/forward.h"
 
-enum { MESSAGE_FORWARD = MESSAGES_NODE, MESSAGE_FORWARDED, MESSAGE_CLIENT_GONE, MESSAGE_ERA };
+enum { MESSAGE_FORWARD = MESSAGES_NODE, MESSAGE_FORWARDED, MESSAGE_CLIENT_GONE, MESSAGE_CLOCK };
 
 enum forward_flag {
     FORWARD_MORE = 1,
@@ -15,18 +15,27 @@ enum forward_flag {
     FORWARD_REFUSED = 8,
     FORWARD_TWICE = 16,
     FORWARD_CONTINUED = 32,
+    FORWARD_LATE = 64,
+    FORWARD_AGAIN = 128,
+};
+
+/* What another node's steady clock says at least. */
+struct far_clock {
+    int64_t ahead_ms; /* of this node's, when it was heard last: */
+    uint64_t heard_ms;
 };
 
 struct forwarder {
     struct forwarder_options options;
     struct number_map by_number; /* forwards */
     struct list all;             /* the same, in order */
+    struct number_map held;      /* by client: how many of its are sent to nobody now */
     size_t unsettled;            /* of them, that were sent to nobody now, */
     uint64_t due_ms;             /* and when they are to be looked at; 0: in the next turn */
     uint64_t next_number;
-    uint64_t era;
-    struct number_map eras;    /* of others, as last heard */
+    struct number_map clocks;  /* far_clock, of others */
     uint64_t silence_ms;       /* the next look at who does not answer */
+    uint64_t clock_ms;         /* when others are told the clock next */
     struct number_map origins; /* nodes that have clients whose requests run here */
     struct list busy;          /* remotes with requests that have not run: */
     size_t expected;           /* so many of the next are told to the store */
@@ -36,14 +45,21 @@ struct forwarder {
 
 /* A request of that node's client, or a part of one. */
 struct remote_call {
-    uint64_t client, number, era;
+    uint64_t client, number, first, until_ms;
     uint8_t flags, db;
     struct consistency consistency;
     const void *slots; /* FORWARD_SLOTS_SIZE bytes, or NULL */
     struct bytes bytes;
 };
 
-void forward_tell_era(struct forwarder *forwarder, uint64_t node);
+/* This node's, now. */
+static inline uint64_t forward_clock_ms(const struct forwarder *forwarder)
+{
+    const struct dispatch_cluster *cluster = &forwarder->options.dispatch->cluster;
+    return cluster->clock_ms(cluster->clock_context);
+}
+
+void forward_tell_clock(struct forwarder *forwarder, uint64_t node);
 /* False: it can't. */
 bool remote_take(struct forwarder *forwarder, uint64_t origin, const struct remote_call *call);
 void remote_refuse(struct forwarder *forwarder, uint64_t origin, uint64_t number);

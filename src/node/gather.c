@@ -50,10 +50,19 @@ enum gather_kind gather_kind_of(const struct command *command)
         const char *name;
         enum gather_kind kind;
     } kinds[] = {
-        {"del", GATHER_SUM},        {"unlink", GATHER_SUM},          {"exists", GATHER_SUM},
-        {"touch", GATHER_SUM},      {"mget", GATHER_VALUES},         {"mset", GATHER_OK},
-        {"wait", GATHER_WAIT},      {"dbsize", GATHER_DATABASE_SUM}, {"keys", GATHER_DATABASE_KEYS},
-        {"scan", GATHER_SCAN},      {"randomkey", GATHER_RANDOM},    {"flushdb", GATHER_FLUSH},
+        {"del", GATHER_SUM},
+        {"unlink", GATHER_SUM},
+        {"exists", GATHER_SUM},
+        {"touch", GATHER_SUM},
+        {"mget", GATHER_VALUES},
+        {"mset", GATHER_OK},
+        {"wait", GATHER_WAIT},
+        {"waitaof", GATHER_WAIT},
+        {"dbsize", GATHER_DATABASE_SUM},
+        {"keys", GATHER_DATABASE_KEYS},
+        {"scan", GATHER_SCAN},
+        {"randomkey", GATHER_RANDOM},
+        {"flushdb", GATHER_FLUSH},
         {"flushall", GATHER_FLUSH},
     };
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -275,13 +284,13 @@ static enum status combine(struct gather *gather, struct session *session)
 enum status gather_finish(struct session *session)
 {
     struct gather *gather = session->gather;
-    bool writes = session->request.command->flags & CMD_WRITE;
-    bool counts = gather->kind == GATHER_SUM && writes; /* a second run would count otherwise */
+    /* A second run would count otherwise. */
+    bool counts = gather->kind == GATHER_SUM && session->ran_in_part;
     if (gather->lost && !counts &&
         gather->forwarder->options.dispatch->cluster.steady_ms < gather->deadline_ms)
         return STATUS_AWAITING;
     enum status status = STATUS_REPLIED;
-    if (gather->lost && writes)
+    if (gather->lost && session->ran_in_part)
         reply_error(&session->reply,
                     BYTES("UNKNOWN Nodes that ran a part of the command have gone: "
                           "it may have been run or not"));

@@ -93,10 +93,7 @@ static void propose(struct peers *peers, uint64_t now_ms)
 
 static bool holds_nothing(const struct store *store)
 {
-    for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
-        if (store_slot_stored(store, (uint16_t)slot) > 0)
-            return false;
-    return true;
+    return slot_set_next(store_slots_used(store), 0) == SLOT_COUNT;
 }
 
 /*

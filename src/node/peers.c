@@ -17,6 +17,25 @@ enum {
     NUMBER_SHIFT = 20, /* numbers of requests begin at the clock, shifted: see forward.h */
 };
 
+/* ---- eviction -------------------------------------------------------------------------------- */
+
+static bool may_evict(void *context, uint16_t slot)
+{
+    const struct peers *peers = context;
+    uint64_t other;
+    return quorum_route(peers->quorum, slot, &other) == QUORUM_HERE;
+}
+
+/* A write like any, which nobody waits for. It need not ask others first (rule 8): it covers what
+ * this node holds, and what it has not seen stays. */
+static void evicted(void *context, const struct txn *txn)
+{
+    const struct peers *peers = context;
+    struct quorum_write write = {0};
+    quorum_write(peers->quorum, txn, &write, peers->options.dispatch->cluster.steady_ms);
+    quorum_write_forget(peers->quorum, &write);
+}
+
 /* ---- what the layout says -------------------------------------------------------------------- */
 
 static size_t member_count(const struct layout *layout)
@@ -36,6 +55,7 @@ static void share(struct peers *peers)
     }
     peers->options.dispatch->cluster.quorum = peers->quorum;
     peers->options.dispatch->cluster.forwarder = peers->forwarder;
+    peers->options.dispatch->cluster.sync = peers->sync;
 }
 
 /* That it has the layout, when what it has promised in earlier ones is over (quorum/lease.h). */
@@ -68,6 +88,7 @@ static void adopt_layout(struct peers *peers, uint64_t now_ms)
         share(peers);
     quorum_set_layout(peers->quorum, layout, now_ms);
     sync_set_layout(peers->sync, layout, now_ms);
+    store_set_evictor(peers->options.store, &(struct store_evictor){may_evict, evicted, peers});
     cluster->served = true;
     cluster->routes++;
     peers->layout_version = layout->version;
@@ -544,7 +565,6 @@ void peers_wake(struct peers *peers)
     if (gone_ms <= PEERS_STALL_MS)
         return;
     gossip_stalled(peers->gossip, gone_ms, now_ms);
-    forwarder_stalled(peers->forwarder);
     for (size_t i = 0; i < peers->known_count; i++) /* what they said meanwhile was not heard */
         peers->known[i].settled_ms = now_ms;
 }
@@ -689,14 +709,24 @@ void peers_meet(struct peers *peers, const char *host, uint16_t bus_port)
              5 * PEERS_MEET_MS);
 }
 
+static bool is_removed(const struct peers *peers, uint64_t node)
+{
+    for (size_t i = 0; i < peers->removed_count; i++)
+        if (peers->removed[i] == node)
+            return true;
+    return false;
+}
+
 enum status peers_forget(struct peers *peers, uint64_t node)
 {
     const struct layout *layout = agree_layout(peers->agree);
-    if (node == peers->node || peers->removed_count == PEERS_REMOVED_MAX)
+    bool known = is_removed(peers, node);
+    if (node == peers->node || (!known && peers->removed_count == PEERS_REMOVED_MAX))
         return STATUS_INVALID;
     if (!gossip_peer(peers->gossip, node) && !(layout && layout_is_member(layout, node)))
         return STATUS_ABSENT;
-    peers->removed[peers->removed_count++] = node;
+    if (!known)
+        peers->removed[peers->removed_count++] = node;
     bus_unwant(peers->bus, node); /* which does not tell that it is down */
     bus_down(peers, node, peers->options.dispatch->cluster.steady_ms);
     gossip_forget(peers->gossip, node, peers->options.dispatch->cluster.steady_ms);

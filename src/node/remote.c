@@ -2,6 +2,7 @@
 /* The coordinator's side of forward.h: sessions that run what other nodes' clients have asked. */
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/mutant.h"
 #include "node/forward_state.h"
 
 /* A node whose clients' requests run here. */
@@ -20,15 +21,18 @@ struct remote {
     size_t request_count;            /* and how many they are */
     struct remote_request *incoming; /* of which more is to come; NULL: none */
     uint64_t first_number;           /* of all requests */
-    uint64_t number, era;            /* of the one that runs, or ran last */
+    uint64_t number, first;          /* of the one that runs, or ran last */
+    uint64_t until_ms;
     bool twice;
+    bool
+        refuses; /* what its client sent after a request that was refused, until that comes again */
     bool has_slots;
     uint64_t slots[SLOT_COUNT / 64];
 };
 
 struct remote_request {
     struct list link;
-    uint64_t number, era;
+    uint64_t number, first, until_ms;
     uint8_t flags, db;
     struct consistency consistency;
     struct buffer slots; /* empty: all */
@@ -154,7 +158,8 @@ static struct remote_request *request_of(const struct remote_call *call)
 {
     struct remote_request *request = memory_zeroed(sizeof(*request));
     request->number = call->number;
-    request->era = call->era;
+    request->first = call->first;
+    request->until_ms = call->until_ms;
     request->flags = call->flags;
     request->db = call->db;
     request->consistency = call->consistency;
@@ -217,12 +222,19 @@ static void run(struct remote *remote, struct remote_request *request)
                BYTES("-ERR DB index is out of range\r\n"));
         return;
     }
+    remote->refuses = remote->refuses && !(request->flags & FORWARD_AGAIN);
+    if (remote->refuses) {
+        answer(remote->forwarder, remote->origin->node, request->number,
+               FORWARD_REFUSED | FORWARD_LATE, BYTES(""));
+        return;
+    }
     session->db = request->db;
     session_set_resp(session, request->flags & FORWARD_RESP3 ? 3 : 2);
     session->consistency.read = request->consistency.read;
     session->consistency.write = request->consistency.write;
     remote->number = session->request_number = request->number;
-    remote->era = request->era;
+    remote->first = request->first;
+    remote->until_ms = request->until_ms;
     remote->twice = request->flags & FORWARD_TWICE;
     remote->has_slots = buffer_size(&request->slots) > 0;
     if (remote->has_slots)
@@ -296,7 +308,7 @@ void remote_turn(struct forwarder *forwarder)
 
 struct request_id remote_request_id(const struct remote *remote)
 {
-    return (struct request_id){remote->origin->node, remote->number};
+    return (struct request_id){remote->origin->node, remote->first};
 }
 
 uint64_t remote_first_number(const struct remote *remote)
@@ -316,13 +328,20 @@ size_t forwarder_remotes(const struct forwarder *forwarder)
 
 bool remote_is_late(const struct remote *remote)
 {
-    return remote->twice && remote->era != remote->forwarder->era;
+    return remote->twice && forward_clock_ms(remote->forwarder) >= remote->until_ms &&
+           !MUTANT(late_request_run);
 }
 
-void remote_reply(struct remote *remote, uint64_t number, bool refused, struct bytes reply)
+void remote_reply(struct remote *remote, uint64_t number, enum remote_refusal refusal,
+                  struct bytes reply)
 {
-    if (refused && remote->era != remote->forwarder->era)
-        forward_tell_era(remote->forwarder, remote->origin->node);
-    answer(remote->forwarder, remote->origin->node, number, refused ? FORWARD_REFUSED : 0,
-           refused ? BYTES("") : reply);
+    static const uint8_t flags[] = {
+        [REMOTE_REFUSED] = FORWARD_REFUSED,
+        [REMOTE_LATE] = FORWARD_REFUSED | FORWARD_LATE,
+    };
+    remote->refuses = remote->refuses || refusal != REMOTE_NOT_REFUSED;
+    if (refusal == REMOTE_LATE)
+        forward_tell_clock(remote->forwarder, remote->origin->node);
+    answer(remote->forwarder, remote->origin->node, number, flags[refusal],
+           refusal == REMOTE_NOT_REFUSED ? reply : BYTES(""));
 }

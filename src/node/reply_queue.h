@@ -16,7 +16,7 @@ struct queued_reply {
     struct buffer bytes;
     uint64_t gate;   /* of the log, as session.gate */
     uint64_t number; /* of the request, where another node has forwarded it */
-    bool refused;    /* instead of a reply: another node is to run it */
+    uint8_t refused; /* enum remote_refusal: instead of a reply, it is not run here */
     bool waiting;    /* it may not go yet */
     bool shut;       /* nothing may be written behind it in `bytes` */
     size_t held;     /* bytes of memory that it takes besides `bytes` */

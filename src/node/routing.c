@@ -219,7 +219,13 @@ static enum status split(struct dispatch *dispatch, struct session *session,
 /* The node that has the client is to look anew for who should run it. */
 static enum status refuse_remote(struct session *session)
 {
-    session->refused = true;
+    session->refused = REMOTE_REFUSED;
+    return STATUS_FORWARDED;
+}
+
+enum status routing_refuse_late(struct session *session)
+{
+    session->refused = REMOTE_LATE;
     return STATUS_FORWARDED;
 }
 
@@ -291,8 +297,6 @@ enum status routing_route(struct dispatch *dispatch, struct session *session)
         return request_refuse(request, "ERR SWAPDB is not allowed in cluster mode");
     if (!touches)
         return STATUS_OK;
-    if (session->remote && remote_is_late(session->remote))
-        return refuse_remote(session);
     if (kind_of(dispatch, request) == GATHER_WAIT)
         return wait_route(dispatch, session);
     if (session->gather) {
@@ -368,7 +372,7 @@ void routing_replicate(struct dispatch *dispatch, struct session *session, struc
     if (session->remote) {
         write->id = remote_request_id(session->remote);
         write->reply = buffer_bytes(&replicated->reply.bytes);
-        replicated->reply.number = write->id.number;
+        replicated->reply.number = session->request_number;
     }
     quorum_write(dispatch->cluster.quorum, &session->txn, write, dispatch->cluster.steady_ms);
 }

@@ -15,6 +15,9 @@
  */
 enum status routing_route(struct dispatch *dispatch, struct session *session);
 
+/* It came from another node, and its time is over (remote_is_late): it does not run. */
+enum status routing_refuse_late(struct session *session);
+
 /* Its transaction has committed rows, and its reply stands in `out` from `begin` on: other owners
  * must have them first. */
 void routing_replicate(struct dispatch *dispatch, struct session *session, struct buffer *out,

@@ -9,6 +9,11 @@
  * has missed a write is told of it later, but does not count any more; and of writes that a node
  * has forgotten nobody can tell, so that nobody counts. While a node is not there, what it has said
  * last counts, if it has written nothing since.
+ *
+ * WAITAOF: the same, of what is synced, at the nodes that have coordinated and at other owners.
+ * When others have acknowledged they are asked to sync, whatever appendfsync says. Where slots have
+ * different owners, of those who acknowledged all nodes are taken off that have not said yet that
+ * they have synced: perhaps too few are counted, never too many.
  */
 #ifndef NODE_WAIT_H
 #define NODE_WAIT_H

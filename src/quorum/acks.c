@@ -77,6 +77,8 @@ bool acks_confirm(struct acks *acks, uint64_t node)
         return false;
     holder->confirmed = true;
     acks->filled |= 1u << holder->place;
+    if (MUTANT(acknowledgement_counted_twice))
+        acks->filled |= acks->filled + 1;
     return true;
 }
 
@@ -93,9 +95,6 @@ bool acks_enough(const struct acks *acks, unsigned level, unsigned *out_reached,
     unsigned old = (unsigned)__builtin_popcount(acks->filled & acks->old);
     unsigned new = (unsigned)__builtin_popcount(acks->filled & acks->new);
     unsigned old_needed = acks_needed(level, (unsigned)__builtin_popcount(acks->old));
-    if (MUTANT(acknowledgement_counted_twice)) /* a stand-in's and its owner's */
-        for (unsigned i = old = 0; i < acks->holder_count; i++)
-            old += acks->holders[i].confirmed;
     unsigned new_needed = acks_needed(level, (unsigned)__builtin_popcount(acks->new));
     bool by_new = old >= old_needed && new < new_needed;
     *out_reached = by_new ? new : old;

@@ -331,12 +331,25 @@ static void settle_if_enough(struct quorum *quorum, struct batch *batch)
         settle_slots(quorum, batch, false);
 }
 
+/* An owner of a long write that goes on taking it has not missed it. */
+static uint64_t kept_until_ms(const struct batch *batch)
+{
+    return (batch->total > 1 ? batch->progress_ms : batch->begun_ms) + QUORUM_KEPT_MS;
+}
+
+/* When who waits for it has waited in vain: so long nobody has got any of it. */
+static uint64_t fails_at_ms(const struct quorum *quorum, const struct batch *batch)
+{
+    uint64_t further = batch->total > 1 ? batch->total - 1 : 0;
+    return batch->progress_ms + quorum->options.timeout_ms + further * QUORUM_MESSAGE_MS;
+}
+
 /* Frees it when nothing is expected of it any more. */
 static bool settle(struct quorum *quorum, struct batch *batch, uint64_t now_ms)
 {
     if (!list_is_empty(&batch->parts))
         return false;
-    bool late = batch->is_let_go || now_ms >= batch->begun_ms + QUORUM_KEPT_MS;
+    bool late = batch->is_let_go || now_ms >= kept_until_ms(batch);
     for (unsigned i = 0; !late && i < batch->acks.place_count; i++) {
         enum target_state state = batch->targets[i].state;
         if (!is_own(quorum, batch, i) && (state == TARGET_NEW || state == TARGET_SENT))
@@ -551,8 +564,7 @@ void batches_gates(struct quorum *quorum, uint64_t now_ms)
     confirm_withheld(quorum, now_ms);
     while (!list_is_empty(&quorum->gating)) {
         struct batch *batch = list_entry(quorum->gating.next, struct batch, gating);
-        if (!store_gate_passed(quorum->options.store, batch->gate) &&
-            !MUTANT(coordinator_counts_itself_at_once))
+        if (!store_gate_passed(quorum->options.store, batch->gate))
             return;
         if (!lease_forbids(quorum, &batch->firsts)) {
             confirm_own(quorum, batch, now_ms);
@@ -595,15 +607,13 @@ static uint64_t look_at(struct quorum *quorum, struct batch *batch, unsigned hol
 
 void batches_tick(struct quorum *quorum, uint64_t now_ms)
 {
-    uint64_t timeout_ms = quorum->options.timeout_ms;
     for (struct list *link = quorum->sent.next, *next; link != &quorum->sent; link = next) {
         struct batch *batch = list_entry(link, struct batch, link);
         next = link->next;
-        if (now_ms >= batch->progress_ms + timeout_ms)
+        if (now_ms >= fails_at_ms(quorum, batch))
             time_out(quorum, batch);
         bool waits = !list_is_empty(&batch->parts);
-        uint64_t due_ms =
-            waits ? batch->progress_ms + timeout_ms : batch->begun_ms + QUORUM_KEPT_MS;
+        uint64_t due_ms = waits ? fails_at_ms(quorum, batch) : kept_until_ms(batch);
         for (unsigned i = 0; waits && i < batch->acks.holder_count; i++) {
             uint64_t at_ms = look_at(quorum, batch, i, now_ms);
             due_ms = at_ms < due_ms ? at_ms : due_ms;

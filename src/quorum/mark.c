@@ -14,6 +14,7 @@ void quorum_mark_init(struct quorum_mark *mark)
 {
     list_init(&mark->parts);
     mark->least = QUORUM_MARK_ALL;
+    mark->owners = (struct quorum_owners){.any = true};
 }
 
 static void part_free(struct mark_part *part)
@@ -55,15 +56,51 @@ static unsigned count_others(const struct quorum *quorum, const struct batch *ba
     return count;
 }
 
+/* Those that have it. */
+static struct quorum_owners owners_of(const struct quorum *quorum, const struct batch *batch)
+{
+    struct quorum_owners owners = {0};
+    for (unsigned i = 0; i < batch->acks.place_count && owners.count < RING_COPIES_MAX; i++) {
+        const struct acks_holder *holder = &batch->acks.holders[i];
+        if ((batch->acks.old >> i & 1) && holder->node != quorum->options.node && holder->confirmed)
+            owners.nodes[owners.count++] = holder->node;
+    }
+    return owners;
+}
+
+static void keep_common(struct quorum_owners *owners, const struct quorum_owners *others)
+{
+    struct quorum_owners both = {0};
+    for (unsigned i = 0; i < owners->count; i++)
+        for (unsigned j = 0; j < others->count; j++)
+            if (owners->nodes[i] == others->nodes[j])
+                both.nodes[both.count++] = owners->nodes[i];
+    *owners = owners->any ? *others : both;
+}
+
+struct quorum_owners quorum_mark_owners(const struct quorum *quorum, const struct quorum_mark *mark)
+{
+    struct quorum_owners owners = mark->owners;
+    const struct list *link = mark->parts.next;
+    for (; link != &mark->parts; link = link->next) {
+        struct quorum_owners have =
+            owners_of(quorum, list_entry(link, struct mark_part, in_mark)->batch);
+        keep_common(&owners, &have);
+    }
+    return owners;
+}
+
 /* No more of them will confirm: what it has come to is remembered. */
 void batch_unmark(const struct quorum *quorum, struct batch *batch)
 {
     if (list_is_empty(&batch->marks))
         return;
     unsigned count = count_others(quorum, batch, false);
+    struct quorum_owners owners = owners_of(quorum, batch);
     while (!list_is_empty(&batch->marks)) {
         struct mark_part *part = list_entry(batch->marks.next, struct mark_part, in_batch);
         part->mark->least = count < part->mark->least ? count : part->mark->least;
+        keep_common(&part->mark->owners, &owners);
         part_free(part);
     }
 }

@@ -32,9 +32,10 @@ enum {
     QUORUM_REPLY_KEPT_MAX = 4096, /* bytes of a reply that is kept for a retry */
     QUORUM_KEPT_MS = 2000,        /* so long an owner may take to answer before it has missed it */
     QUORUM_RETRY_MS = 100,        /* before an owner that was lost is sent to again */
-    QUORUM_MESSAGE_BYTES = 1024 * 1024,    /* a message is full with so many, and goes out alone */
-    QUORUM_MESSAGES_AHEAD = 32,            /* of one long write, not yet acknowledged by a node */
-    QUORUM_KEPT_BYTES = 256 * 1024 * 1024, /* of writes that an owner has not answered */
+    QUORUM_MESSAGE_BYTES = 1024 * 1024, /* a message is full with so many, and goes out alone */
+    QUORUM_MESSAGE_MS = 50,     /* that each further message of a long write may take more */
+    QUORUM_MESSAGES_AHEAD = 32, /* of one long write, not yet acknowledged by a node */
+    QUORUM_KEPT_BYTES = 256 * 1024 * 1024,      /* of writes that an owner has not answered */
     QUORUM_IMPORTING_BYTES = 256 * 1024 * 1024, /* of rows that wait to be stored, of others */
     QUORUM_SERVING_MAX = 16384,                 /* questions of others that wait for the disk */
     QUORUM_OUTCOMES_BYTES = 64 * 1024 * 1024,   /* of requests that are remembered */
@@ -48,7 +49,7 @@ struct quorum_options {
     struct outbox outbox;
     unsigned read_quorum, write_quorum; /* R, W: 1.. or a level above */
     bool sloppy;
-    uint64_t timeout_ms; /* for a quorum */
+    uint64_t timeout_ms; /* for a quorum; of what is long, without any progress */
     /* An owner has not confirmed these rows, and is not known to have them: to be told again later
      * (sync_missed). `heads` as in export.h. */
     void (*missed)(void *context, uint64_t node, uint16_t slot, struct bytes heads);
@@ -131,10 +132,18 @@ struct request_id {
     uint64_t number; /* of that node's, never again */
 };
 
+/* Owners besides this node. */
+struct quorum_owners {
+    bool any; /* nothing was written that one could lack */
+    unsigned count;
+    uint64_t nodes[RING_COPIES_MAX];
+};
+
 /* What somebody writes here, as far as owners are concerned (WAIT). Embedded in the caller's. */
 struct quorum_mark {
-    struct list parts; /* of it that owners may still confirm */
-    unsigned least;    /* owners that have one of the others */
+    struct list parts;           /* of it that owners may still confirm */
+    unsigned least;              /* owners that have one of the others, */
+    struct quorum_owners owners; /* and those that have all of these */
 };
 enum { QUORUM_MARK_ALL = 0x7fffffff }; /* of a mark that nothing was written with */
 void quorum_mark_init(struct quorum_mark *mark);
@@ -147,6 +156,9 @@ void quorum_mark_deinit(struct quorum_mark *mark);
  */
 unsigned quorum_mark_count(const struct quorum *quorum, const struct quorum_mark *mark,
                            unsigned *out_most);
+/* The owners that have all writes of the mark: of writes to several slots those that own all. */
+struct quorum_owners quorum_mark_owners(const struct quorum *quorum,
+                                        const struct quorum_mark *mark);
 /* How many owners a slot has besides one. */
 unsigned quorum_other_owners(const struct quorum *quorum);
 

@@ -68,9 +68,12 @@ static void fail(struct asked *asked)
     round_step(round);
 }
 
-/* A page is through. True: there is another. */
-static bool turn_page(struct mend *mend)
+/* A page is through, so the time begins anew: a long string has many. True: there is another. */
+static bool turn_page(struct asked *asked)
 {
+    struct mend *mend = asked->mend;
+    struct quorum *quorum = quorum_of(asked);
+    asked->round->verification->deadline_ms = quorum->now_ms + quorum->options.timeout_ms;
     mend->place = mend->next;
     return mend->place.key < mend->count;
 }
@@ -109,7 +112,7 @@ static void page_stored(void *context, enum status status, uint64_t gate)
     mend->import = NULL;
     if (status != STATUS_OK) {
         fail(asked);
-    } else if (turn_page(mend)) {
+    } else if (turn_page(asked)) {
         ask_page(asked);
     } else {
         mend_free(asked);
@@ -176,7 +179,7 @@ static void page_acknowledged(struct quorum_write *write, enum status status)
     asked->sent_ms = quorum_of(asked)->now_ms;
     if (status != STATUS_OK) {
         fail(asked);
-    } else if (turn_page(asked->mend)) {
+    } else if (turn_page(asked)) {
         send_page(asked);
     } else {
         memset(asked_differs(asked), false, round->count * sizeof(bool));

@@ -53,8 +53,8 @@ struct verification {
     struct quorum *quorum;
     struct quorum_verify *verify;
     struct list rounds;
-    uint64_t deadline_ms;
-    enum status status; /* when it has ended */
+    uint64_t deadline_ms; /* later with each page of rows that is through */
+    enum status status;   /* when it has ended */
 };
 
 /* Whether what the one that was asked has told of this key differs from what is held here. */

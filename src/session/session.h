@@ -82,7 +82,7 @@ struct session {
     bool forwards;            /* requests of it went to other nodes: */
     unsigned forwards_open;   /* so many are not answered yet, and were sent when */
     uint64_t forwards_routes; /* dispatch_cluster.routes was this */
-    bool refused;             /* the request is not to be run here: see node/forward.h */
+    uint8_t refused;          /* the request is not to be run here: enum remote_refusal */
     bool ran_in_part;         /* its request: by nodes that have gone, as far as is known */
     bool finished;            /* sends nothing more: closed once all is answered */
     bool killed;              /* SESSION_CLOSING, without waiting for the output */

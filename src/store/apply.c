@@ -43,14 +43,24 @@ static void detach(struct store *store, struct entry *entry)
     store->detached[store->detached_count++] = entry;
 }
 
+/* It is off the list of its generation, or has another row there. */
+static void forget_dead(struct generation *generation, struct entry *entry)
+{
+    if (entry->flags & ENTRY_DEAD)
+        generation->dead_bytes -= entry_bytes(entry);
+    entry->flags &= ~(unsigned)ENTRY_DEAD & 0xf;
+}
+
 /* Takes it off the list that it is on; true if it may be freed now. */
 static bool leave_list(struct store *store, struct entry *entry)
 {
     if (store_is_frozen(store, entry)) {
+        forget_dead(&store->sealing, entry);
         detach(store, entry);
         return false;
     }
     if (store_is_dirty(store, entry)) {
+        forget_dead(&store->current, entry);
         list_remove(&entry->link);
         store->current.count--;
         store->current.bytes -= entry_bytes(entry);
@@ -62,6 +72,12 @@ static bool leave_list(struct store *store, struct entry *entry)
     }
     cache_remove(store, entry);
     return true;
+}
+
+static void note_dead(struct store *store, struct entry *entry)
+{
+    entry->flags |= ENTRY_DEAD;
+    store->current.dead_bytes += entry_bytes(entry);
 }
 
 static void make_dirty(struct store *store, struct entry *entry)
@@ -119,7 +135,9 @@ static struct entry *put_over(struct store *store, struct slot *slot, struct ent
     if (!frozen && !outgoing && old->row_size == row.size) {
         memmove(old->data + old->name_size, row.data, row.size);
         old->collected = 0;
-        if (!dirty) {
+        if (dirty) {
+            forget_dead(&store->current, old);
+        } else {
             cache_remove(store, old);
             make_dirty(store, old);
         }
@@ -255,6 +273,7 @@ void apply_collect(struct store *store, struct slot *slot, struct entry *entry)
 void apply_row(struct store *store, struct slot *slot, struct entry *entry, struct bytes name,
                struct bytes row)
 {
+    bool is_dead = false;
     slot->written = log_position(store->log); /* what a reader of this change waits for */
     if (row_key_is_head(name)) {
         struct row_facts facts = derive_facts(row, &store->scratch);
@@ -265,11 +284,14 @@ void apply_row(struct store *store, struct slot *slot, struct entry *entry, stru
             return;
         }
         derive_head(store, slot, entry, name, row, facts);
+        is_dead = !facts.live;
     }
     if (entry)
-        put_over(store, slot, entry, row);
+        entry = put_over(store, slot, entry, row);
     else
-        put_new(store, slot, name, row);
+        entry = put_new(store, slot, name, row);
+    if (is_dead)
+        note_dead(store, entry);
     arena_clear(&store->scratch);
 }
 

@@ -5,6 +5,7 @@
 #include "store/access.h"
 #include "store/apply.h"
 #include "store/derive.h"
+#include "store/evict.h"
 
 void cache_init(struct store *store)
 {
@@ -103,7 +104,8 @@ struct entry *cache_victim(struct store *store, bool only_expiring, unsigned mos
         struct row_facts facts = derive_facts(entry_row(entry), &store->scratch);
         arena_clear(&store->scratch);
         bool visited = was_visited(entry);
-        if (!entry->is_head || !facts.live || (only_expiring && facts.at_ms == EXPIRY_NEVER)) {
+        if (!entry->is_head || !facts.live || (only_expiring && facts.at_ms == EXPIRY_NEVER) ||
+            !evict_is_allowed(store, entry_name(entry))) {
             if (!visited)
                 drop(store, entry); /* it stays in the tier */
             continue;

@@ -23,9 +23,9 @@ void cache_append_all(struct store *store, struct list *entries);
 void cache_trim(struct store *store, unsigned most);
 
 /*
- * The next victim for an eviction for good: a clean, live head that SIEVE would drop or, if `most`
- * looks found none, the first that was visited. What else SIEVE would drop leaves memory on the
- * way; NULL if there was no victim, or that was enough.
+ * The next victim for an eviction for good: a clean, live head, allowed (evict.h), that SIEVE
+ * would drop or, if `most` looks found none, the first that was visited. What else SIEVE would drop
+ * leaves memory on the way; NULL if there was no victim, or that was enough.
  */
 struct entry *cache_victim(struct store *store, bool only_expiring, unsigned most);
 

@@ -10,12 +10,20 @@
 enum {
     LOOKS = 256,        /* for one victim */
     PURGE = 4096,       /* flushed rows, per call */
+    FRUITLESS_MAX = 16, /* searches that found none, per call */
     RANDOM_SLOTS = 512, /* looked into for one */
 };
 
 static bool is_only_expiring(enum eviction_policy policy)
 {
     return policy >= EVICT_VOLATILE_LRU;
+}
+
+bool evict_is_allowed(const struct store *store, struct bytes head)
+{
+    const struct store_evictor *evictor = &store->evictor;
+    return !store->identity.joined ||
+           (evictor->may_evict && evictor->may_evict(evictor->context, row_key_slot(head)));
 }
 
 static bool is_victim(struct store *store, struct slot *slot, struct entry *entry,
@@ -25,7 +33,8 @@ static bool is_victim(struct store *store, struct slot *slot, struct entry *entr
         return false;
     struct row_facts facts = derive_facts(entry_row(entry), &store->scratch);
     arena_clear(&store->scratch);
-    return facts.live && (!only_expiring || facts.at_ms != EXPIRY_NEVER);
+    return facts.live && (!only_expiring || facts.at_ms != EXPIRY_NEVER) &&
+           evict_is_allowed(store, entry_name(entry));
 }
 
 /* The oldest change of the current generation: for when nothing is clean. */
@@ -123,25 +132,39 @@ static enum status delete_key(struct store *store, struct entry *entry, uint64_t
         row_canonical(&row, store_stable(store));
         txn_stage(&txn, name, row_encode(&row, &arena));
         status = txn_commit(&txn);
+        if (status == STATUS_OK && store->identity.joined)
+            store->evictor.evicted(store->evictor.context, &txn);
     }
     txn_end(&txn);
     arena_deinit(&arena);
     return status;
 }
 
+/* The policy found no key. Where there are other copies it may just have come upon rows that are
+ * not this node's to evict: they leave memory, now or once they are sealed. */
+static bool is_nothing_left(const struct store *store)
+{
+    if (!store->identity.joined)
+        return store_is_over(store);
+    return store_is_over(store) && list_is_empty(&store->cache) && store->seal.state == SEAL_IDLE;
+}
+
 void evict_tick(struct store *store, uint64_t now_ms, uint64_t most)
 {
     store->evict_nothing_left = false;
-    if (store->options.eviction == EVICT_NOTHING || store->identity.joined)
+    if (store->options.eviction == EVICT_NOTHING)
         return;
     if (purge_tick(store, PURGE)) /* what is dead anyway goes first */
         return;
+    unsigned fruitless = 0;
     while (store_is_over(store) && most-- > 0) {
         struct entry *entry = victim(store);
-        if (!entry) {
-            store->evict_nothing_left = store_is_over(store);
+        if (!entry && (fruitless++ == FRUITLESS_MAX || list_is_empty(&store->cache))) {
+            store->evict_nothing_left = is_nothing_left(store);
             return;
         }
+        if (!entry)
+            continue;
         if (delete_key(store, entry, now_ms) != STATUS_OK)
             return;
         store->stats.evicted_keys++;

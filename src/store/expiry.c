@@ -13,8 +13,9 @@ enum {
     SEARCH_INTERVAL_MS = 100,
     SEARCH_RETRY_MS = 1000, /* after an error of reading */
     /* Where there are other copies a search only shows what waits for them: */
-    COPIES_INTERVAL_MS = 1000,       /* what has come due since, */
-    COPIES_AGAIN_MS = 5 * 60 * 1000, /* and all: memory may have dropped some of it */
+    COPIES_INTERVAL_MS = 1000,        /* what has come due since, */
+    COPIES_AGAIN_MS = 5 * 60 * 1000,  /* and all: memory may have dropped some of it, */
+    COPIES_TOMBSTONES_MS = 20 * 1000, /* sooner while there are tombstones */
     NOTES_KEEP = 64 * 1024,
     SAMPLE_SLOT = 32, /* entries looked at to guess how long keys live: of a slot, */
     SAMPLE_MAX = 512, /* in all */
@@ -35,7 +36,7 @@ struct expiry_job {
     struct buffer found;  /* notes: each of these, then its head row, empty if there is none */
     unsigned count;
     enum status status;
-    uint64_t again_ms; /* joined: when it is to begin at the first again */
+    uint64_t first_ms; /* joined: when it last began at the first */
     uint64_t expired;  /* joined: keys found since it did */
 };
 
@@ -230,10 +231,11 @@ static void all_found(struct store *store)
     struct expiry_job *search = store->expiry;
     store->expired_waiting = search->expired;
     search->next_ms = search->searched_ms + COPIES_INTERVAL_MS;
-    if (search->searched_ms < search->again_ms)
+    uint64_t interval_ms = store->facts.tombstones > 0 ? COPIES_TOMBSTONES_MS : COPIES_AGAIN_MS;
+    if (search->searched_ms < search->first_ms + interval_ms)
         return;
     buffer_clear(&search->from, SIZE_MAX);
-    search->again_ms = search->searched_ms + COPIES_AGAIN_MS;
+    search->first_ms = search->searched_ms;
 }
 
 static void search_done(struct job *job)

@@ -8,6 +8,7 @@
 #define STORE_EXPORT_H
 
 #include "base/buffer.h"
+#include "row/slot_set.h"
 #include "store/store.h"
 
 struct export;
@@ -91,6 +92,8 @@ bool export_ended(const struct store *store, uint64_t mark);
 uint64_t store_slot_stored(const struct store *store, uint16_t slot);
 /* Grows with each import that has changed a row of the slot. */
 uint64_t store_slot_imports(const struct store *store, uint16_t slot);
+/* Those slots that have any. */
+const struct slot_set *store_slots_used(const struct store *store);
 /* Grows with each change of that number, or of a digest, in any slot. */
 uint64_t store_slot_changes(const struct store *store);
 
@@ -106,14 +109,29 @@ MUST_CHECK enum status store_give_away(struct store *store, struct bytes head, u
 /*
  * From now on, and for good, this directory is one copy among several: tombstones and expired rows
  * stay until all owners have confirmed them (sync/), and nothing counts as stable any more. Nothing
- * is evicted, and nothing flushed (txn_flush). Recorded durably before it returns. Until then it is
- * the only owner, as in store/apply.h.
+ * is flushed (txn_flush), and only what an evictor allows is evicted. Recorded durably before it
+ * returns. Until then it is the only owner, as in store/apply.h.
  *
  * Seals, then reads all that there is, to sum digests: at once in a new directory, long in a large
  * one. An error: it has not joined; but after STATUS_IO the process must end (store_failure).
  */
 MUST_CHECK enum status store_join(struct store *store);
 bool store_is_joined(const struct store *store);
+
+/*
+ * Eviction where there are other copies: a key is evicted, for good, by a tombstone, which the
+ * other owners must be given. Without an evictor nothing is.
+ */
+struct txn;
+struct store_evictor {
+    /* Whether keys of the slot are this node's to evict. */
+    bool (*may_evict)(void *context, uint16_t slot);
+    /* The tombstone has just been committed: txn->staged, txn->gate. In store_turn_end and
+     * store_tick. */
+    void (*evicted)(void *context, const struct txn *txn);
+    void *context;
+};
+void store_set_evictor(struct store *store, const struct store_evictor *evictor);
 
 /*
  * What time it is by the cluster's word (the median of its clocks), each turn. Events are dated by

@@ -68,6 +68,7 @@ static void add_to_sum(struct facts *facts, uint16_t slot, uint64_t heads, uint6
 {
     facts->sums[slot].heads += heads;
     facts->sums[slot].digest += digest;
+    slot_set_put(&facts->used, slot, facts->sums[slot].heads > 0);
     facts->changes++;
 }
 
@@ -127,7 +128,7 @@ void facts_encode(const struct facts *facts, uint8_t db, struct buffer *out)
     buffer_append_u8(out, facts->digests ? FORMAT_DIGESTS : FORMAT);
     if (!facts->slots[db])
         return;
-    for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+    for (uint32_t slot = 0; (slot = slot_set_next(&facts->used, slot)) < SLOT_COUNT; slot++) {
         const struct slot_facts *of = &facts->slots[db][slot];
         if (of->keys == 0 && of->tombstones == 0)
             continue;

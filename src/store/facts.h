@@ -17,7 +17,7 @@
 
 #include "base/buffer.h"
 #include "base/status.h"
-#include "row/slot.h"
+#include "row/slot_set.h"
 #include "store/tier.h"
 
 enum { FACTS_BLOCK = 128 };
@@ -42,6 +42,7 @@ struct facts {
     unsigned databases;
     struct slot_facts **slots; /* per database SLOT_COUNT of them, or NULL: all zero */
     struct slot_sum *sums;     /* SLOT_COUNT of them */
+    struct slot_set used;      /* slots with heads */
     uint64_t changes;          /* of sums: grows with each */
     uint64_t *keys;            /* per database the sums */
     uint64_t *blocks;          /* of keys, per database and FACTS_BLOCK slots */

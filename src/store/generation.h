@@ -38,6 +38,7 @@ struct generation {
     struct list rows; /* entries, the oldest change first */
     uint64_t count;
     uint64_t bytes;              /* of them, as the allocator counts */
+    uint64_t dead_bytes;         /* of these, of tombstones: once sealed they may leave memory */
     uint64_t changes;            /* of keys, by clients: each time that one changed */
     uint64_t log_begin, log_end; /* positions of the log that it covers */
     struct due_heap due;         /* expiries set in it */

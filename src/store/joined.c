@@ -22,6 +22,11 @@ uint64_t store_slot_imports(const struct store *store, uint16_t slot)
     return store->facts.sums[slot].imports;
 }
 
+const struct slot_set *store_slots_used(const struct store *store)
+{
+    return &store->facts.used;
+}
+
 uint64_t store_slot_changes(const struct store *store)
 {
     return store->facts.changes;
@@ -108,6 +113,11 @@ uint64_t store_collectable_count(const struct store *store)
 void store_set_cluster_time(struct store *store, uint64_t now_ms)
 {
     store->cluster_ms = now_ms;
+}
+
+void store_set_evictor(struct store *store, const struct store_evictor *evictor)
+{
+    store->evictor = *evictor;
 }
 
 bool store_is_joined(const struct store *store)

@@ -366,7 +366,7 @@ static bool is_due(const struct store *store, uint64_t weight)
 {
     uint64_t log_bytes = log_position(store->log) - store->current.log_begin;
     bool doomed = store->garbage_count == 0 &&
-                  store->doomed_bytes >= store->options.rows_bytes / DOOMED_ROWS_PART &&
+                  store_leaving_bytes(store) >= store->options.rows_bytes / DOOMED_ROWS_PART &&
                   store->table.bytes > store->options.rows_bytes;
     return generation_weight(&store->current) >= weight || log_bytes >= LOG_PER_SEAL * weight ||
            doomed;

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "row/clock.h"
 #include "row/row.h"
+#include "store/export.h"
 #include "store/facts.h"
 #include "store/generation.h"
 #include "store/identity.h"
@@ -92,6 +93,7 @@ struct store {
         uint64_t hash;    /* at the bucket of this hash */
         unsigned pending; /* (slot, db)s with something to purge */
     } purge;
+    struct store_evictor evictor;
     bool evict_nothing_left; /* the policy found no key to evict: writes are refused */
 
     struct store_stats stats; /* the counters of it */
@@ -116,10 +118,17 @@ static inline const struct vector *store_stable(const struct store *store)
     return store->identity.joined ? NULL : &store->identity.former;
 }
 
-/* Whether an eviction policy has work; what only waits for its seal to go does not count. */
+/* What can leave memory as soon as it is sealed: no key need be evicted for its sake. */
+static inline uint64_t store_leaving_bytes(const struct store *store)
+{
+    uint64_t sealing = store->seal.state != SEAL_IDLE ? store->sealing.dead_bytes : 0;
+    return store->doomed_bytes + store->current.dead_bytes + sealing;
+}
+
+/* Whether an eviction policy has work. */
 static inline bool store_is_over(const struct store *store)
 {
-    return store->table.bytes - store->doomed_bytes > store->options.rows_bytes;
+    return store->table.bytes > store->options.rows_bytes + store_leaving_bytes(store);
 }
 
 /* An entry that the generation being sealed owns: nothing that the seal reads may change. */

@@ -390,7 +390,7 @@ enum status store_turn_end(struct store *store, uint64_t now_ms)
 {
     expiry_clock(store, now_ms);
     if (store->table.bytes > store->options.rows_bytes) {
-        if (store->options.eviction == EVICT_NOTHING || store->paused || store->identity.joined)
+        if (store->options.eviction == EVICT_NOTHING || store->paused)
             cache_trim(store, TURN_TRIM);
         else
             evict(store, now_ms, TURN_EVICT + 2 * store->turn_rows);
@@ -596,7 +596,7 @@ void store_stats(const struct store *store, struct store_stats *out)
     out->rows = store->table.entries;
     out->rows_bytes = store->table.bytes;
     out->table_bytes = store->table.bucket_bytes;
-    out->doomed_bytes = store->doomed_bytes;
+    out->doomed_bytes = store_leaving_bytes(store);
     out->garbage_rows = store->garbage_count;
     out->dirty_rows = store->current.count;
     out->dirty_bytes = generation_weight(&store->current);

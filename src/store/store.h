@@ -68,7 +68,7 @@ MUST_CHECK enum status store_open(const struct store_options *options, struct st
                                   struct store_recovery *out_recovery, struct buffer *out_error);
 
 /* A clean stop: seals nothing, syncs the log, marks the identity clean. Drains the workers. Frees
- * the store. */
+ * the store. STATUS_DISK_FULL: all is durable but that mark; the next start takes a new epoch. */
 MUST_CHECK enum status store_close(struct store *store);
 
 /* A stop as by kill -9, for tests: frees memory, writes nothing. The workers are drained before. */

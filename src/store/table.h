@@ -24,6 +24,7 @@ enum entry_flag {
     ENTRY_BELOW = 1,    /* the tier, or a generation being sealed, has an older row of that name */
     ENTRY_DETACHED = 2, /* no longer in the table; freed when its generation has been sealed */
     ENTRY_DOOMED = 4,   /* counted in store.doomed_bytes */
+    ENTRY_DEAD = 8,     /* a tombstone, counted in its generation's dead_bytes */
 };
 
 struct entry {

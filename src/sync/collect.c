@@ -35,6 +35,7 @@ struct collect {
     uint32_t cursor, looked; /* for slots */
     struct buffer listed;
     uint32_t count;
+    bool is_full;                      /* there is more to collect */
     uint8_t missing[COLLECT_KEYS_MAX]; /* owners that have not confirmed it */
     struct collect_node *nodes;
     size_t node_count, node_room;
@@ -243,6 +244,8 @@ static void all_answered(struct sync *sync)
             send_heads(sync, collect->nodes[i].node, SYNC_COLLECT);
         collect->state = COLLECT_IDLE;
         collect_void(sync);
+        if (collect->is_full)
+            collect->next_ms = sync->now_ms;
     }
 }
 
@@ -303,6 +306,8 @@ static bool find_more(struct sync *sync)
         struct placement placement;
         unsigned count;
         collect->looked++;
+        if (!slot_set_has(store_slots_used(sync->options.store), slot))
+            continue;
         layout_placement(sync->layout, slot, &placement);
         const uint64_t *readers = placement_readers(&placement, &count);
         if (count > 0 && readers[0] == sync->options.node)
@@ -316,6 +321,7 @@ static void begin_round(struct sync *sync)
 {
     struct collect *collect = sync->collect;
     collect->node_count = 0;
+    collect->is_full = is_full(collect);
     if (MUTANT(tombstone_collected_by_one)) {
         struct bytes rest = buffer_bytes(&collect->listed), name;
         uint64_t digest;

@@ -19,16 +19,17 @@
 
 /* ---- which slots ----------------------------------------------------------------------------- */
 
-static void add_shared(struct sync *sync, uint64_t node, uint16_t slot, unsigned bit)
+static void add_shared(struct sync *sync, uint64_t node, uint32_t slot, uint32_t end, unsigned bit)
 {
     struct sync_peer *peer = sync_peer(sync, node);
     check(peer != NULL);
-    if (peer->shared_count == peer->shared_room) {
-        peer->shared_room = peer->shared_room ? 2 * peer->shared_room : 64;
+    if (peer->shared_room - peer->shared_count < end - slot) {
+        peer->shared_room = 2 * peer->shared_room + (end - slot);
         peer->shared = memory_resize(peer->shared, peer->shared_room * sizeof(*peer->shared));
     }
-    peer->shared[peer->shared_count++] =
-        (struct sync_shared){.slot = slot, .bit = (uint8_t)bit, .due_ms = (uint32_t)sync->now_ms};
+    for (; slot < end; slot++)
+        peer->shared[peer->shared_count++] = (struct sync_shared){
+            .slot = (uint16_t)slot, .bit = (uint8_t)bit, .due_ms = sync->now_ms};
 }
 
 static bool is_among(const uint64_t *nodes, unsigned count, uint64_t node)
@@ -39,29 +40,32 @@ static bool is_among(const uint64_t *nodes, unsigned count, uint64_t node)
     return false;
 }
 
-static void set_slot(struct sync *sync, uint16_t slot)
+/* All slots of a run have the same owners. */
+static void set_run(struct sync *sync, uint32_t slot, uint32_t end)
 {
-    struct sync_slot *state = &sync->slots[slot];
+    struct sync_slot state = {.since = sync->number};
     uint64_t writers[LAYOUT_OWNERS_MAX];
     struct placement placement;
     unsigned reader_count;
-    layout_placement(sync->layout, slot, &placement);
+    layout_placement(sync->layout, (uint16_t)slot, &placement);
     const uint64_t *readers = placement_readers(&placement, &reader_count);
     unsigned count = placement_writers(&placement, writers);
-    *state = (struct sync_slot){.since = sync->number};
-    state->owned = is_among(writers, count, sync->options.node);
-    if (!state->owned)
-        return;
-    unsigned enough = sync->options.write_quorum;
-    state->needed = (uint8_t)(enough < reader_count ? reader_count - enough : reader_count > 1);
-    state->first = reader_count > 0 && readers[0] == sync->options.node;
-    for (unsigned i = 0; i < count; i++) {
+    state.owned = is_among(writers, count, sync->options.node);
+    state.first = reader_count > 0 && readers[0] == sync->options.node;
+    for (unsigned i = 0; state.owned && i < count; i++) {
         if (writers[i] == sync->options.node || !is_among(readers, reader_count, writers[i]))
             continue;
-        state->readers |= (uint16_t)(1u << i);
-        add_shared(sync, writers[i], slot, i);
+        state.readers |= (uint16_t)(1u << i);
+        add_shared(sync, writers[i], slot, end, i);
     }
-    state->agreed = state->needed == 0;
+    unsigned enough = sync->options.write_quorum;
+    if (state.owned)
+        state.needed = (uint8_t)(enough < reader_count ? reader_count - enough : reader_count > 1);
+    state.agreed = state.owned && state.needed == 0;
+    for (uint32_t each = slot; each < end; each++) {
+        sync->slots[each] = state;
+        slot_set_put(&sync->open, (uint16_t)each, state.readers != 0);
+    }
 }
 
 void compare_set_layout(struct sync *sync)
@@ -75,9 +79,12 @@ void compare_set_layout(struct sync *sync)
         peer->bulk_part = 0;
         peer->bulk_due_ms = sync->now_ms;
     }
-    sync->wanted_count = 0;
-    for (uint32_t slot = 0; slot < SLOT_COUNT; slot++)
-        set_slot(sync, (uint16_t)slot);
+    sync->wanted = sync->gaining = (struct slot_set){0};
+    sync->differing = 0;
+    for (uint32_t slot = 0, end; slot < SLOT_COUNT; slot = end) {
+        end = layout_run_end(sync->layout, slot);
+        set_run(sync, slot, end);
+    }
 }
 
 /* ---- agreement ------------------------------------------------------------------------------- */
@@ -86,6 +93,15 @@ static void judge(struct sync_slot *state)
 {
     if (!state->agreed && (unsigned)__builtin_popcount(state->equal) >= state->needed)
         state->agreed = true;
+}
+
+void compare_note(struct sync *sync, uint16_t slot)
+{
+    const struct sync_slot *state = &sync->slots[slot];
+    uint16_t through = state->gaining ? state->gained_from : state->equal;
+    if (state->first)
+        through &= state->same; /* for leases, see sync_same_readers */
+    slot_set_put(&sync->open, slot, (state->readers & ~through) != 0);
 }
 
 void compare_reopen(struct sync *sync)
@@ -101,6 +117,7 @@ void sync_disagree(struct sync *sync, uint16_t slot)
     state->since = sync->number;
     state->equal = state->same = 0;
     state->agreed = state->needed == 0 && state->owned;
+    compare_note(sync, slot);
 }
 
 uint16_t sync_same_readers(const struct sync *sync, uint16_t slot)
@@ -120,15 +137,22 @@ void sync_distrust(struct sync *sync, uint64_t node)
     for (uint32_t i = 0; i < peer->shared_count; i++) {
         struct sync_shared *shared = &peer->shared[i];
         sync->slots[shared->slot].same &= (uint16_t) ~(1u << shared->bit);
+        compare_note(sync, shared->slot);
         shared->tries = 0;
-        shared->due_ms = (uint32_t)sync->now_ms;
+        shared->due_ms = sync->now_ms;
     }
 }
 
-static void want(struct sync *sync, struct sync_slot *state, uint16_t bits)
+static void want(struct sync *sync, uint16_t slot, uint16_t bits)
 {
-    sync->wanted_count += (bits != 0) - (state->wanted != 0);
-    state->wanted = bits;
+    sync->slots[slot].wanted = bits;
+    slot_set_put(&sync->wanted, slot, bits != 0);
+}
+
+static void set_differs(struct sync *sync, struct sync_slot *state, uint16_t bits)
+{
+    sync->differing += (size_t)(bits != 0) - (size_t)(state->differs != 0);
+    state->differs = bits;
 }
 
 void compare_node_up(struct sync *sync, struct sync_peer *peer)
@@ -137,7 +161,7 @@ void compare_node_up(struct sync *sync, struct sync_peer *peer)
     for (uint32_t i = 0; i < peer->shared_count; i++) {
         sync_disagree(sync, peer->shared[i].slot);
         peer->shared[i].tries = 0;
-        peer->shared[i].due_ms = (uint32_t)sync->now_ms;
+        peer->shared[i].due_ms = sync->now_ms;
     }
     peer->question = 0;
 }
@@ -147,23 +171,13 @@ void compare_node_down(struct sync *sync, struct sync_peer *peer)
     peer->question = 0;
     for (uint32_t i = 0; i < peer->shared_count; i++) {
         struct sync_slot *state = &sync->slots[peer->shared[i].slot];
-        uint16_t bit = (uint16_t)(1u << peer->shared[i].bit);
-        want(sync, state, state->wanted & (uint16_t)~bit);
-        state->differs &= (uint16_t)~bit;
+        uint16_t others = (uint16_t) ~(1u << peer->shared[i].bit);
+        want(sync, peer->shared[i].slot, state->wanted & others);
+        set_differs(sync, state, state->differs & others);
     }
 }
 
 /* ---- asking ---------------------------------------------------------------------------------- */
-
-static uint64_t due_ms(const struct sync *sync, const struct sync_shared *shared)
-{
-    return sync->now_ms + (uint64_t)(int64_t)(int32_t)(shared->due_ms - (uint32_t)sync->now_ms);
-}
-
-static bool is_due(const struct sync *sync, const struct sync_shared *shared)
-{
-    return due_ms(sync, shared) <= sync->now_ms;
-}
 
 /* Not equal as far as is known; or to be gained, and not seen equal by one who has this layout. */
 static bool is_open(const struct sync_slot *state, const struct sync_shared *shared)
@@ -176,8 +190,7 @@ static bool is_open(const struct sync_slot *state, const struct sync_shared *sha
 static bool is_unsure(const struct sync *sync, const struct sync_shared *shared)
 {
     const struct sync_slot *state = &sync->slots[shared->slot];
-    uint16_t same = sync_same_readers(sync, shared->slot);
-    return is_open(state, shared) || (state->first && (same >> shared->bit & 1) == 0);
+    return is_open(state, shared) || (state->first && (state->same >> shared->bit & 1) == 0);
 }
 
 static void put_off(const struct sync *sync, struct sync_shared *shared)
@@ -185,7 +198,7 @@ static void put_off(const struct sync *sync, struct sync_shared *shared)
     unsigned wait = COMPARE_AGAIN_MS << shared->tries;
     if (wait < COMPARE_AGAIN_MAX)
         shared->tries++;
-    shared->due_ms = (uint32_t)sync->now_ms + wait;
+    shared->due_ms = sync->now_ms + wait;
 }
 
 /* Of those with whom this node shares slots. */
@@ -224,31 +237,74 @@ static void add_question(struct sync *sync, struct sync_peer *peer, uint32_t ind
     put_off(sync, shared);
 }
 
+/* The first of the shared slots from `index` on that is not below `slot`: mostly a near one. */
+static uint32_t seek(const struct sync_peer *peer, uint32_t index, uint32_t slot)
+{
+    uint32_t step = 1, high = index;
+    while (high < peer->shared_count && peer->shared[high].slot < slot) {
+        index = high + 1;
+        high += step;
+        step *= 2;
+    }
+    if (high > peer->shared_count)
+        high = peer->shared_count;
+    while (index < high) {
+        uint32_t middle = (index + high) / 2;
+        if (peer->shared[middle].slot < slot)
+            index = middle + 1;
+        else
+            high = middle;
+    }
+    return index;
+}
+
+/* What the next question may be about. */
+struct choice {
+    uint32_t first, end; /* the part of the round: all that is in use */
+    bool all;            /* whether what is open is looked for elsewhere, too */
+};
+
+/* The next of the shared slots that is open, or in use and in that part; their count: none. */
+static uint32_t next_choice(const struct sync *sync, const struct sync_peer *peer, uint32_t index,
+                            struct choice choice)
+{
+    const struct slot_set *used = store_slots_used(sync->options.store);
+    uint32_t last = choice.all ? peer->shared_count : choice.end;
+    while (index < last) {
+        uint32_t slot = peer->shared[index].slot;
+        uint32_t open = slot_set_next(&sync->open, slot), in_use = SLOT_COUNT;
+        if (index < choice.first)
+            in_use = slot_set_next(used, peer->shared[choice.first].slot);
+        else if (index < choice.end)
+            in_use = slot_set_next(used, slot);
+        uint32_t next = open < in_use ? open : in_use;
+        if (next == slot)
+            return index;
+        index = seek(peer, index, next);
+    }
+    return peer->shared_count;
+}
+
 /* The part of the round, and what isn't equal and due. */
 static void choose(struct sync *sync, struct sync_peer *peer, struct buffer *body)
 {
-    uint32_t first, end, i = 0, last = peer->shared_count;
+    struct choice choice = {.all = sync->now_ms >= peer->open_ms};
     uint64_t open_ms = UINT64_MAX;
-    bool all = sync->now_ms >= peer->open_ms;
-    next_part(sync, peer, &first, &end);
-    if (!all) {
-        i = first;
-        last = end;
-    }
-    for (; i < last && peer->asked_count < COMPARE_SLOTS_MAX; i++) {
+    next_part(sync, peer, &choice.first, &choice.end);
+    uint32_t i = next_choice(sync, peer, choice.all ? 0 : choice.first, choice);
+    for (; i < peer->shared_count && peer->asked_count < COMPARE_SLOTS_MAX;) {
         struct sync_shared *shared = &peer->shared[i];
         bool open = is_unsure(sync, shared);
-        bool in_part = i >= first && i < end;
-        if (in_part && !open)
-            shared->due_ms = (uint32_t)sync->now_ms; /* never so old that it looks new */
-        if ((open && is_due(sync, shared)) ||
+        bool in_part = i >= choice.first && i < choice.end;
+        if ((open && shared->due_ms <= sync->now_ms) ||
             (in_part && store_slot_stored(sync->options.store, shared->slot) > 0))
             add_question(sync, peer, i, body);
-        if (open && due_ms(sync, shared) < open_ms)
-            open_ms = due_ms(sync, shared);
+        if (open && shared->due_ms < open_ms)
+            open_ms = shared->due_ms;
+        i = next_choice(sync, peer, i + 1, choice);
     }
-    if (all)
-        peer->open_ms = i < last ? 0 : open_ms;
+    if (choice.all)
+        peer->open_ms = i < peer->shared_count ? 0 : open_ms;
 }
 
 static void ask(struct sync *sync, struct sync_peer *peer)
@@ -301,7 +357,8 @@ static void seen_to_differ(struct sync *sync, struct sync_peer *peer, uint16_t s
     if (shared == NULL || is_open(&sync->slots[slot], shared))
         return;
     sync->slots[slot].equal &= (uint16_t) ~(1u << shared->bit);
-    shared->due_ms = (uint32_t)sync->now_ms;
+    compare_note(sync, slot);
+    shared->due_ms = sync->now_ms;
     peer->open_ms = 0;
 }
 
@@ -339,14 +396,15 @@ static void found_equal(struct sync *sync, const struct sync_peer *peer, struct 
 {
     struct sync_slot *state = &sync->slots[shared->slot];
     uint16_t bit = (uint16_t)(1u << shared->bit);
-    state->differs &= (uint16_t)~bit;
-    want(sync, state, state->wanted & (uint16_t)~bit);
+    set_differs(sync, state, state->differs & (uint16_t)~bit);
+    want(sync, shared->slot, state->wanted & (uint16_t)~bit);
     shared->tries = 0;
     if (peer->question <= state->since)
         return;
     if (peer->question > peer->distrusted)
         found_same(sync, shared);
     state->equal |= bit;
+    compare_note(sync, shared->slot);
     judge(state);
 }
 
@@ -355,12 +413,13 @@ static void found_unequal(struct sync *sync, struct sync_peer *peer, struct sync
     struct sync_slot *state = &sync->slots[shared->slot];
     uint16_t bit = (uint16_t)(1u << shared->bit);
     state->equal &= (uint16_t)~bit;
+    compare_note(sync, shared->slot);
     peer->open_ms = 0;
     if ((state->differs & bit) == 0)
         sync->stats.slots_differed++;
     else if (!state->gaining && !MUTANT(no_anti_entropy))
-        want(sync, state, state->wanted | bit);
-    state->differs |= bit;
+        want(sync, shared->slot, state->wanted | bit);
+    set_differs(sync, state, state->differs | bit);
 }
 
 void compare_heard(struct sync *sync, uint64_t from, const struct sync_message *message)
@@ -392,23 +451,19 @@ void compare_pulled(struct sync *sync, uint16_t slot, uint64_t node, bool fruitl
     struct sync_shared *shared = peer != NULL ? find_shared(peer, slot) : NULL;
     if (shared == NULL)
         return;
-    want(sync, state, state->wanted & (uint16_t) ~(1u << shared->bit));
+    want(sync, slot, state->wanted & (uint16_t) ~(1u << shared->bit));
     if (fruitless) {
         state->pull_at_ms = sync->now_ms + PULL_FRUITLESS_MS;
         return;
     }
     /* Was that all? */
-    shared->due_ms = (uint32_t)sync->now_ms;
+    shared->due_ms = sync->now_ms;
     shared->tries = 0;
     peer->open_ms = 0;
 }
 
+/* Who is equal to all readers is agreed, and differs from none. */
 bool compare_is_quiet(const struct sync *sync)
 {
-    for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
-        const struct sync_slot *state = &sync->slots[slot];
-        if (state->owned && (state->equal != state->readers || !state->agreed || state->differs))
-            return false;
-    }
-    return true;
+    return slot_set_next(&sync->open, 0) == SLOT_COUNT;
 }

@@ -257,25 +257,22 @@ static void scan(struct sync *sync)
         return;
     sync->scan_changes = changes;
     sync->foreign = 0;
-    for (uint32_t slot = 0; slot < SLOT_COUNT; slot++)
+    const struct slot_set *used = store_slots_used(sync->options.store);
+    for (uint32_t slot = 0; (slot = slot_set_next(used, slot)) < SLOT_COUNT; slot++)
         if (!sync->slots[slot].owned)
             sync->foreign += store_slot_stored(sync->options.store, (uint16_t)slot);
-}
-
-static bool is_foreign(const struct sync *sync, uint16_t slot)
-{
-    return !sync->slots[slot].owned && store_slot_stored(sync->options.store, slot) > 0;
 }
 
 void give_away_tick(struct sync *sync)
 {
     if (sync->now_ms >= sync->scan_ms)
         scan(sync);
-    for (uint32_t i = 0; i < SLOT_COUNT; i++) {
-        if (sync->foreign == 0 || sync->giving_count >= GIVINGS_MAX)
-            return;
-        uint16_t slot = (uint16_t)(sync->give_cursor++ % SLOT_COUNT);
-        if (!is_foreign(sync, slot) || sync->now_ms < sync->give_at_ms[slot] ||
+    const struct slot_set *used = store_slots_used(sync->options.store);
+    uint32_t next, passed = 0;
+    while (sync->foreign > 0 && sync->giving_count < GIVINGS_MAX &&
+           (next = slot_set_walk(used, &sync->give_cursor, &passed)) < SLOT_COUNT) {
+        uint16_t slot = (uint16_t)next;
+        if (sync->slots[slot].owned || sync->now_ms < sync->give_at_ms[slot] ||
             barrier_holds(sync, slot) || give_away_is_giving(sync, slot))
             continue;
         if (!begin(sync, slot))

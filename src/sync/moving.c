@@ -17,19 +17,26 @@ void moving_set_layout(struct sync *sync)
     sync->synced_due = true;
     if (sync->layout->phase != LAYOUT_WRITING_BOTH)
         return;
-    for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
+    for (uint32_t slot = 0, end; slot < SLOT_COUNT; slot = end) {
         struct placement placement;
         layout_placement(sync->layout, (uint16_t)slot, &placement);
+        end = layout_run_end(sync->layout, slot);
         if (!placement_gains(&placement, sync->options.node))
             continue;
-        sync->slots[slot].gaining = true;
-        sync->to_gain++;
+        sync->to_gain += end - slot;
+        for (uint32_t each = slot; each < end; each++) {
+            sync->slots[each].gaining = true;
+            slot_set_put(&sync->gaining, (uint16_t)each, true);
+            compare_note(sync, (uint16_t)each);
+        }
     }
 }
 
-static void gained(struct sync *sync, struct sync_slot *state)
+static void gained(struct sync *sync, uint16_t slot)
 {
-    state->gaining = false;
+    sync->slots[slot].gaining = false;
+    slot_set_put(&sync->gaining, slot, false);
+    compare_note(sync, slot);
     compare_reopen(sync);
     sync->to_gain--;
 }
@@ -55,18 +62,17 @@ static void gain(struct sync *sync, uint16_t slot)
     }
     state->gain_at_ms = sync->now_ms + GAIN_AGAIN_MS;
     if ((missing == 0 && pulled >= enough) || MUTANT(slot_gained_without_rows))
-        gained(sync, state);
+        gained(sync, slot);
 }
 
 void moving_tick(struct sync *sync)
 {
-    for (uint32_t i = 0; i < SLOT_COUNT; i++) {
-        if (sync->to_gain == 0 || sync->pull_count >= PULLS_TO_GAIN_MAX)
-            return;
-        uint16_t slot = (uint16_t)(sync->gain_cursor++ % SLOT_COUNT);
+    uint32_t slot, passed = 0;
+    while (sync->pull_count < PULLS_TO_GAIN_MAX &&
+           (slot = slot_set_walk(&sync->gaining, &sync->gain_cursor, &passed)) < SLOT_COUNT) {
         const struct sync_slot *state = &sync->slots[slot];
-        if (state->gaining && !state->pulling && sync->now_ms >= state->gain_at_ms)
-            gain(sync, slot);
+        if (!state->pulling && sync->now_ms >= state->gain_at_ms)
+            gain(sync, (uint16_t)slot);
     }
 }
 
@@ -83,6 +89,7 @@ void moving_compared(struct sync *sync, uint16_t slot, unsigned bit, uint64_t ve
     if (gate > sync->gain_gate)
         sync->gain_gate = gate;
     state->gained_from |= (uint8_t)(1u << bit);
+    compare_note(sync, slot);
 }
 
 void moving_pulled(struct sync *sync, const struct pull_result *result)
@@ -97,4 +104,5 @@ void moving_pulled(struct sync *sync, const struct pull_result *result)
     for (unsigned i = 0; i < placement.old_count; i++)
         if (placement.old[i] == result->node && result->whole)
             state->gained_from |= (uint8_t)(1u << i);
+    compare_note(sync, result->slot);
 }

@@ -341,12 +341,11 @@ void pull_tick(struct sync *sync)
     sync->pulls_due = false;
     end_overdue(sync);
     moving_tick(sync);
-    for (uint32_t i = 0; i < SLOT_COUNT; i++) {
-        if (sync->wanted_count == 0 || sync->pull_count >= PULLS_MAX)
-            return;
-        uint16_t slot = (uint16_t)(sync->pull_cursor++ % SLOT_COUNT);
+    uint32_t slot, passed = 0;
+    while (sync->pull_count < PULLS_MAX &&
+           (slot = slot_set_walk(&sync->wanted, &sync->pull_cursor, &passed)) < SLOT_COUNT) {
         const struct sync_slot *state = &sync->slots[slot];
-        if (state->wanted != 0 && !state->pulling && sync->now_ms >= state->pull_at_ms)
-            begin_wanted(sync, slot);
+        if (!state->pulling && sync->now_ms >= state->pull_at_ms)
+            begin_wanted(sync, (uint16_t)slot);
     }
 }

@@ -219,6 +219,14 @@ static bool is_near(struct sync *sync, uint64_t from, const struct sync_message 
     return sync->layout != NULL && message->cluster == cluster && apart <= 1;
 }
 
+/* Whoever confirms has synced what it had written when it was asked. */
+static void heard_durable(struct sync *sync, uint64_t from, uint64_t number)
+{
+    struct sync_peer *peer = sync_peer(sync, from);
+    if (peer != NULL && number > peer->durable && number <= sync->number)
+        peer->durable = number;
+}
+
 static void dispatch(struct sync *sync, uint64_t from, unsigned type,
                      const struct sync_message *message)
 {
@@ -247,6 +255,9 @@ static void dispatch(struct sync *sync, uint64_t from, unsigned type,
         carry_heard(sync, from, type, message);
         break;
     case SYNC_CONFIRM:
+        heard_durable(sync, from, message->number);
+        collect_heard(sync, from, type, message);
+        break;
     case SYNC_PASSED:
         collect_heard(sync, from, type, message);
         break;
@@ -387,6 +398,34 @@ uint64_t sync_deadline_ms(const struct sync *sync)
     return buffer_size(&sync->loopback) > 0 ? sync->now_ms : sync->tick_ms;
 }
 
+/* ---- what others have synced ----------------------------------------------------------------- */
+
+/* A proposal to collect nothing. */
+uint64_t sync_ask_durable(struct sync *sync)
+{
+    uint64_t question = ++sync->number;
+    for (size_t i = 0; sync->layout != NULL && i < sync->peer_count; i++)
+        if (layout_is_member(sync->layout, sync->peers[i]->node))
+            sync_send(sync, sync->peers[i]->node, SYNC_PROPOSE,
+                      (struct sync_message){.number = question});
+    return question;
+}
+
+unsigned sync_durable_missing(const struct sync *sync, uint64_t question)
+{
+    unsigned missing = 0;
+    for (size_t i = 0; sync->layout != NULL && i < sync->peer_count; i++)
+        missing += layout_is_member(sync->layout, sync->peers[i]->node) &&
+                   sync->peers[i]->durable < question;
+    return missing;
+}
+
+bool sync_is_durable(const struct sync *sync, uint64_t node, uint64_t question)
+{
+    const struct sync_peer *peer = sync_peer(sync, node);
+    return peer != NULL && peer->durable >= question;
+}
+
 /* ---- what there is --------------------------------------------------------------------------- */
 
 bool sync_is_agreed(const struct sync *sync, uint16_t slot)
@@ -405,8 +444,7 @@ static uint64_t count_hints(const struct sync *sync)
 void sync_stats(const struct sync *sync, struct sync_stats *out)
 {
     *out = sync->stats;
-    for (uint32_t slot = 0; slot < SLOT_COUNT; slot++)
-        out->slots_unequal += sync->slots[slot].differs != 0;
+    out->slots_unequal = sync->differing;
     out->hints_pending = count_hints(sync);
     out->foreign = sync->foreign;
     out->slots_to_gain = sync->to_gain;

@@ -93,6 +93,15 @@ void sync_turn_end(struct sync *sync, uint64_t now_ms);
 void sync_tick(struct sync *sync, uint64_t now_ms);
 uint64_t sync_deadline_ms(const struct sync *sync);
 
+/*
+ * For WAITAOF: asks all other members to sync what they have written by the time that they hear it;
+ * what they had acknowledged before is then synced. The number of the question; how many of them
+ * have not said so, of this question or a later one; whether one has.
+ */
+uint64_t sync_ask_durable(struct sync *sync);
+unsigned sync_durable_missing(const struct sync *sync, uint64_t question);
+bool sync_is_durable(const struct sync *sync, uint64_t node, uint64_t question);
+
 struct sync_stats {
     uint64_t rounds;         /* of comparing digests with all peers */
     uint64_t slots_differed; /* in all, and now: */

@@ -10,7 +10,7 @@
 
 #include "base/list.h"
 #include "base/random.h"
-#include "row/slot.h"
+#include "row/slot_set.h"
 #include "store/export.h"
 #include "store/import.h"
 #include "sync/sync.h"
@@ -48,9 +48,9 @@ enum {
     /* Moving. */
     GAIN_AGAIN_MS = 200,
     /* Collecting. */
-    COLLECT_PAUSE_MS = 1000, /* between rounds */
-    COLLECT_KEYS_MAX = 1024,
-    COLLECT_OF_SLOT_MAX = 64,
+    COLLECT_PAUSE_MS = 1000, /* between rounds, if the last one had all that there was */
+    COLLECT_KEYS_MAX = 4096,
+    COLLECT_OF_SLOT_MAX = 256,
     COLLECT_BYTES_MAX = 256 * 1024, /* of names */
     COLLECT_ROUND_MS = 30000,       /* then the round is void */
     COLLECT_GRACE_MS = 60000,       /* an expired row stays so long: clocks differ by that */
@@ -58,22 +58,21 @@ enum {
 };
 
 struct sync_slot {
-    uint64_t since;   /* answers to questions up to this one say nothing of the slot now */
-    uint16_t readers; /* who is compared with; this node isn't */
+    uint64_t since;      /* answers to questions up to this one say nothing of the slot now */
+    uint64_t pull_at_ms; /* by a pull that finds out what differs: not before */
+    uint64_t gain_at_ms; /* gaining: to be tried again */
+    uint16_t readers;    /* who is compared with; this node isn't */
     uint16_t equal;   /* of these: found equal since the last disagreement, and not unequal since */
     uint16_t differs; /* found unequal by the last answer */
     uint16_t wanted;  /* found unequal twice: to be pulled from */
     uint8_t needed;   /* others that must be equal: then it is agreed */
     bool owned, agreed;
-    bool first;          /* this node is the first of its readers */
-    uint16_t same;       /* readers found equal since they were distrusted, since a disagreement, */
-    uint64_t imports;    /* and since so many imports */
-    bool pulling;        /* by one pull at a time */
-    uint64_t pull_at_ms; /* not before */
-    /* Gaining; the first bits are the old owners'. */
+    bool first;       /* this node is the first of its readers */
+    uint16_t same;    /* readers found equal since they were distrusted, since a disagreement, */
+    uint64_t imports; /* and since so many imports */
+    bool pulling;     /* by one pull at a time */
     bool gaining;
-    uint8_t gained_from;
-    uint64_t gain_at_ms; /* to be tried again */
+    uint8_t gained_from; /* the first bits are the old owners' */
 };
 
 /* A slot that this node compares with a peer. */
@@ -81,7 +80,7 @@ struct sync_shared {
     uint16_t slot;
     uint8_t bit;
     uint8_t tries;
-    uint32_t due_ms;  /* the lower bits of a time: when it may be asked next */
+    uint64_t due_ms;  /* when it may be asked next */
     uint64_t imports; /* of the slot, when it was asked about */
 };
 
@@ -96,6 +95,7 @@ struct hints {
 struct sync_peer {
     uint64_t node;
     bool up;
+    uint64_t durable; /* the last question at which it had synced all that it had written */
     struct sync_shared *shared; /* by slot */
     uint32_t shared_count, shared_room;
     uint64_t question;    /* under way; 0: none */
@@ -135,9 +135,12 @@ struct sync {
     struct list pulls, serves, carries, givings, barriers;
     size_t pull_count, serve_count, carry_count, giving_count, barrier_count;
     uint32_t pull_cursor, gain_cursor, give_cursor;
-    size_t wanted_count; /* slots with `wanted` */
-    bool pulls_due;      /* some may begin */
-    bool carries_due;    /* some have ended */
+    struct slot_set open;    /* slots not equal to some reader's; gaining ones: not through */
+    struct slot_set wanted;  /* slots with `wanted` */
+    struct slot_set gaining; /* slots that are */
+    size_t differing;        /* slots with `differs` */
+    bool pulls_due;          /* some may begin */
+    bool carries_due;        /* some have ended */
     size_t hint_bytes;
 
     uint64_t scan_ms;       /* of foreign rows: when next; 0: there was none in this layout */
@@ -177,6 +180,8 @@ void compare_set_layout(struct sync *sync);
 void compare_node_up(struct sync *sync, struct sync_peer *peer);
 void compare_node_down(struct sync *sync, struct sync_peer *peer);
 void compare_tick(struct sync *sync);
+/* After each change of what decides whether the slot is open. */
+void compare_note(struct sync *sync, uint16_t slot);
 void compare_reopen(struct sync *sync); /* slots that were equal may no longer be */
 void compare_answer(struct sync *sync, uint64_t from, const struct sync_message *message);
 void compare_heard(struct sync *sync, uint64_t from, const struct sync_message *message);

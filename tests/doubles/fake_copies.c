@@ -79,6 +79,7 @@ static void sum(struct store *store, struct bytes name, struct bytes row, int si
     uint64_t digest = export_digest(name, row);
     store->digests[row_key_slot(name)] += sign > 0 ? digest : 0 - digest;
     store->stored[row_key_slot(name)] += (uint32_t)sign;
+    slot_set_put(&store->used, row_key_slot(name), store->stored[row_key_slot(name)] > 0);
 }
 
 /* Sets a row, size 0 removes it. Returns what was there: the caller's now. */
@@ -549,6 +550,11 @@ uint64_t store_slot_imports(const struct store *store, uint16_t slot)
 uint64_t store_slot_stored(const struct store *store, uint16_t slot)
 {
     return store->stored[slot];
+}
+
+const struct slot_set *store_slots_used(const struct store *store)
+{
+    return &store->used;
 }
 
 uint64_t store_slot_changes(const struct store *store)

@@ -41,6 +41,7 @@ struct store {
     size_t count, room;
     uint64_t digests[SLOT_COUNT];
     uint32_t stored[SLOT_COUNT];
+    struct slot_set used;   /* of these not 0 */
     struct fake_undo *undo; /* of what is not synced */
     size_t undo_count, undo_room;
     uint64_t position, synced;

@@ -9,6 +9,7 @@
 #include "node/peers.h"
 #include "node/peers_admin.h"
 #include "quorum/quorum.h"
+#include "sync/sync.h"
 
 #define NEVER(returned, declaration)                                                               \
     returned declaration                                                                           \
@@ -32,6 +33,11 @@ NEVER(unsigned,
 NEVER(void, quorum_mark_init(struct quorum_mark *mark))
 NEVER(void, quorum_mark_deinit(struct quorum_mark *mark))
 NEVER(unsigned, quorum_other_owners(const struct quorum *q))
+NEVER(uint64_t, sync_ask_durable(struct sync *sync))
+NEVER(bool, sync_is_durable(const struct sync *sync, uint64_t node, uint64_t question))
+NEVER(struct quorum_owners,
+      quorum_mark_owners(const struct quorum *q, const struct quorum_mark *mark))
+NEVER(unsigned, sync_durable_missing(const struct sync *sync, uint64_t question))
 NEVER(void, quorum_ask_outcome(struct quorum *q, struct quorum_outcome *outcome, uint64_t now_ms))
 NEVER(void, quorum_outcome_cancel(struct quorum *q, struct quorum_outcome *outcome))
 

@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "base/number.h"
+#include "store/export.h"
 
 struct store {
     struct world world;
@@ -260,6 +261,16 @@ void store_expect(const struct store *store, const struct bytes *keys, size_t co
 }
 
 bool store_gate_passed(const struct store *store, uint64_t gate)
+{
+    return gate <= store->world.durable;
+}
+
+uint64_t store_gate_now(const struct store *store)
+{
+    return store->world.durable;
+}
+
+bool store_gate_synced(struct store *store, uint64_t gate)
 {
     return gate <= store->world.durable;
 }

@@ -114,10 +114,11 @@ static void say_request(struct buffer *out, uint8_t who, uint64_t number, uint8_
     struct buffer payload = {0};
     buffer_append_varint(&payload, 7);
     buffer_append_varint(&payload, number);
+    buffer_append_varint(&payload, number / 2);
     buffer_append_u8(&payload, flags);
     for (unsigned i = 0; i < 3; i++)
         buffer_append_u8(&payload, 0);
-    buffer_append_varint(&payload, 0);
+    buffer_append_varint(&payload, number % 2 ? UINT64_MAX : 0);
     if (flags & FORWARD_SLOTS)
         for (unsigned i = 0; i < FORWARD_SLOTS_SIZE; i++)
             buffer_append_u8(&payload, 0xff);
@@ -144,6 +145,7 @@ void fuzz_seeds(fuzz_seed seed, void *context)
         say_request(&out, 3, 21, FORWARD_MORE, requests[i]);
         say_request(&out, 3, 21, FORWARD_CONTINUED, requests[i]);
         say(&out, 3, MESSAGE_CLIENT_GONE - MESSAGES_NODE, BYTES("\7"));
+        say(&out, 3, MESSAGE_CLOCK - MESSAGES_NODE, BYTES("\377\377\377\377\377\377\177"));
         say(&out, 3, MESSAGE_FORWARDED - MESSAGES_NODE, BYTES("\7\0+OK\r\n"));
         seed(context, buffer_bytes(&out));
     }

@@ -355,6 +355,23 @@ def test_wait_counts_owners_that_have_all():
                 check(client.call('WAIT', 2, 0) == 2, 'of new writes it counts')
 
 
+def test_waitaof_counts_who_has_synced():
+    for sync in ('no', 'everysec', 'always'):
+        with Cluster(3, ['--appendfsync', sync]) as cluster, cluster.client(0) as client:
+            check(client.call('WAITAOF', 1, 2, 0) == [1, 2], 'nothing is written')
+            for i in range(60):
+                client.call('SET', f'key:{i}', i)
+            check(client.call('WAITAOF', 1, 2, 0) == [1, 2], f'{sync}: all have synced')
+            check(client.call('WAITAOF', 1, 3, 0) == [1, 2], 'there are no three')
+            cluster.kill(2)
+            cluster.wait_until_seen_down(2)
+            check(client.call('WAITAOF', 1, 2, 0) == [1, 2], 'what was synced stays so')
+            for i in range(60):
+                client.call('SET', f'key:{i}', i)
+            check(client.call('WAITAOF', 1, 1, 0) == [1, 1], f'{sync}: one has synced all')
+            check(client.call('WAITAOF', 1, 2, 5000) == [1, 1], 'the other has missed some')
+
+
 def test_a_context_is_good_on_every_node():
     with Cluster(3) as cluster:
         clients = [cluster.client(i) for i in range(3)]

@@ -2,6 +2,9 @@
 """Nodes join a cluster and leave it under load: no command fails, nothing is lost, nothing is
 twice."""
 
+import contextlib
+
+import program
 import shoal
 from cluster import Cluster, Node
 from cluster_load import Load
@@ -124,3 +127,57 @@ def test_a_lonely_node_is_met():
                          f'what it had, at port {node.port}')
         finally:
             other.close()
+
+
+MET_KEYS = 200
+
+
+def redis_cli(node, *words):
+    path = program.found('redis-cli', 'redis-tools')
+    words = [path, '-h', node.host, '-p', str(node.port), *map(str, words)]
+    return program.run(words).strip()
+
+
+def lonely_node(stack):
+    """One that has founded a cluster of its own."""
+    bus_port = shoal.free_port()
+    node = Node([f'127.0.0.1:{bus_port}'], bus_port)
+    stack.callback(node.close)
+    node.start()
+    wait_for(lambda: is_stable(node, 1), FORM_LIMIT_S, 'a cluster of one')
+    return node
+
+
+def has_all_keys(node):
+    return (node.ask('DBSIZE') == MET_KEYS
+            and redis_cli(node, 'GET', 'k:7') == 'v7'
+            and redis_cli(node, 'MGET', 'k:0', f'k:{MET_KEYS - 1}') == f'v0\nv{MET_KEYS - 1}')
+
+
+def test_lonely_nodes_meet_one_by_one():
+    """By redis-cli, as an operator does it: the one's keys are on all, also when it has gone."""
+    with contextlib.ExitStack() as stack:
+        nodes = [lonely_node(stack)]
+        words = [word for i in range(MET_KEYS) for word in (f'k:{i}', f'v{i}')]
+        check(redis_cli(nodes[0], 'MSET', *words) == 'OK', 'MSET')
+        for count in 2, 3:
+            new = lonely_node(stack)
+            nodes.append(new)
+            # The second is met by the one with keys; the third itself meets the two.
+            who, whom = (nodes[0], new) if count == 2 else (new, nodes[1])
+            check(redis_cli(who, 'CLUSTER', 'MEET', whom.host, whom.port, whom.bus_port) == 'OK',
+                  'MEET')
+            wait_for_members(nodes, count)
+            for node in nodes:
+                wait_for(lambda node=node: has_all_keys(node), FORM_LIMIT_S,
+                         f'all keys, at node {nodes.index(node)} of {count}')
+        wait_for(lambda: all(quorum_is_quiet(node) for node in nodes), FORM_LIMIT_S,
+                 'all copies are made')
+        nodes[0].kill()
+        for node in nodes[1:]:
+            wait_for(lambda node=node: has_all_keys(node), FORM_LIMIT_S, 'all keys without it')
+
+
+def quorum_is_quiet(node):
+    info = node.info('quorum')
+    return info['sync_slots_unequal'] == '0' and info['sync_hints_pending'] == '0'

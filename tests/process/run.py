@@ -17,8 +17,8 @@ import shoal
 FILES = ['life', 'operators', 'keys', 'bitmaps', 'clients', 'client_redis_py', 'client_hiredis',
          'redis_cli', 'redis_benchmark', 'monitoring', 'rude', 'waiting', 'bad_input', 'memory',
          'kill', 'damage', 'salvage', 'diskfull', 'powercut', 'documents', 'cluster_clients',
-         'cluster_death', 'cluster_join', 'cluster_restart', 'cluster_bad', 'cluster_fuzz',
-         'chaos']
+         'cluster_death', 'cluster_cache', 'cluster_join', 'cluster_restart', 'cluster_bad',
+         'cluster_fuzz', 'chaos']
 
 
 def tests(words, arguments):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Clients that have to wait, and that only watch: CLIENT PAUSE, MONITOR, SLOWLOG, LATENCY."""
 
-from shoal import Server, check, wait_for, wait_for_clients
+from shoal import Server, ServerError, check, skip_redis, wait_for, wait_for_clients
 
 WRITERS = 50
 
@@ -85,3 +85,20 @@ def test_what_was_slow_is_remembered():
         check(b'command' in client.call('LATENCY', 'DOCTOR'), 'the doctor names it')
         check(b'command - high' in client.call('LATENCY', 'GRAPH', 'command'), 'a graph')
         check(client.call('LATENCY', 'RESET') >= 1, 'forgotten')
+
+
+def test_waitaof_of_a_node_alone():
+    skip_redis('version 7.0 has no WAITAOF')
+    for sync in ('no', 'everysec', 'always'):
+        with Server(['--appendfsync', sync]) as server, server.client() as client:
+            client.call('SET', 'k', 'v')
+            check(client.call('WAITAOF', 1, 0, 0) == [1, 0], f'{sync}: it has synced')
+            check(client.call('WAITAOF', 0, 1, 10) == [1, 0], 'there are no others')
+            for words, text in (((2, 0, 0), 'value is out of range, value must between 0 and 1'),
+                                ((0, -1, 0), 'value is out of range, must be positive'),
+                                ((0, 0, -1), 'timeout is negative')):
+                try:
+                    client.call('WAITAOF', *words)
+                    check(False, f'{words}: refused')
+                except ServerError as error:
+                    check(text in str(error), f'{words}: {error}')

@@ -106,10 +106,18 @@ static uint64_t seen_until_us(const struct checking *checking, const struct hist
     return event->ended_us + (uint64_t)event->amount * SIM_MS + checking->options->slack_us;
 }
 
-/* Whether another time has certainly been given since to what then was there, before `read`. */
+static bool must_be_current(const struct checking *checking, const struct history_event *read)
+{
+    return read->final || checking->options->strict;
+}
+
+/* Whether another time has certainly been given since to what then was there, and `read` must know:
+ * one that may show an old value may show it with its old time. */
 static bool time_is_replaced(const struct checking *checking, const struct history_event *setting,
                              const struct history_event *read)
 {
+    if (!must_be_current(checking, read) && !checking->options->undivided)
+        return false;
     for_each_event(checking, event)
     {
         if (changes_time(event) && history_has_applied(event) && event->ended_us < read->begun_us &&
@@ -161,11 +169,6 @@ static bool may_be_seen(const struct checking *checking, const struct history_ev
             return true;
     }
     return false;
-}
-
-static bool must_be_current(const struct checking *checking, const struct history_event *read)
-{
-    return read->final || checking->options->strict;
 }
 
 static const char *currency_checker(const struct history_event *read)

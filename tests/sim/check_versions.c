@@ -11,7 +11,7 @@ struct versions {
     struct cluster_trace *trace;
     struct check_counts *counts;
     const struct history_key *key;
-    size_t *writes; /* event numbers, ascending */
+    size_t *writes; /* event numbers, ascending; of deletions too */
     size_t count, words;
     uint64_t *seen; /* `words` for each write: its ghost set, bit by bit */
     uint64_t *view; /* `words`: what a read shows, and what the writers of that had seen */
@@ -48,6 +48,11 @@ static size_t place_of(const struct versions *versions, size_t number)
     return low < versions->count && versions->writes[low] == number ? low : versions->count;
 }
 
+static bool is_write(const struct history_event *event)
+{
+    return event->verb == VERB_VC_SET || event->verb == VERB_VC_DEL;
+}
+
 static uint64_t *seen_by(const struct versions *versions, size_t place)
 {
     return versions->seen + place * versions->words;
@@ -76,7 +81,7 @@ static void add_read(const struct versions *versions, const struct history_event
 static void build(struct versions *versions)
 {
     for (size_t i = versions->key->first; i != SIZE_MAX; i = event_at(versions, i)->next)
-        versions->count += event_at(versions, i)->verb == VERB_VC_SET;
+        versions->count += is_write(event_at(versions, i));
     versions->words = versions->count / 64 + 1;
     versions->writes = memory_alloc((versions->count + 1) * sizeof(*versions->writes));
     versions->seen =
@@ -84,7 +89,7 @@ static void build(struct versions *versions)
     versions->view = memory_alloc(versions->words * sizeof(*versions->view));
     size_t count = 0;
     for (size_t i = versions->key->first; i != SIZE_MAX; i = event_at(versions, i)->next)
-        if (event_at(versions, i)->verb == VERB_VC_SET)
+        if (is_write(event_at(versions, i)))
             versions->writes[count++] = i;
     for (size_t place = 0; place < versions->count; place++) {
         const struct history_event *write = event_at(versions, versions->writes[place]);
@@ -100,7 +105,8 @@ static void check_shown(const struct versions *versions, size_t number, size_t a
     const uint64_t *tokens = versions->history->tokens;
     size_t shown = tokens[at] - 1, place = place_of(versions, shown);
     const struct history_event *write = event_at(versions, shown);
-    if (place == versions->count || write->begun_us > read->ended_us) {
+    if (place == versions->count || write->verb != VERB_VC_SET ||
+        write->begun_us > read->ended_us) {
         fail(versions, "A3", number, shown, "nobody has written that");
         return;
     }
@@ -117,6 +123,27 @@ static void check_shown(const struct versions *versions, size_t number, size_t a
     }
 }
 
+/* What deletions had seen that may have been done by then is no loss where it is missing, and where
+ * they were done before it is not to be there. */
+static void check_deleted(const struct versions *versions, size_t number, size_t place)
+{
+    const struct history_event *read = event_at(versions, number);
+    const struct history_event *deletion = event_at(versions, versions->writes[place]);
+    if (deletion->verb != VERB_VC_DEL || deletion->outcome == OUTCOME_REFUSED ||
+        deletion->begun_us > read->ended_us)
+        return;
+    bool done = deletion->outcome == OUTCOME_DONE && deletion->ended_us < read->begun_us;
+    for (size_t i = read->text; i < read->text_end; i++) {
+        size_t shown = place_of(versions, versions->history->tokens[i] - 1);
+        if (done && shown < versions->count && has(seen_by(versions, place), shown) &&
+            (read->final || versions->options->strict))
+            fail(versions, "A2", number, versions->writes[place],
+                 "a value is there that has been deleted by one who had seen it");
+    }
+    for (size_t word = 0; word < versions->words; word++)
+        versions->view[word] |= seen_by(versions, place)[word];
+}
+
 static void check_read(const struct versions *versions, size_t number)
 {
     const struct history_event *read = event_at(versions, number);
@@ -130,11 +157,13 @@ static void check_read(const struct versions *versions, size_t number)
         check_shown(versions, number, i);
     memset(versions->view, 0, versions->words * sizeof(*versions->view));
     add_read(versions, read, versions->view);
+    for (size_t place = 0; place < versions->count; place++)
+        check_deleted(versions, number, place);
     bool stale = false;
     for (size_t place = 0; place < versions->count; place++) {
         const struct history_event *write = event_at(versions, versions->writes[place]);
-        if (write->outcome != OUTCOME_DONE || write->ended_us >= read->begun_us ||
-            has(versions->view, place))
+        if (write->verb != VERB_VC_SET || write->outcome != OUTCOME_DONE ||
+            write->ended_us >= read->begun_us || has(versions->view, place))
             continue;
         stale = true;
         if (read->final || versions->options->strict)

@@ -244,7 +244,7 @@ static void encode_one(struct cluster_client *client, struct random *random, str
     bool has_value = client->verb == VERB_SET || client->verb == VERB_SETNX ||
                      client->verb == VERB_GETSET || client->verb == VERB_APPEND ||
                      client->verb == VERB_VC_SET;
-    bool has_context = client->verb == VERB_VC_SET;
+    bool has_context = client->verb == VERB_VC_SET || client->verb == VERB_VC_DEL;
     bool has_amount = client->verb == VERB_INCRBY || client->verb == VERB_EXPIRE;
     bool has_option = client->verb == VERB_SETNX;
     bool has_time = client->verb == VERB_SET && amount > 0;
@@ -295,13 +295,28 @@ static enum history_class draw_class(const struct cluster_load *load, struct ran
     return HISTORY_REGISTER;
 }
 
+/* Instead of writing, in worlds where much is deleted. Drawn apart, so others stay the same. */
+static enum history_verb draw_deletion(const struct cluster_client *client,
+                                       enum history_class class, enum history_verb verb)
+{
+    struct random random = stream(client, 4);
+    if (client->load->delete_odds == 0 || !random_once_in(&random, client->load->delete_odds))
+        return verb;
+    if (verb == VERB_VC_SET)
+        return VERB_VC_DEL;
+    return verb == VERB_SET && class != HISTORY_LOG ? VERB_DEL : verb;
+}
+
 static void draw_request(struct cluster_client *client, struct random *random, struct buffer *out)
 {
     const struct cluster_load *load = client->load;
     enum history_class class = draw_class(load, random);
-    enum history_verb verb = draw_verb(class, random);
+    enum history_verb verb = draw_deletion(client, class, draw_verb(class, random));
     unsigned count = keys_of(load, class), number = (unsigned)random_below(random, count);
     unsigned owner = client->index;
+    if (load->delete_odds && class == HISTORY_VERSIONS && verb != VERB_VC_GET &&
+        client->context_event > 0) /* of what it has seen */
+        number = client->history->keys[client->context_key].number;
     if (verb == VERB_GET && random_once_in(random, 4)) /* others' keys are read too */
         owner = (unsigned)random_below(random, load->clients);
     int64_t amount = 0;

@@ -32,6 +32,7 @@ struct cluster_load {
     unsigned stay_odds;                     /* once in so many requests it changes its node */
     size_t padding_max;                     /* of values, bytes */
     uint64_t ttl_ms;                        /* of what expires, at most */
+    unsigned delete_odds; /* once in so many a writing request deletes instead; 0: as drawn */
 };
 
 enum client_state { CLIENT_IDLE, CLIENT_CONNECTING, CLIENT_WAITING };

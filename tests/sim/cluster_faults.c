@@ -134,6 +134,7 @@ static void begin_at(struct cluster_trouble *trouble, struct cluster_node *node)
         cluster_node_start(node);
         break;
     case FAULT_LEAVE:
+        cluster_node_resume(node); /* who stands still hears no signal */
         node->held_down++;
         cluster_node_stop(node);
         node->leaving = true;

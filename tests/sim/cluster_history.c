@@ -149,7 +149,7 @@ const char *history_verb_name(enum history_verb verb)
 {
     static const char *const names[HISTORY_VERBS] = {"GET",    "SET",     "SETNX",   "GETSET",
                                                      "DEL",    "PEXPIRE", "PERSIST", "INCRBY",
-                                                     "APPEND", "VC.GET",  "VC.SET"};
+                                                     "APPEND", "VC.GET",  "VC.SET",  "VC.DEL"};
     check(verb < HISTORY_VERBS);
     return names[verb];
 }

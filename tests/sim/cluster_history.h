@@ -22,7 +22,7 @@ enum history_class {
     HISTORY_EXPIRING, /* the same with a time to live, EXPIRE and PERSIST */
     HISTORY_COUNTER,  /* INCRBY by anybody */
     HISTORY_LOG,      /* APPEND by one client */
-    HISTORY_VERSIONS, /* VC.GET and VC.SET by anybody */
+    HISTORY_VERSIONS, /* VC.GET, VC.SET and VC.DEL by anybody */
     HISTORY_CLASSES,
 };
 
@@ -46,6 +46,7 @@ enum history_verb {
     VERB_APPEND,
     VERB_VC_GET,
     VERB_VC_SET,
+    VERB_VC_DEL,
     HISTORY_VERBS,
 };
 
@@ -66,7 +67,7 @@ struct history_event {
     uint64_t begun_us, ended_us;
     enum history_outcome outcome;
     int64_t amount; /* of INCRBY: how much; SET and EXPIRE: the time to live in ms, 0 none */
-    size_t context; /* VC_SET: the VC_GET whose context it brings, plus one; 0: an empty one */
+    size_t context; /* VC_SET, VC_DEL: the VC_GET whose context it brings, plus one; 0: none */
     bool forged;    /* the context is not as it was given */
     bool final;     /* a read after all is healed: it must see everything */
     bool applied;   /* done: SETNX has set, EXPIRE, PERSIST and DEL have found something */

@@ -534,6 +534,7 @@ void cluster_node_put_back_disk(struct cluster_node *node, bool elsewhere)
 
 void cluster_node_stop(struct cluster_node *node)
 {
+    cluster_node_resume(node); /* one that stands still hears of it when it goes on */
     if (node->state != CLUSTER_UP)
         return;
     trace_tell(node->trace, "n%u is stopped", node->index + 1);
@@ -541,7 +542,8 @@ void cluster_node_stop(struct cluster_node *node)
     while (!list_is_empty(&node->links))
         link_close(list_entry(node->links.next, struct node_link, link));
     enum status status = node_close(node->node);
-    if (status != STATUS_OK && !is_disk_dead(node))
+    /* With a full disk it cannot say that it was clean: nothing but a new epoch comes of that. */
+    if (status != STATUS_OK && status != STATUS_DISK_FULL && !is_disk_dead(node))
         trace_fail(node->trace, "stop", "n%u: %s", node->index + 1, status_text(status));
     clean_up(node, false);
     restart_later(node);

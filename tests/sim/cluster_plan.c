@@ -14,6 +14,7 @@ enum {
     CALM_ODDS = 12, /* a world without faults */
     KIND_ODDS = 3,
     MEMBERS_ODDS = 6,                  /* of a change of members */
+    TOGETHER_MAX = 3,                  /* times that faults come together */
     DRIFT_BEGIN_US = 200 * SIM_SECOND, /* so old is a world at the end of its faults, at most */
 };
 
@@ -64,7 +65,19 @@ static struct random stream(uint64_t seed, uint64_t purpose, uint64_t number)
     return (struct random){xxh64(bytes_of(facts, sizeof(facts)))};
 }
 
-enum purpose { DRAW_SETTINGS, DRAW_LOAD, DRAW_NET, DRAW_SWARM, DRAW_FAULT };
+enum purpose {
+    DRAW_SETTINGS,
+    DRAW_LOAD,
+    DRAW_NET,
+    DRAW_SWARM,
+    DRAW_FAULT,
+    DRAW_THEME,
+    DRAW_TOGETHER
+};
+
+/* So chosen that the seeds that were kept before there were themes have none, and mean what they
+ * did. */
+enum { THEME_SALT = 219846 };
 
 static uint64_t between(struct random *random, uint64_t least, uint64_t most)
 {
@@ -248,6 +261,138 @@ static void draw_fault(struct cluster_plan *plan, enum fault_kind kind, unsigned
     plan->faults[plan->fault_count++] = fault;
 }
 
+/* ---- faults that go together ----------------------------------------------------------------- */
+
+static void add_fault(struct cluster_plan *plan, struct random *random, struct cluster_fault fault)
+{
+    fault.draw = random_next(random);
+    if (plan->fault_count < CLUSTER_FAULTS_MAX && fault.nodes != 0 &&
+        fault.at_us < plan->duration_us)
+        plan->faults[plan->fault_count++] = fault;
+}
+
+static unsigned draw_node(struct random *random, unsigned nodes, unsigned but)
+{
+    unsigned node;
+    do
+        node = 1u << random_below(random, nodes);
+    while (node & but);
+    return node;
+}
+
+/* One comes back over links that are slow and break: what it is sent then may not arrive. */
+static void draw_return(struct cluster_plan *plan, struct random *random, unsigned node,
+                        uint64_t at_us)
+{
+    uint64_t for_us = between(random, 1000, 4000) * SIM_MS;
+    struct cluster_fault slow = {.kind = FAULT_SLOW_LINKS,
+                                 .at_us = at_us,
+                                 .for_us = for_us,
+                                 .nodes = node,
+                                 .amount = between(random, 20, 400) * SIM_MS};
+    struct cluster_fault resets = {.kind = FAULT_RESETS,
+                                   .at_us = at_us,
+                                   .for_us = for_us,
+                                   .nodes = node,
+                                   .amount = between(random, 5, 300)};
+    add_fault(plan, random, slow);
+    if (random_once_in(random, 2))
+        add_fault(plan, random, resets);
+}
+
+/* An owner is away while those who may lose what they have not synced do so, or just after: what
+ * they had acknowledged has only who stood in for the one that was away. */
+static void draw_losses(struct cluster_plan *plan, struct random *random)
+{
+    unsigned nodes = plan->settings.nodes, losers = victims(&plan->settings, plan->seed);
+    uint64_t for_us = between(random, 2000, 6000) * SIM_MS;
+    uint64_t at_us = random_below(random, plan->duration_us);
+    struct cluster_fault away = {.kind = FAULT_ISOLATED,
+                                 .at_us = at_us,
+                                 .for_us = for_us,
+                                 .nodes = draw_node(random, nodes, losers)};
+    struct cluster_fault cut = {.kind = FAULT_POWER_CUT,
+                                .at_us = at_us + for_us / 2 + random_below(random, for_us / 2),
+                                .for_us = between(random, 50, 2000) * SIM_MS,
+                                .nodes = losers};
+    if (random_once_in(random, 3)) {
+        away.kind = FAULT_FULL_DISK; /* it is there, and can keep nothing */
+    } else if (random_once_in(random, 2)) {
+        cut.at_us = at_us + for_us + random_below(random, 1500 * SIM_MS);
+        draw_return(plan, random, away.nodes, at_us + for_us - 50 * SIM_MS);
+    }
+    if (random_once_in(random, 4))
+        away.nodes = losers; /* what they alone have nobody may have been promised */
+    add_fault(plan, random, away);
+    add_fault(plan, random, cut);
+}
+
+/* One misses deletions, and is told of them slowly. */
+static void draw_missed(struct cluster_plan *plan, struct random *random)
+{
+    struct cluster_fault away = {.kind = FAULT_ISOLATED,
+                                 .at_us = random_below(random, plan->duration_us),
+                                 .for_us = between(random, 500, 4000) * SIM_MS,
+                                 .nodes = draw_node(random, plan->settings.nodes, 0)};
+    add_fault(plan, random, away);
+    draw_return(plan, random, away.nodes, away.at_us + away.for_us - 50 * SIM_MS);
+}
+
+/* Who joins is far away, and another is gone just then. */
+static void draw_joining(struct cluster_plan *plan, struct random *random)
+{
+    unsigned count = plan->fault_count;
+    for (unsigned i = 0; i < count; i++) {
+        struct cluster_fault fault = plan->faults[i];
+        if (fault.kind != FAULT_JOIN && fault.kind != FAULT_LEAVE)
+            continue;
+        unsigned node =
+            fault.kind == FAULT_JOIN ? fault.nodes : draw_node(random, plan->settings.nodes, 0);
+        struct cluster_fault slow = {.kind = FAULT_SLOW_LINKS,
+                                     .at_us = fault.at_us,
+                                     .for_us = between(random, 2000, 8000) * SIM_MS,
+                                     .nodes = node,
+                                     .amount = between(random, 20, 400) * SIM_MS};
+        struct cluster_fault links = {
+            .kind = FAULT_LINKS,
+            .at_us = fault.at_us + random_below(random, 3 * SIM_SECOND),
+            .for_us = between(random, 300, 4000) * SIM_MS,
+            .nodes = 1,
+        };
+        add_fault(plan, random, slow);
+        add_fault(plan, random, links);
+    }
+}
+
+static void draw_together(struct cluster_plan *plan)
+{
+    struct random random = stream(plan->seed, DRAW_TOGETHER, 0);
+    unsigned count = 1 + (unsigned)random_below(&random, TOGETHER_MAX);
+    if (plan->theme == THEME_MEMBERS)
+        draw_joining(plan, &random);
+    for (unsigned i = 0; i < count; i++) {
+        if (plan->theme == THEME_HANDOVER)
+            draw_losses(plan, &random);
+        else if (plan->theme == THEME_DELETIONS)
+            draw_missed(plan, &random);
+    }
+}
+
+/* ---- whole plans ----------------------------------------------------------------------------- */
+
+static void draw_themed(struct cluster_plan *plan, struct random *random)
+{
+    plan->duration_us = between(random, 4, 12) * SIM_SECOND;
+    for (int kind = 0; kind < FAULT_KINDS; kind++) {
+        unsigned odds = theme_fault_odds(plan->theme, kind);
+        bool exists = odds > 0 && random_once_in(random, odds);
+        unsigned count = 1 + (unsigned)random_below(random, rules[kind].most);
+        for (unsigned i = 0; exists && i < count; i++)
+            draw_fault(plan, (enum fault_kind)kind, i);
+    }
+    draw_together(plan);
+}
+
 void cluster_plan_draw(uint64_t seed, unsigned nodes, struct cluster_plan *plan)
 {
     *plan = (struct cluster_plan){.seed = seed};
@@ -256,6 +401,14 @@ void cluster_plan_draw(uint64_t seed, unsigned nodes, struct cluster_plan *plan)
     draw_settings(&settings, nodes, &plan->settings);
     draw_load(&load, plan->settings.nodes, &plan->load);
     draw_net(&net, &plan->net);
+    struct random theme = stream(seed, DRAW_THEME, THEME_SALT);
+    if (nodes != 1)
+        plan->theme = theme_draw(&theme);
+    if (plan->theme != THEME_NONE) {
+        theme_shape(plan->theme, &theme, nodes, &plan->settings, &plan->load);
+        draw_themed(plan, &theme);
+        return;
+    }
     plan->duration_us = between(&swarm, 5, 20) * SIM_SECOND;
     if (random_once_in(&swarm, CALM_ODDS))
         return;
@@ -306,11 +459,11 @@ void cluster_plan_print(const struct cluster_plan *plan, struct buffer *out)
     const struct cluster_settings *settings = &plan->settings;
     buffer_printf(out,
                   "%u nodes, N=%u R=%u W=%u %s, appendfsync %s, %u clients, %.0f s, latency "
-                  "%" PRIu64 "+%" PRIu64 " us\n",
+                  "%" PRIu64 "+%" PRIu64 " us, theme: %s\n",
                   settings->nodes, settings->copies, settings->read_quorum, settings->write_quorum,
                   settings->sloppy ? "sloppy" : "strict", syncs[settings->sync], plan->load.clients,
-                  (double)plan->duration_us / SIM_SECOND, plan->net.latency_us,
-                  plan->net.jitter_us);
+                  (double)plan->duration_us / SIM_SECOND, plan->net.latency_us, plan->net.jitter_us,
+                  theme_name(plan->theme));
     for (unsigned i = 0; i < plan->fault_count; i++) {
         const struct cluster_fault *fault = &plan->faults[i];
         if (fault->dropped)

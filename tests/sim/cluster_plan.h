@@ -3,7 +3,8 @@
  * What a seed means: how many nodes, how they and the network are set, what clients do, and what
  * goes wrong. A swarm (Groce et al. 2012): each seed first draws which kinds of faults exist in its
  * world and how strong they are. Each fault is drawn from a stream of its own, so that one that is
- * left out changes no other: that is how a failing plan is made small.
+ * left out changes no other: that is how a failing plan is made small. Half of the seeds have a
+ * theme besides (cluster_theme.h).
  */
 #ifndef SIM_CLUSTER_PLAN_H
 #define SIM_CLUSTER_PLAN_H
@@ -11,6 +12,7 @@
 #include "sim/check_history.h"
 #include "sim/cluster_client.h"
 #include "sim/cluster_node.h"
+#include "sim/cluster_theme.h"
 
 enum fault_kind {
     FAULT_HALVES,     /* nobody of one half hears anybody of the other */
@@ -54,6 +56,7 @@ struct cluster_fault {
 
 struct cluster_plan {
     uint64_t seed;
+    enum theme theme;
     struct cluster_settings settings;
     struct cluster_load load;
     struct sim_net_options net; /* but for the clock */
@@ -63,7 +66,7 @@ struct cluster_plan {
     unsigned idle_clients; /* a set: they do nothing, for shrinking */
 };
 
-/* `nodes` 0: as many as the seed says. One node is a node without a cluster. */
+/* `nodes` 0: as many as the seed says. One node is a node without a cluster, and has no theme. */
 void cluster_plan_draw(uint64_t seed, unsigned nodes, struct cluster_plan *plan);
 
 /* What may be checked in this world, whatever was dropped. */

@@ -338,6 +338,21 @@ static void go_round(struct cluster_world *world)
         trace_fail(&world->trace, "A4", "after two rounds: %s", world->why);
 }
 
+/* A directory on another disk than its node has written it to is a copy, while that node may still
+ * run: who starts with it is another one. */
+static void copy(struct cluster_world *world)
+{
+    struct cluster_node *node = &world->nodes[world->plan->seed % world->plan->settings.nodes];
+    uint64_t number = node->number;
+    if (world->trace.failed || node->state != CLUSTER_UP)
+        return;
+    cluster_node_copy_disk(node);
+    cluster_node_put_back_disk(node, true);
+    if (node->state == CLUSTER_UP && node->number == number)
+        trace_fail(&world->trace, "copy", "n%u's directory was copied, and there are two of it",
+                   node->index + 1);
+}
+
 static void world_init(struct cluster_world *world, const struct cluster_plan *plan, bool told)
 {
     *world = (struct cluster_world){.plan = plan};
@@ -372,7 +387,7 @@ void cluster_world_run(const struct cluster_plan *plan, bool told, struct cluste
 {
     struct cluster_world *world = memory_alloc(sizeof(*world));
     struct check_options checks = cluster_plan_checks(plan);
-    void (*const parts[])(struct cluster_world *) = {form, work, rest, audit, go_round};
+    void (*const parts[])(struct cluster_world *) = {form, work, rest, audit, go_round, copy};
     *out = (struct cluster_result){0};
     world_init(world, plan, told);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !world->trace.failed; i++)

@@ -7,6 +7,7 @@
  *   shoal-sim [--world W] [--drop TEXT] SEED                       one, with all that happens
  *   shoal-sim --shrink SEED                                        what of a failing world it needs
  *
+ *   --theme NAME   runs only those of the seeds whose world has it (cluster_theme.h);
  *   --failures N   is enough of them; --nodes N in each cluster, 1: a node without one;
  *   --mutant NAME  with that planted bug, in KIND=mutant builds (base/mutant.h)
  *
@@ -35,6 +36,7 @@ struct arguments {
     bool one, shrink;
     unsigned nodes; /* of a cluster; 0: as its seed says */
     enum world world;
+    const char *theme; /* NULL: any */
 };
 
 struct tally {
@@ -45,6 +47,12 @@ struct tally {
 
 #ifdef SHOAL_MUTANTS
 const char *mutant_chosen;
+#endif
+
+#ifdef SHOAL_JEMALLOC
+/* Worlds come and go: what one gives back the next takes, in few large pages. */
+extern const char *malloc_conf;
+const char *malloc_conf = "narenas:1,dirty_decay_ms:-1,muzzy_decay_ms:-1,thp:always";
 #endif
 
 /* For the signal handler: the command that replays the world that is running. */
@@ -127,9 +135,18 @@ static void run(const struct arguments *arguments, enum world world, unsigned lo
         fputs(replay, stderr);
 }
 
+static bool has_theme(const struct arguments *arguments, unsigned long long seed)
+{
+    struct cluster_plan plan;
+    cluster_plan_draw(seed, arguments->nodes, &plan);
+    return !arguments->theme || strcmp(theme_name(plan.theme), arguments->theme) == 0;
+}
+
 static void run_seed(const struct arguments *arguments, enum world world, unsigned long long seed,
                      bool twice, struct tally *tally)
 {
+    if (!has_theme(arguments, seed))
+        return;
     for (int each = 0; each < WORLDS; each++)
         if (world == WORLD_ANY || world == (enum world)each)
             run(arguments, (enum world)each, seed, twice, tally);
@@ -225,6 +242,8 @@ static bool take_argument(struct arguments *arguments, const char *name, const c
     else if (strcmp(name, "--mutant") == 0)
         mutant_chosen = value;
 #endif
+    else if (strcmp(name, "--theme") == 0)
+        arguments->theme = value;
     else if (strcmp(name, "--nodes") == 0)
         arguments->nodes = (unsigned)strtoul(value, NULL, 10);
     else if (strcmp(name, "--world") == 0)

@@ -27,17 +27,22 @@ static const char *audit_slot(struct store *store, unsigned number, struct facts
     return entries == slot->entries ? NULL : "a slot miscounts its entries";
 }
 
-static const char *audit_list(const struct generation *generation)
+static const char *audit_list(const struct generation *generation, struct arena *scratch)
 {
-    uint64_t count = 0, bytes = 0;
+    uint64_t count = 0, bytes = 0, dead = 0;
     for (struct list *link = generation->rows.next; link != &generation->rows; link = link->next) {
         struct entry *entry = list_entry(link, struct entry, link);
         if (entry->generation != generation->number)
             return "an entry is on another generation's list";
         count++;
         bytes += entry_bytes(entry);
+        bool is_dead = !(entry->flags & ENTRY_DETACHED) && entry->is_head && entry_has_row(entry) &&
+                       !derive_facts(entry_row(entry), scratch).live;
+        dead += is_dead ? entry_bytes(entry) : 0;
     }
-    return count == generation->count && bytes == generation->bytes
+    arena_clear(scratch);
+    return count == generation->count && bytes == generation->bytes &&
+                   dead == generation->dead_bytes
                ? NULL
                : "a generation miscounts its rows";
 }
@@ -186,9 +191,9 @@ const char *store_audit(struct store *store, uint64_t purged_ms)
 {
     struct facts counted;
     facts_init(&counted, store->facts.databases);
-    const char *wrong = audit_list(&store->current);
+    const char *wrong = audit_list(&store->current, &store->scratch);
     if (!wrong && store->seal.state != SEAL_IDLE)
-        wrong = audit_list(&store->sealing);
+        wrong = audit_list(&store->sealing, &store->scratch);
     for (unsigned slot = 0; slot < SLOT_COUNT && !wrong; slot++)
         wrong = audit_slot(store, slot, &counted);
     arena_clear(&store->scratch);

@@ -274,6 +274,29 @@ static void test_a_dead_one_that_gains_is_waited_for(void **state)
     world_free(world);
 }
 
+/* Others know nothing of it, and would begin the change that it holds up again and again. */
+static void test_a_removal_goes_on_beside_another_change(void **state)
+{
+    (void)state;
+    struct world *world = world_new(4);
+    introduce(world, FIRST + 4);
+    said_by(world, FIRST + 1)->leaving = true;
+    expect_step(world, LAYOUT_WRITING_BOTH, 5);
+    all_follow(world); /* who joins says that it has a cluster now */
+    set_life(world, FIRST + 2, GOSSIP_DOWN);
+    remove_node(world, FIRST + 2);
+    expect_step(world, LAYOUT_WRITING_BOTH, 4);
+    assert_null(ring_member(&world->layout.next, FIRST + 2));
+    assert_non_null(ring_member(&world->layout.next, FIRST + 4));
+    assert_int_equal(layout_member(&world->layout, FIRST + 1)->weight, 0);
+    expect_no_step(world); /* who gains slots in it has to take them over anew */
+    run_change(world);
+    assert_int_equal(world->layout.ring.member_count, 3);
+    assert_false(layout_is_member(&world->layout, FIRST + 2));
+    expect_no_step(world);
+    world_free(world);
+}
+
 /* R and W decide how many old owners make a fence: N - min(R, W) + 1. */
 static void test_fences_by_quorums(void **state)
 {
@@ -481,6 +504,7 @@ int main(void)
         cmocka_unit_test(test_a_join_waits_for_rows_and_for_all_to_know),
         cmocka_unit_test(test_the_dead_are_not_waited_for_but_fences_are),
         cmocka_unit_test(test_a_dead_one_that_gains_is_waited_for),
+        cmocka_unit_test(test_a_removal_goes_on_beside_another_change),
         cmocka_unit_test(test_fences_by_quorums),
         cmocka_unit_test(test_a_member_leaves),
         cmocka_unit_test(test_the_last_one_cannot_leave),

@@ -9,7 +9,7 @@
 
 #include "store/evict.h"
 #include "store/state.h"
-#include "support/small_store.h"
+#include "support/small_copies.h"
 
 enum { KEYS = 2000 };
 
@@ -231,6 +231,157 @@ static void test_deleting_is_possible_when_nothing_can_be_evicted(void **state)
     small_expect_keys(small, 0);
 }
 
+/* ---- one copy among several ------------------------------------------------------------------ */
+
+/* The keys of half of the slots are this node's to evict. */
+struct coordinator {
+    struct small_store *small;
+    unsigned evicted;
+};
+
+static bool is_own(uint16_t slot)
+{
+    return slot % 2 == 0;
+}
+
+static bool may_evict(void *context, uint16_t slot)
+{
+    (void)context;
+    return is_own(slot);
+}
+
+static void evicted(void *context, const struct txn *txn)
+{
+    struct coordinator *coordinator = context;
+    struct row row;
+    assert_int_equal(txn->staged_count, 1);
+    assert_true(is_own(row_key_slot(txn->staged[0].name)));
+    assert_int_equal(row_decode(txn->staged[0].row, txn->arena, &row), STATUS_OK);
+    assert_int_equal(row.sibling_count, 0);
+    assert_true(txn->gate > 0);
+    coordinator->evicted++;
+}
+
+static struct small_store *coordinate(struct coordinator *coordinator)
+{
+    struct small_store *small = small_new_joined(0x123456789abc);
+    *coordinator = (struct coordinator){small, 0};
+    struct store_evictor evictor = {may_evict, evicted, coordinator};
+    store_set_evictor(small->store, &evictor);
+    return small;
+}
+
+static unsigned count_own(struct small_store *small, unsigned from, unsigned to, bool own)
+{
+    char key[32];
+    unsigned there = 0;
+    for (unsigned i = from; i < to; i++) {
+        snprintf(key, sizeof(key), "key%u", i);
+        if (is_own(row_key_slot(small_name(small, key))) == own)
+            there += small_exists(small, key);
+    }
+    return there;
+}
+
+static void test_of_several_copies_the_coordinator_evicts(void **state)
+{
+    (void)state;
+    struct coordinator coordinator;
+    struct small_store *small = coordinate(&coordinator);
+    small_set_many(small, "key", 0, KEYS);
+    small_seal(small);
+    unsigned own = count_own(small, 0, KEYS, true);
+    store_forget(small->store);
+    for (unsigned i = 0; i < 2; i++) /* all of them are in memory, and none has been visited */
+        count_own(small, 0, KEYS, i);
+    store_set_eviction(small->store, EVICT_ALLKEYS_LRU);
+    store_set_rows_bytes(small->store, small->store->table.bytes / 2);
+    small_tick_for(small, 1000);
+    small_seal(small);
+    small_tick_for(small, 1000);
+    assert_true(small->store->table.bytes <= small->store->options.rows_bytes);
+    assert_true(coordinator.evicted > 100);
+    assert_int_equal(small->store->stats.evicted_keys, coordinator.evicted);
+    small_audit(small);
+    store_set_eviction(small->store, EVICT_NOTHING);
+    assert_int_equal(count_own(small, 0, KEYS, true), own - coordinator.evicted);
+    assert_int_equal(count_own(small, 0, KEYS, false), KEYS - own);
+    small_free(small);
+}
+
+/* Nobody has told it yet what it coordinates. */
+static void test_without_an_evictor_rows_only_leave_memory(void **state)
+{
+    (void)state;
+    struct small_store *small = small_new_joined(0x123456789abc);
+    small_set_many(small, "key", 0, KEYS);
+    small_seal(small);
+    store_set_eviction(small->store, EVICT_ALLKEYS_LRU);
+    store_set_rows_bytes(small->store, 100000);
+    small_tick_for(small, 1000);
+    assert_true(small->store->table.entries < KEYS);
+    assert_false(small->store->evict_nothing_left);
+    small_expect_keys(small, KEYS);
+    small_free(small);
+}
+
+/* A tombstone takes as much memory as a short value: others must not be evicted for its sake. */
+static void test_tombstones_that_wait_for_their_seal_cost_no_more_keys(void **state)
+{
+    (void)state;
+    struct coordinator coordinator;
+    struct small_store *small = coordinate(&coordinator);
+    small_set_many(small, "key", 0, KEYS);
+    store_set_eviction(small->store, EVICT_ALLKEYS_LRU);
+    store_set_rows_bytes(small->store, small->store->table.bytes - 5000);
+    for (unsigned i = 0; i < 50; i++)
+        small_turn(small);
+    assert_in_range(coordinator.evicted, 20, 100);
+    small_audit(small);
+    store_set_rows_bytes(small->store, 1 << 30);
+    small_set_many(small, "key", 0, KEYS / 2); /* some of them anew, */
+    small_audit(small);
+    small_begin_seal(small);
+    small_audit(small);
+    small_set_many(small, "key", 0, KEYS); /* others while they are being sealed */
+    small_audit(small);
+    small_run_jobs(small);
+    small_audit(small);
+    small_free(small);
+}
+
+static void test_memory_of_copies_stays_bounded_under_a_flood(void **state)
+{
+    (void)state;
+    struct coordinator coordinator;
+    struct small_store *small = coordinate(&coordinator);
+    const uint64_t budget = 4 << 20;
+    store_set_eviction(small->store, EVICT_ALLKEYS_LRU);
+    store_set_rows_bytes(small->store, budget);
+    small->store->options.seal_bytes = 256 * 1024;
+    uint64_t most = 0;
+    for (unsigned turn = 0; turn < 100; turn++) {
+        char key[32];
+        for (unsigned i = 0; i < 1000; i++) {
+            snprintf(key, sizeof(key), "key%u", turn * 1000 + i);
+            enum status status;
+            while ((status = small_try_set(small, key, "value")) == STATUS_THROTTLED) {
+                small_run_jobs(small);
+                small_turn(small);
+            }
+            assert_int_equal(status, STATUS_OK);
+        }
+        small_turn(small);
+        small_tick_for(small, 100);
+        if (small->store->table.bytes > most)
+            most = small->store->table.bytes;
+    }
+    assert_in_range(most, budget / 2, budget + budget / 4);
+    assert_true(coordinator.evicted > 10000);
+    small_audit(small);
+    small_free(small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +397,10 @@ int main(void)
         SMALL_STORE_TEST(test_what_waits_for_its_seal_costs_no_more_keys),
         SMALL_STORE_TEST(test_the_keys_evicted_stay_away_after_a_crash),
         SMALL_STORE_TEST(test_deleting_is_possible_when_nothing_can_be_evicted),
+        cmocka_unit_test(test_of_several_copies_the_coordinator_evicts),
+        cmocka_unit_test(test_without_an_evictor_rows_only_leave_memory),
+        cmocka_unit_test(test_tombstones_that_wait_for_their_seal_cost_no_more_keys),
+        cmocka_unit_test(test_memory_of_copies_stays_bounded_under_a_flood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,6 +162,26 @@ static void test_a_step_back(void **state)
     layout_deinit(&back);
 }
 
+static void test_a_step_aside(void **state)
+{
+    (void)state;
+    struct ring_member members[5];
+    struct layout layout, aside, planned;
+    make_layout(3, 3, &layout);
+    make_members(members, 5);
+    layout_step(&layout, members + 1, 4, &planned);
+    step(&layout, members, 4);
+    layout_step_aside(&layout, members + 1, 4, &aside);
+    assert_int_equal(aside.version, layout.version + 1);
+    assert_int_equal(aside.phase, LAYOUT_WRITING_BOTH);
+    expect_same_ring(&aside.ring, &layout.ring);
+    expect_same_ring(&aside.next, &planned.next); /* as if nothing had been begun */
+    expect_round_trip(&aside);
+    layout_deinit(&layout);
+    layout_deinit(&aside);
+    layout_deinit(&planned);
+}
+
 static void test_nodes_of_both_rings(void **state)
 {
     (void)state;
@@ -516,6 +536,7 @@ int main(void)
         cmocka_unit_test(test_three_steps),
         cmocka_unit_test(test_who_leaves_is_a_member_until_the_end),
         cmocka_unit_test(test_a_step_back),
+        cmocka_unit_test(test_a_step_aside),
         cmocka_unit_test(test_nodes_of_both_rings),
         cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_damage_is_found),

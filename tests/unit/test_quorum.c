@@ -471,6 +471,35 @@ static void test_long_keys_come_page_by_page(void **state)
     world_deinit(&world);
 }
 
+/* As long as pages come, all of them together may take longer than any one answer. */
+static void test_many_pages_have_their_time(void **state)
+{
+    struct world world;
+    static char names[40][16];
+    const char *keys[40];
+    (void)state;
+    world_init(&world, 3, 1);
+    world_cut(&world, 0, 2);
+    for (unsigned i = 0; i < 40; i++) {
+        snprintf(names[i], sizeof(names[i]), "key%u", i);
+        keys[i] = names[i];
+        world_put(&world, 1, keys[i], "value");
+    }
+    world.nodes[1].store.most = 100;
+    world.nodes[1].store.waits = true;
+    struct world_verify verify;
+    world_verify(&world, &verify, 0, keys, 40, false);
+    uint64_t begun_ms = world.now_ms;
+    while (!verify.is_done && world.now_ms < begun_ms + 10 * WORLD_TIMEOUT_MS) {
+        world_run(&world, WORLD_TIMEOUT_MS / 10);
+        fake_rows_go_on_once(&world.nodes[1].store);
+    }
+    assert_true(verify.is_done && verify.status == STATUS_OK);
+    assert_true(world.now_ms > begun_ms + WORLD_TIMEOUT_MS);
+    world_verify_deinit(&verify);
+    world_deinit(&world);
+}
+
 static void test_too_few_to_ask(void **state)
 {
     struct world world;
@@ -657,6 +686,7 @@ int main(void)
         cmocka_unit_test(test_what_differs_is_fetched_merged_and_repaired),
         cmocka_unit_test(test_what_this_node_lacks_is_fetched_only),
         cmocka_unit_test(test_long_keys_come_page_by_page),
+        cmocka_unit_test(test_many_pages_have_their_time),
         cmocka_unit_test(test_too_few_to_ask),
         cmocka_unit_test(test_another_is_asked_where_one_is_slow_or_gone),
         cmocka_unit_test(test_a_cold_store_is_waited_for),

@@ -64,6 +64,24 @@ static void test_a_long_write_ends_with_its_head(void **state)
     world_deinit(&world);
 }
 
+static void test_a_long_write_has_longer_time(void **state)
+{
+    struct world world;
+    struct world_write write = {0}, other = {0};
+    (void)state;
+    world_init(&world, 3, 1);
+    world.nodes[1].store.waits = world.nodes[2].store.waits = true;
+    write_long(&world, &write, "long");
+    world_turn(&world);
+    world_write(&world, &other, 0, "short");
+    world_run(&world, WORLD_TIMEOUT_MS + 2 * QUORUM_MESSAGE_MS);
+    assert_true(other.is_done && other.status == STATUS_ABSENT);
+    assert_false(write.is_done);
+    world_run(&world, LONG_MESSAGES * QUORUM_MESSAGE_MS);
+    assert_true(write.is_done && write.status == STATUS_ABSENT);
+    world_deinit(&world);
+}
+
 static void test_one_message_of_many_is_not_all(void **state)
 {
     struct world world;
@@ -425,6 +443,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_long_write_ends_with_its_head),
+        cmocka_unit_test(test_a_long_write_has_longer_time),
         cmocka_unit_test(test_one_message_of_many_is_not_all),
         cmocka_unit_test(test_a_head_does_not_come_where_earlier_chunks_are_missing),
         cmocka_unit_test(test_a_barrier_waits_for_what_is_kept_for_an_owner),

@@ -220,6 +220,45 @@ static void a_password_is_for_clients_not_for_nodes(void **state)
     nodes_free(nodes);
 }
 
+/* A line of MONITOR begins with the time. */
+static void expect_watched(struct caller *monitor, const char *command)
+{
+    nodes_run(monitor->nodes, 50);
+    caller_await(monitor, strlen(command));
+    buffer_append_u8(&monitor->received, 0);
+    const char *line = buffer_bytes(&monitor->received).data;
+    const char *end = strchr(line, '\n');
+    assert_non_null(strstr(line, command));
+    assert_true(end && end[1] == 0); /* it is one */
+    buffer_clear(&monitor->received, 0);
+}
+
+static void who_watches_a_node_sees_what_its_clients_ask(void **state)
+{
+    (void)state;
+    struct caller *caller;
+    struct nodes *nodes = begin(&caller);
+    struct caller *monitors[3];
+    for (unsigned node = 0; node < 3; node++) {
+        monitors[node] = caller_new(nodes, node);
+        caller_ask(monitors[node], "MONITOR\r\n", "+OK\r\n");
+    }
+    for (unsigned node = 0; node < 3; node++) {
+        char key[NODES_KEY_SIZE], line[64];
+        nodes_key(nodes, node, 0, key);
+        caller_say(caller, "SET %s v\r\n", key);
+        snprintf(line, sizeof(line), "\"SET\" \"%s\" \"v\"", key);
+        expect_watched(monitors[0], line);
+    }
+    caller_say(caller, "MGET a b c d\r\n");
+    expect_watched(monitors[0], "\"MGET\" \"a\" \"b\" \"c\" \"d\"");
+    caller_say(caller, "DBSIZE\r\n");
+    expect_watched(monitors[0], "\"DBSIZE\"");
+    caller_expect(monitors[1], "");
+    caller_expect(monitors[2], "");
+    nodes_free(nodes);
+}
+
 static void a_pause_of_the_node_that_runs_it_holds_a_write(void **state)
 {
     (void)state;
@@ -317,6 +356,62 @@ static void clients_may_go_while_their_requests_wait(void **state)
     nodes_free(nodes);
 }
 
+/* ---- slow links ------------------------------------------------------------------------------ */
+
+enum { SLOW_US = 600 * 1000 };
+
+/* The answer of each node. */
+static void expect_everywhere(struct nodes *nodes, const char *text, const char *reply)
+{
+    nodes_run(nodes, 5000);
+    for (unsigned i = 0; i < 3; i++) {
+        struct caller *caller = caller_new(nodes, i);
+        caller_ask(caller, text, reply);
+    }
+}
+
+static void what_a_slow_link_brings_late_is_not_run(void **state)
+{
+    (void)state;
+    char key[NODES_KEY_SIZE], get[64];
+    struct caller *caller;
+    struct nodes *nodes = begin(&caller);
+    nodes_key(nodes, 1, 0, key);
+    sim_net_set_slow(nodes->net, 0, 1, SLOW_US);
+    caller_say(caller, "SET %s old\r\n", key);
+    caller_await(caller, 5); /* another node has run it */
+    caller_expect(caller, "+OK\r\n");
+    caller_say(caller, "SET %s new\r\n", key);
+    caller_expect(caller, "+OK\r\n");
+    sim_net_set_slow(nodes->net, 0, 1, 0);
+    snprintf(get, sizeof(get), "GET %s\r\n", key);
+    expect_everywhere(nodes, get, "$3\r\nnew\r\n");
+    nodes_free(nodes);
+}
+
+static void a_link_that_is_always_slow_is_given_more_time(void **state)
+{
+    (void)state;
+    char key[NODES_KEY_SIZE];
+    struct caller *caller;
+    struct nodes *nodes = begin(&caller);
+    nodes_key(nodes, 1, 0, key);
+    for (unsigned i = 0; i < 3; i++) { /* no other can do without n2 */
+        if (i == 1)
+            continue;
+        sim_net_set_slow(nodes->net, i, 1, SLOW_US / 4);
+        sim_net_set_slow(nodes->net, 1, i, SLOW_US / 4);
+    }
+    nodes_run(nodes, 3000);
+    for (unsigned i = 0; i < 5; i++) {
+        caller_say(caller, "SET %s v%u\r\nGET %s\r\n", key, i, key);
+        char reply[32];
+        snprintf(reply, sizeof(reply), "+OK\r\n$2\r\nv%u\r\n", i);
+        caller_expect(caller, reply);
+    }
+    nodes_free(nodes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,9 +425,12 @@ int main(void)
         cmocka_unit_test(other_nodes_forget_clients_that_have_left),
         cmocka_unit_test(other_nodes_answer_as_the_client_wants_it),
         cmocka_unit_test(a_password_is_for_clients_not_for_nodes),
+        cmocka_unit_test(who_watches_a_node_sees_what_its_clients_ask),
         cmocka_unit_test(a_pause_of_the_node_that_runs_it_holds_a_write),
         cmocka_unit_test(each_request_has_one_answer_when_nodes_die),
         cmocka_unit_test(clients_may_go_while_their_requests_wait),
+        cmocka_unit_test(what_a_slow_link_brings_late_is_not_run),
+        cmocka_unit_test(a_link_that_is_always_slow_is_given_more_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -432,6 +432,36 @@ static void while_a_member_is_away_tombstones_stay(void **state)
     end(world);
 }
 
+/* ---- what others have synced ----------------------------------------------------------------- */
+
+static void who_is_asked_syncs_before_it_says_so(void **state)
+{
+    (void)state;
+    struct world *world = four();
+    uint64_t positions[4];
+    world_crash(world, 3);
+    world_run(world, 1000);
+    for (unsigned key = 0; key < WORLD_KEYS; key++)
+        for (unsigned i = 0; i < 3; i++)
+            world_put(world, i, key, 50, false);
+    for (unsigned i = 1; i < 3; i++)
+        positions[i] = world->nodes[i].store.position;
+    struct sync *sync = world->nodes[0].sync;
+    uint64_t question = sync_ask_durable(sync);
+    assert_int_equal(sync_durable_missing(sync, question), 3);
+    for (unsigned ms = 0; ms < 10000 && sync_durable_missing(sync, question) > 1; ms++) {
+        world_run(world, 1);
+        for (unsigned i = 1; i < 3; i++)
+            assert_true(!sync_is_durable(sync, world->nodes[i].number, question) ||
+                        world->nodes[i].store.synced >= positions[i]);
+    }
+    assert_int_equal(sync_durable_missing(sync, question), 1);
+    assert_false(sync_is_durable(sync, world->nodes[3].number, question));
+    assert_false(sync_is_durable(sync, world->nodes[1].number, question + 1));
+    world_start(world, 3);
+    end(world);
+}
+
 static void a_stale_copy_elsewhere_forbids_it(void **state)
 {
     (void)state;
@@ -659,6 +689,7 @@ int main(void)
         cmocka_unit_test(another_layout_is_refused_and_told),
         cmocka_unit_test(tombstones_leave_all_owners),
         cmocka_unit_test(while_a_member_is_away_tombstones_stay),
+        cmocka_unit_test(who_is_asked_syncs_before_it_says_so),
         cmocka_unit_test(a_stale_copy_elsewhere_forbids_it),
         cmocka_unit_test(expired_rows_stay_a_minute),
         cmocka_unit_test(whatever_a_peer_says_is_survived),

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* Whole nodes: what becomes of requests that others are to run, when these stand still, die, or
+ * can't be heard. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "row/slot.h"
+#include "support/nodes_world.h"
+
+/* A key that node 1 coordinates, asked for at node 0; another client, at node 2. */
+struct story {
+    struct nodes *nodes;
+    struct caller *caller, *other;
+    char key[NODES_KEY_SIZE];
+};
+
+static struct story begin(void)
+{
+    struct story story = {.nodes = nodes_new(3)};
+    story.caller = caller_new(story.nodes, 0);
+    story.other = caller_new(story.nodes, 2);
+    nodes_key(story.nodes, 1, 0, story.key);
+    return story;
+}
+
+static void end(struct story *story)
+{
+    nodes_free(story->nodes);
+}
+
+static struct cluster_node *coordinator(struct story *story)
+{
+    return &story->nodes->nodes[1];
+}
+
+static void expect_no_answer_within(struct story *story, uint64_t ms)
+{
+    nodes_run(story->nodes, ms);
+    caller_expect(story->caller, "");
+}
+
+/* All three nodes say so. */
+static void expect_everywhere(struct story *story, const char *request, const char *reply)
+{
+    for (unsigned node = 0; node < 3; node++) {
+        struct caller *caller = caller_new(story->nodes, node);
+        caller_say(caller, "%s %s\r\n", request, story->key);
+        caller_expect(caller, reply);
+        caller_leave(caller);
+        story->nodes->caller_count--;
+        buffer_deinit(&caller->received);
+        buffer_deinit(&caller->unsent);
+    }
+}
+
+/* ---- a node that stands still ---------------------------------------------------------------- */
+
+static void what_must_not_run_twice_waits_for_who_stands_still(void **state)
+{
+    (void)state;
+    struct story story = begin();
+    cluster_node_pause(coordinator(&story));
+    caller_say(story.caller, "INCR %s\r\n", story.key);
+    expect_no_answer_within(&story, 1000);
+    cluster_node_resume(coordinator(&story));
+    caller_expect(story.caller, ":1\r\n");
+    expect_everywhere(&story, "GET", "$1\r\n1\r\n");
+    end(&story);
+}
+
+static void what_may_run_twice_goes_elsewhere(void **state)
+{
+    (void)state;
+    struct story story = begin();
+    cluster_node_pause(coordinator(&story));
+    caller_say(story.caller, "SET %s v\r\nGET %s\r\n", story.key, story.key);
+    caller_expect(story.caller, "+OK\r\n$1\r\nv\r\n");
+    cluster_node_resume(coordinator(&story));
+    nodes_run(story.nodes, 1000);
+    expect_everywhere(&story, "GET", "$1\r\nv\r\n");
+    end(&story);
+}
+
+/* It was passed over, and newer values have followed: what it finds when it goes on is old. */
+static void what_went_elsewhere_does_not_run_late(void **state)
+{
+    (void)state;
+    struct story story = begin();
+    cluster_node_pause(coordinator(&story));
+    caller_say(story.caller, "SET %s old\r\n", story.key);
+    caller_expect(story.caller, "+OK\r\n");
+    caller_say(story.other, "GET %s\r\n", story.key); /* its node passes it over too */
+    caller_expect(story.other, "$3\r\nold\r\n");
+    caller_say(story.other, "SET %s new\r\n", story.key);
+    caller_expect(story.other, "+OK\r\n");
+    cluster_node_resume(coordinator(&story));
+    nodes_run(story.nodes, 3000);
+    expect_everywhere(&story, "GET", "$3\r\nnew\r\n");
+    expect_everywhere(&story, "STRLEN", ":3\r\n");
+    end(&story);
+}
+
+/* ---- a node that dies ------------------------------------------------------------------------ */
+
+/* It runs the request, and nobody at `deaf` hears of it; then it dies. */
+static void run_and_die(struct story *story, const char *request, unsigned deaf_count,
+                        const unsigned deaf[])
+{
+    for (unsigned i = 0; i < deaf_count; i++)
+        sim_net_block(story->nodes->net, 1, deaf[i]);
+    caller_say(story->caller, "%s\r\n", request);
+    nodes_run(story->nodes, 15);
+    assert_int_equal(buffer_size(&story->caller->received), 0);
+    cluster_node_crash(coordinator(story));
+}
+
+/* It comes back with what it has kept, and all hear each other. */
+static void restart(struct story *story, unsigned deaf_count, const unsigned deaf[])
+{
+    for (unsigned i = 0; i < deaf_count; i++)
+        sim_net_unblock(story->nodes->net, 1, deaf[i]);
+    cluster_node_start(coordinator(story));
+    nodes_run(story->nodes, 5000);
+}
+
+static void a_reply_that_was_lost_is_found_at_the_owners(void **state)
+{
+    static const unsigned deaf[] = {0};
+    char request[64];
+    (void)state;
+    struct story story = begin();
+    caller_say(story.caller, "INCRBY %s 40\r\n", story.key);
+    caller_expect(story.caller, ":40\r\n");
+    snprintf(request, sizeof(request), "INCRBY %s 2", story.key);
+    run_and_die(&story, request, 1, deaf);
+    caller_expect(story.caller, ":42\r\n");
+    restart(&story, 1, deaf);
+    expect_everywhere(&story, "GET", "$2\r\n42\r\n");
+    end(&story);
+}
+
+static void of_what_nobody_has_heard_nobody_can_tell(void **state)
+{
+    static const unsigned deaf[] = {0, 2};
+    char request[64];
+    (void)state;
+    struct story story = begin();
+    caller_ask(story.caller, "CONSISTENCY R ONE\r\n", "+OK\r\n"); /* so that it asks nobody first */
+    snprintf(request, sizeof(request), "INCR %s", story.key);
+    run_and_die(&story, request, 2, deaf);
+    caller_expect(story.caller, "-UNKNOWN The node that ran the command has gone: it may have been "
+                                "run or not\r\n");
+    caller_say(story.other, "GET %s\r\n", story.key);
+    caller_expect(story.other, "$-1\r\n");
+    restart(&story, 2, deaf); /* with what it had written */
+    expect_everywhere(&story, "GET", "$1\r\n1\r\n");
+    end(&story);
+}
+
+static void a_plain_write_of_which_nobody_has_heard_is_run_again(void **state)
+{
+    static const unsigned deaf[] = {0, 2};
+    char request[64];
+    (void)state;
+    struct story story = begin();
+    snprintf(request, sizeof(request), "SET %s v", story.key);
+    run_and_die(&story, request, 2, deaf);
+    caller_expect(story.caller, "+OK\r\n");
+    restart(&story, 2, deaf);
+    expect_everywhere(&story, "GET", "$1\r\nv\r\n");
+    end(&story);
+}
+
+/* Each read is answered by what its client wrote just before, whoever runs them. */
+static void a_pipeline_stays_in_order_over_a_death(void **state)
+{
+    (void)state;
+    enum { COUNT = 300 };
+    struct story story = begin();
+    struct buffer expected = {0};
+    for (unsigned i = 0; i < COUNT; i++) {
+        caller_say(story.caller, "SET %s %03u\r\nGET %s\r\n", story.key, i, story.key);
+        buffer_printf(&expected, "+OK\r\n$3\r\n%03u\r\n", i);
+        if (i % 8 == 0)
+            nodes_run(story.nodes, 1);
+        if (i == COUNT / 2)
+            cluster_node_crash(coordinator(&story));
+    }
+    buffer_append_u8(&expected, 0);
+    caller_expect(story.caller, buffer_bytes(&expected).data);
+    buffer_deinit(&expected);
+    end(&story);
+}
+
+/* ---- who may run it -------------------------------------------------------------------------- */
+
+/* With more nodes than copies, most nodes own nothing of a key. */
+static void any_node_takes_any_command(void **state)
+{
+    (void)state;
+    enum { NODES = 5, KEYS = 30 };
+    struct nodes *nodes = nodes_new(NODES);
+    struct caller *callers[NODES];
+    for (unsigned node = 0; node < NODES; node++)
+        callers[node] = caller_new(nodes, node);
+    for (unsigned i = 0; i < KEYS * NODES; i++) {
+        char reply[16];
+        snprintf(reply, sizeof(reply), ":%u\r\n", i / KEYS + 1);
+        caller_say(callers[(i + i / KEYS) % NODES], "INCR n%u\r\n", i % KEYS);
+        caller_expect(callers[(i + i / KEYS) % NODES], reply);
+    }
+    nodes_free(nodes);
+}
+
+static void an_error_of_who_runs_it_is_the_clients(void **state)
+{
+    (void)state;
+    struct story story = begin();
+    caller_say(story.caller, "SET %s v\r\nINCR %s\r\nGETEX %s PX 0\r\n", story.key, story.key,
+               story.key);
+    caller_expect(story.caller, "+OK\r\n-ERR value is not an integer or out of range\r\n"
+                                "-ERR invalid expire time in 'getex' command\r\n");
+    caller_say(story.caller, "CONSISTENCY R ALL W ALL\r\nGET %s\r\n", story.key);
+    caller_expect(story.caller, "+OK\r\n$1\r\nv\r\n");
+    cluster_node_crash(&story.nodes->nodes[2]);
+    caller_say(story.caller, "GET %s\r\n", story.key);
+    caller_expect(story.caller, "-NOREPLICAS Not enough good replicas to read: 2 of 3 nodes have "
+                                "answered in time\r\n");
+    end(&story);
+}
+
+static void where_no_owner_is_there_nobody_runs_it(void **state)
+{
+    (void)state;
+    struct nodes *nodes = nodes_new(4);
+    const struct quorum *quorum = peers_quorum(node_peers(nodes->nodes[3].node));
+    struct caller *caller = caller_new(nodes, 3);
+    char key[NODES_KEY_SIZE] = "";
+    unsigned number = 0;
+    do { /* one that node 3 has no copy of */
+        snprintf(key, sizeof(key), "k%u", number++);
+    } while (quorum_may_coordinate(quorum, slot_of_key(bytes_text(key))));
+    for (unsigned node = 0; node < 3; node++)
+        cluster_node_crash(&nodes->nodes[node]);
+    nodes_run(nodes, 500);
+    caller_say(caller, "GET %s\r\n", key);
+    caller_expect(caller, "-CLUSTERDOWN Hash slot not served\r\n");
+    nodes_free(nodes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_must_not_run_twice_waits_for_who_stands_still),
+        cmocka_unit_test(what_may_run_twice_goes_elsewhere),
+        cmocka_unit_test(what_went_elsewhere_does_not_run_late),
+        cmocka_unit_test(a_reply_that_was_lost_is_found_at_the_owners),
+        cmocka_unit_test(of_what_nobody_has_heard_nobody_can_tell),
+        cmocka_unit_test(a_plain_write_of_which_nobody_has_heard_is_run_again),
+        cmocka_unit_test(a_pipeline_stays_in_order_over_a_death),
+        cmocka_unit_test(any_node_takes_any_command),
+        cmocka_unit_test(an_error_of_who_runs_it_is_the_clients),
+        cmocka_unit_test(where_no_owner_is_there_nobody_runs_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
