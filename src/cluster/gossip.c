@@ -585,6 +585,13 @@ void gossip_link_up(struct gossip *gossip, uint64_t node, uint64_t now_ms)
         say_summary(gossip, node);
 }
 
+static void suspect(struct gossip *gossip, struct peer *peer)
+{
+    if (peer->view.life == GOSSIP_UP)
+        probe_suspect(gossip, peer);
+    rumour_flush(gossip);
+}
+
 void gossip_link_down(struct gossip *gossip, uint64_t node, uint64_t now_ms)
 {
     struct peer *peer = gossip_find(gossip, node);
@@ -592,9 +599,17 @@ void gossip_link_down(struct gossip *gossip, uint64_t node, uint64_t now_ms)
     if (!peer)
         return;
     peer->broken = true;
-    if (peer->view.life == GOSSIP_UP)
-        probe_suspect(gossip, peer);
-    rumour_flush(gossip);
+    suspect(gossip, peer);
+}
+
+void gossip_silent(struct gossip *gossip, uint64_t node, uint64_t now_ms)
+{
+    struct peer *peer = gossip_find(gossip, node);
+    advance(gossip, now_ms);
+    if (!peer)
+        return;
+    peer->cleared = true;
+    suspect(gossip, peer);
 }
 
 void gossip_stalled(struct gossip *gossip, uint64_t stalled_ms, uint64_t now_ms)

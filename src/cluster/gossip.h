@@ -94,6 +94,10 @@ void gossip_link_up(struct gossip *gossip, uint64_t node, uint64_t now_ms);
 /* The link broke, or dialing failed: it is suspect from now on, and others are asked. */
 void gossip_link_down(struct gossip *gossip, uint64_t node, uint64_t now_ms);
 
+/* The link is up, but nothing has come of what went out on it: suspect until it answers itself.
+ * Others' word that it lives does not help. */
+void gossip_silent(struct gossip *gossip, uint64_t node, uint64_t now_ms);
+
 /* This process stood still (SIGSTOP, a long pause): silence of others in that time says nothing. */
 void gossip_stalled(struct gossip *gossip, uint64_t stalled_ms, uint64_t now_ms);
 

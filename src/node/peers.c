@@ -502,7 +502,7 @@ static void watch_silence(struct peers *peers, uint64_t node, uint64_t now_ms)
                now_ms > peer->settled_ms + PEERS_SILENCE_MS +
                             forwarder_patience_ms(peers->forwarder, node)) {
         peer->settled_ms = now_ms;
-        gossip_link_down(peers->gossip, node, now_ms);
+        gossip_silent(peers->gossip, node, now_ms);
     }
 }
 

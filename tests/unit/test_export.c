@@ -540,7 +540,7 @@ static void test_a_store_joins(void **state)
     small_free(other);
 }
 
-static void test_a_joined_store_neither_evicts_nor_flushes(void **state)
+static void test_a_joined_store_evicts_and_flushes_nothing_by_itself(void **state)
 {
     struct small_store *small = *state;
     small_set_many(small, "k", 0, 100);
@@ -550,6 +550,7 @@ static void test_a_joined_store_neither_evicts_nor_flushes(void **state)
     small_turn(small);
     small_tick_for(small, 300);
     store_set_rows_bytes(small->store, 1 << 30);
+    small_tick_for(small, 300);
     small_set(small, "more", "v");
     small_expect_keys(small, 101);
     txn_begin(&small->txn, small->now_ms);
@@ -578,7 +579,7 @@ int main(void)
         JOINED_TEST(test_chunks_without_a_head_go_with_the_key),
         JOINED_TEST(test_what_is_to_be_collected_is_found),
         SMALL_STORE_TEST(test_a_store_joins),
-        JOINED_TEST(test_a_joined_store_neither_evicts_nor_flushes),
+        JOINED_TEST(test_a_joined_store_evicts_and_flushes_nothing_by_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

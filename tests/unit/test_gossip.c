@@ -51,6 +51,27 @@ static void what_matters_is_everywhere_at_once(void **state)
     gossip_world_free(world);
 }
 
+/* Their links have stood all the time, so nobody says that they are up again. */
+static void halves_that_were_silent_for_a_moment_tell_each_other_of_news(void **state)
+{
+    (void)state;
+    struct gossip_world *world = world_of(4, 23);
+    for (uint32_t i = 0; i < 4; i++)
+        for (uint32_t j = 0; j < 4; j++)
+            if (i / 2 != j / 2)
+                gossip_silent(gossip_world_at(world, i), gossip_world_id(j),
+                              gossip_world_now(world, i));
+    assert_int_equal(gossip_world_view(world, 0, 2)->life, GOSSIP_SUSPECT);
+    gossip_world_run_ms(world, 5000);
+    assert_int_equal(gossip_world_view(world, 0, 2)->life, GOSSIP_UP);
+    gossip_self(gossip_world_at(world, 0))->synced_version = 7;
+    gossip_changed(gossip_world_at(world, 0));
+    gossip_world_run_ms(world, 5000);
+    for (uint32_t i = 1; i < 4; i++)
+        assert_int_equal(gossip_world_view(world, i, 0)->said.synced_version, 7);
+    gossip_world_free(world);
+}
+
 static void who_joins_is_known_to_all_at_once(void **state)
 {
     (void)state;
@@ -469,6 +490,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everybody_learns_of_everybody_through_one_seed),
         cmocka_unit_test(what_matters_is_everywhere_at_once),
+        cmocka_unit_test(halves_that_were_silent_for_a_moment_tell_each_other_of_news),
         cmocka_unit_test(who_joins_is_known_to_all_at_once),
         cmocka_unit_test(all_fields_arrive),
         cmocka_unit_test(what_would_break_lines_does_not_travel),
