@@ -18,10 +18,11 @@ struct waiting {
 
 /* ---- who counts on it ------------------------------------------------------------------------ */
 
-/* Asked about again in time, so that one promise follows the other. */
-static bool is_due(const struct lease *lease, uint64_t now_ms)
+/* Whether to ask for one, now: over a slow link it would be over when it comes. */
+static bool is_due(const struct peer *peer, uint64_t now_ms)
 {
-    return now_ms >= lease->asked_ms + (lease->is_asked ? LEASE_MS : LEASE_RENEW_MS);
+    const struct answer_time *time = &peer->read;
+    return now_ms >= peer->lease.ask_ms && time->known && time->mean8 / 8 < LEASE_HELD_MS / 2;
 }
 
 bool lease_covers(struct quorum *quorum, uint16_t slot, const struct placement *placement,
@@ -34,10 +35,11 @@ bool lease_covers(struct quorum *quorum, uint16_t slot, const struct placement *
     uint16_t same = options->same_readers(options->context, slot);
     unsigned promised = 0;
     for (unsigned i = 1; i < placement->old_count; i++) {
-        struct lease *lease = &quorum_peer(quorum, placement->old[i])->lease;
+        struct peer *peer = quorum_peer(quorum, placement->old[i]);
+        struct lease *lease = &peer->lease;
         bool is_same = same >> i & 1 || MUTANT(lease_without_comparing);
         promised += lease->is_known && now_ms < lease->held_ms && is_same;
-        lease->is_wanted = lease->is_wanted || is_due(lease, now_ms);
+        lease->is_wanted = lease->is_wanted || is_due(peer, now_ms);
         quorum->leases_wanted = quorum->leases_wanted || lease->is_wanted;
     }
     bool is_settled = quorum->unsettled[slot] == 0 || MUTANT(lease_shows_unsettled);
@@ -62,6 +64,7 @@ void leases_ask(struct quorum *quorum, uint64_t now_ms)
         quorum_encode_ask(&out, &ask);
         lease->number = ask.number;
         lease->asked_ms = now_ms;
+        lease->ask_ms = now_ms + LEASE_RETRY_MS;
         lease->is_asked =
             outbox_send(&quorum->options.outbox, peer->node, QUORUM_LEASE, buffer_bytes(&out));
         buffer_deinit(&out);
@@ -75,6 +78,8 @@ void lease_heard(struct quorum *quorum, struct peer *peer, const struct quorum_l
     if (!lease->is_asked || leased->number != lease->number)
         return;
     lease->is_asked = false;
+    if (quorum->now_ms < lease->asked_ms + LEASE_HELD_MS)
+        lease->ask_ms = lease->asked_ms + LEASE_RENEW_MS; /* so one follows the other */
     lease->held_ms = lease->asked_ms + LEASE_HELD_MS;
     if (MUTANT(lease_counted_from_its_arrival))
         lease->held_ms = quorum->now_ms + LEASE_MS;
@@ -240,7 +245,7 @@ void leases_set_layout(struct quorum *quorum, bool is_first, uint64_t now_ms)
     for (uint32_t i = 0; i < quorum->peer_count && !MUTANT(lease_survives_a_layout); i++) {
         struct lease *lease = &quorum->peers[i]->lease;
         lease->is_known = lease->is_asked = false;
-        lease->held_ms = 0;
+        lease->held_ms = lease->ask_ms = 0;
     }
 }
 

@@ -9,7 +9,8 @@
  * longer than LEASE_MS.
  *
  * One promise is for a pair of nodes and a layout that is STABLE; both have the same. H asks while
- * it reads (LEASE), at most every LEASE_RENEW_MS; G answers (LEASED), if H is up as far as G knows.
+ * it reads (LEASE), at most every LEASE_RENEW_MS, those who have answered VERIFY well within the
+ * time of a promise; G answers (LEASED), if H is up as far as G knows.
  *
  * A command of H that reads a slot runs at once, R - 1 others need not be asked, if
  *  1. H is the slot's first reader;
@@ -49,6 +50,8 @@ enum {
     LEASE_MS = 50,       /* that an owner promises: a death delays others by that at most */
     LEASE_HELD_MS = 40,  /* that its holder counts on */
     LEASE_RENEW_MS = 15, /* between two requests */
+    LEASE_RETRY_MS =
+        500, /* where no answer came, or none in time: a slow link gets no more to do */
     LEASE_REST_MS = 1000,
     LEASE_WAITING_BYTES = 16 * 1024 * 1024, /* of questions that wait; more are dropped */
 };
@@ -63,6 +66,7 @@ struct lease {
     /* Its promise to this node. */
     uint64_t number, asked_ms; /* of the request that was sent last */
     bool is_asked;             /* it is not answered yet */
+    uint64_t ask_ms;           /* the next one: not before */
     uint64_t held_ms;          /* this node counts on it until then */
     uint64_t confirmed;        /* its count, as told with the promise */
     bool is_known;             /* `confirmed` is */
