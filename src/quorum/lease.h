@@ -47,11 +47,10 @@
 #include "cluster/layout.h"
 
 enum {
-    LEASE_MS = 50,       /* that an owner promises: a death delays others by that at most */
-    LEASE_HELD_MS = 40,  /* that its holder counts on */
-    LEASE_RENEW_MS = 15, /* between two requests */
-    LEASE_RETRY_MS =
-        500, /* where no answer came, or none in time: a slow link gets no more to do */
+    LEASE_MS = 50,        /* that an owner promises: a death delays others by that at most */
+    LEASE_HELD_MS = 40,   /* that its holder counts on */
+    LEASE_RENEW_MS = 15,  /* between two requests */
+    LEASE_RETRY_MS = 100, /* where no answer came, or none in time */
     LEASE_REST_MS = 1000,
     LEASE_WAITING_BYTES = 16 * 1024 * 1024, /* of questions that wait; more are dropped */
 };
