@@ -58,6 +58,17 @@ static void share(struct peers *peers)
     peers->options.dispatch->cluster.sync = peers->sync;
 }
 
+/* That it has the layout, when what it has promised in earlier ones is over (quorum/lease.h). */
+static void tell_layout(struct peers *peers, uint64_t now_ms)
+{
+    struct gossip_self *self = gossip_self(peers->gossip);
+    if (self->layout_version == peers->layout_version ||
+        now_ms < quorum_leases_end_ms(peers->quorum))
+        return;
+    self->layout_version = peers->layout_version;
+    gossip_changed(peers->gossip);
+}
+
 static void adopt_layout(struct peers *peers, uint64_t now_ms)
 {
     const struct layout *layout = agree_layout(peers->agree);
@@ -68,8 +79,10 @@ static void adopt_layout(struct peers *peers, uint64_t now_ms)
     bool member = layout_is_member(layout, peers->node);
     peers->joining = !ring_member(&layout->ring, peers->node) && (member || peers->joining);
     /* The change that was to take it in was given up: it asks again, as one of no cluster. */
-    self->cluster = member || !peers->joining ? layout->cluster : 0;
-    self->layout_version = layout->version;
+    uint64_t cluster_now = member || !peers->joining ? layout->cluster : 0;
+    if (self->cluster != cluster_now)
+        self->layout_version = 0; /* of another cluster */
+    self->cluster = cluster_now;
     gossip_changed(peers->gossip);
     if (member_count(layout) > 1 || !member)
         share(peers);
@@ -79,6 +92,7 @@ static void adopt_layout(struct peers *peers, uint64_t now_ms)
     cluster->served = true;
     cluster->routes++;
     peers->layout_version = layout->version;
+    tell_layout(peers, now_ms);
     journal_write(peers->options.host->journal, JOURNAL_NOTICE,
                   "Cluster %012" PRIx64 ": layout %" PRIu64 " with %zu members%s", layout->cluster,
                   layout->version, member_count(layout),
@@ -193,6 +207,18 @@ static bool is_agreed(void *context, uint16_t slot)
     return sync_is_agreed(peers->sync, slot);
 }
 
+static uint16_t same_readers(void *context, uint16_t slot)
+{
+    struct peers *peers = context;
+    return sync_same_readers(peers->sync, slot);
+}
+
+static void distrust(void *context, uint64_t node)
+{
+    struct peers *peers = context;
+    sync_distrust(peers->sync, node);
+}
+
 static void other_coordinator(void *context, uint16_t slot)
 {
     struct peers *peers = context;
@@ -303,6 +329,8 @@ static void open_data(struct peers *peers)
         .timeout_ms = (uint64_t)config->quorum_timeout_ms,
         .missed = missed,
         .is_agreed = is_agreed,
+        .same_readers = same_readers,
+        .distrust = distrust,
         .other_coordinator = other_coordinator,
         .other_layout = other_layout,
         .context = peers,
@@ -597,6 +625,7 @@ void peers_tick(struct peers *peers)
     agree_tick(peers->agree, now_ms);
     quorum_tick(peers->quorum, now_ms);
     sync_tick(peers->sync, now_ms);
+    tell_layout(peers, now_ms);
     if (now_ms < peers->tick_ms)
         return;
     peers->tick_ms = now_ms + PEERS_TICK_MS;

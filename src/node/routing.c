@@ -93,7 +93,8 @@ static enum status verify(struct dispatch *dispatch, struct session *session,
     for (size_t i = 0; i < places->count; i++) {
         const struct place *place = &places->keys[i];
         struct bytes key = request->argv[place->position];
-        unsigned others = quorum_others_to_ask(quorum, place->slot, consistency, writes);
+        unsigned others = quorum_others_to_ask(quorum, place->slot, consistency, writes,
+                                               dispatch->cluster.steady_ms);
         if (others == 0 || key.size > KEY_SIZE_MAX)
             continue;
         if (count == QUORUM_KEYS_MAX)

@@ -56,7 +56,8 @@ struct batch *batch_new(struct quorum *quorum, const struct acks_owners *owners,
     batch->gate = 0;
     batch->begun_ms = batch->progress_ms = now_ms;
     batch->slot = slot;
-    batch->is_repair = batch->is_let_go = batch->is_touched = false;
+    batch->is_repair = batch->is_let_go = batch->is_touched = batch->is_settled = false;
+    batch->firsts.count = 0;
     batch->total = 0;
     acks_init(&batch->acks, owners);
     for (unsigned i = 0; i < batch->acks.place_count; i++)
@@ -301,6 +302,35 @@ static void tell_missed(struct quorum *quorum, struct batch *batch)
     buffer_deinit(&heads);
 }
 
+/* What it has written may be read without asking; or, where it `failed`, it takes a comparison of
+ * copies until it may. */
+static void settle_slots(struct quorum *quorum, struct batch *batch, bool failed)
+{
+    const struct quorum_options *options = &quorum->options;
+    unsigned last = SLOT_COUNT;
+    if (batch->is_settled || batch->is_repair)
+        return;
+    batch->is_settled = true;
+    for (uint32_t i = 0; i < batch->message_count; i++) {
+        struct bytes rest = batch_rows(batch, i), name, row;
+        while (row_list_next(&rest, &name, &row)) {
+            uint16_t slot = row_key_slot(name);
+            lease_settled(quorum, slot);
+            if (failed && slot != last)
+                options->other_coordinator(options->context, slot);
+            last = slot;
+        }
+    }
+}
+
+static void settle_if_enough(struct quorum *quorum, struct batch *batch)
+{
+    unsigned reached, needed;
+    if (!batch->is_settled &&
+        acks_enough(&batch->acks, quorum->options.write_quorum, &reached, &needed))
+        settle_slots(quorum, batch, false);
+}
+
 /* An owner of a long write that goes on taking it has not missed it. */
 static uint64_t kept_until_ms(const struct batch *batch)
 {
@@ -325,6 +355,7 @@ static bool settle(struct quorum *quorum, struct batch *batch, uint64_t now_ms)
         if (!is_own(quorum, batch, i) && (state == TARGET_NEW || state == TARGET_SENT))
             return false;
     }
+    settle_slots(quorum, batch, true);
     if (!batch->is_let_go && !batch->is_repair)
         tell_missed(quorum, batch);
     batch_free(quorum, batch);
@@ -337,6 +368,7 @@ static bool progress(struct quorum *quorum, struct batch *batch, uint64_t now_ms
     unsigned reached = 0, needed = 0;
     int level = -1; /* that was looked at last: mostly all have the same */
     bool enough = false;
+    settle_if_enough(quorum, batch);
     for (struct list *link = batch->parts.next, *next; link != &batch->parts; link = next) {
         struct part *part = list_entry(link, struct part, link);
         next = link->next;
@@ -390,6 +422,7 @@ static void let_go(struct quorum *quorum, uint64_t now_ms)
         if (batch->is_let_go || batch->is_repair || !is_all_sent(quorum, batch))
             continue;
         tell_missed(quorum, batch);
+        settle_slots(quorum, batch, true);
         forget_messages(quorum, batch);
         batch->is_let_go = true;
         settle(quorum, batch, now_ms);
@@ -506,15 +539,40 @@ void batches_node_down(struct quorum *quorum, uint64_t node, uint64_t now_ms)
     quorum_wake(quorum, now_ms + QUORUM_RETRY_MS);
 }
 
+/* This node has it too. */
+static void confirm_own(struct quorum *quorum, struct batch *batch, uint64_t now_ms)
+{
+    list_remove(&batch->gating);
+    lease_count(quorum, &batch->firsts);
+    acks_confirm(&batch->acks, quorum->options.node);
+    progress(quorum, batch, now_ms);
+}
+
+static void confirm_withheld(struct quorum *quorum, uint64_t now_ms)
+{
+    struct list *withheld = &quorum->gating_withheld;
+    for (struct list *link = withheld->next, *next; link != withheld; link = next) {
+        struct batch *batch = list_entry(link, struct batch, gating);
+        next = link->next;
+        if (!lease_forbids(quorum, &batch->firsts))
+            confirm_own(quorum, batch, now_ms);
+    }
+}
+
 void batches_gates(struct quorum *quorum, uint64_t now_ms)
 {
+    confirm_withheld(quorum, now_ms);
     while (!list_is_empty(&quorum->gating)) {
         struct batch *batch = list_entry(quorum->gating.next, struct batch, gating);
         if (!store_gate_passed(quorum->options.store, batch->gate))
             return;
+        if (!lease_forbids(quorum, &batch->firsts)) {
+            confirm_own(quorum, batch, now_ms);
+            continue;
+        }
         list_remove(&batch->gating);
-        acks_confirm(&batch->acks, quorum->options.node);
-        progress(quorum, batch, now_ms);
+        list_append(&quorum->gating_withheld, &batch->gating);
+        quorum->stats.withheld++;
     }
 }
 

@@ -136,6 +136,22 @@ static void take(struct asking *asking, struct owner *owner, const struct quorum
     asking->known = true;
 }
 
+/* That this node has the rows is not to count yet (lease.h). */
+static bool own_copy_waits(struct asking *asking)
+{
+    struct quorum *quorum = asking->quorum;
+    struct lease_firsts firsts = {0};
+    lease_add_first(quorum, &firsts, asking->outcome->slot, quorum->options.node);
+    uint64_t until_ms = lease_until_ms(quorum, &firsts);
+    if (!lease_forbids(quorum, &firsts)) {
+        lease_count(quorum, &firsts);
+        return false;
+    }
+    if (until_ms < asking->retry_ms)
+        asking->retry_ms = until_ms;
+    return true;
+}
+
 static void ask(struct asking *asking, struct owner *owner)
 {
     struct quorum *quorum = asking->quorum;
@@ -143,6 +159,8 @@ static void ask(struct asking *asking, struct owner *owner)
         struct buffer heads = {0};
         struct quorum_outcome_is is = {0};
         is.reply = is.heads = BYTES("");
+        if (own_copy_waits(asking))
+            return; /* it is lost until then, and asked again */
         outcomes_look_up(quorum, asking->outcome->id, &is, &heads, quorum->now_ms);
         take(asking, owner, &is);
         buffer_deinit(&heads);
@@ -500,7 +518,9 @@ static void ask_again(struct asking *asking)
         bool is_own_copy = owner->node == quorum->options.node && owner->is_stored;
         if (is_own_copy && owner->state == OWNER_KNOWS)
             owner->state =
-                store_gate_passed(quorum->options.store, owner->gate) ? OWNER_HAS : OWNER_KNOWS;
+                store_gate_passed(quorum->options.store, owner->gate) && !own_copy_waits(asking)
+                    ? OWNER_HAS
+                    : OWNER_KNOWS;
         else if (owner->state == OWNER_LOST || owner->state == OWNER_KNOWS)
             ask(asking, owner);
         owner->tried = owner->tried && asking->source != NULL;

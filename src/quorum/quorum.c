@@ -18,11 +18,23 @@ struct quorum *quorum_new(const struct quorum_options *options)
     /* Answers to what an earlier process of this node has asked are not to fit. */
     quorum->number = random_next(&quorum->random) >> 1;
     quorum->next_ms = UINT64_MAX;
-    struct list *heads[] = {&quorum->open,           &quorum->sent,     &quorum->gating,
-                            &quorum->spare_pendings, &quorum->finished, &quorum->importing,
-                            &quorum->imported,       &quorum->serving,  &quorum->verifications,
-                            &quorum->verify_next,    &quorum->verified, &quorum->outcomes_asked,
-                            &quorum->outcomes_found};
+    struct list *heads[] = {&quorum->open,
+                            &quorum->sent,
+                            &quorum->gating,
+                            &quorum->spare_pendings,
+                            &quorum->finished,
+                            &quorum->importing,
+                            &quorum->imported,
+                            &quorum->serving,
+                            &quorum->verifications,
+                            &quorum->verify_next,
+                            &quorum->verified,
+                            &quorum->outcomes_asked,
+                            &quorum->outcomes_found,
+                            &quorum->gating_withheld,
+                            &quorum->withheld,
+                            &quorum->verify_withheld,
+                            &quorum->questions_waiting};
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
         list_init(heads[i]);
     outcomes_init(&quorum->outcomes, QUORUM_OUTCOMES_BYTES);
@@ -76,6 +88,7 @@ void quorum_free(struct quorum *quorum)
     verifications_deinit(quorum);
     serve_deinit(quorum);
     replica_deinit(quorum);
+    leases_deinit(quorum);
     free_batches(quorum, &quorum->open);
     free_batches(quorum, &quorum->sent);
     free_spares(quorum);
@@ -102,6 +115,7 @@ void quorum_set_layout(struct quorum *quorum, const struct layout *layout, uint6
         writes_send(quorum, now_ms); /* the rows of this turn, as they were meant */
     forget_groups(quorum);
     quorum->layout = layout;
+    leases_set_layout(quorum, !is_other, now_ms);
     if (!is_other)
         return;
     replica_fence(quorum);
@@ -168,6 +182,8 @@ struct peer *quorum_peer(struct quorum *quorum, uint64_t node)
     quorum->peer_count++;
     struct peer *peer = memory_zeroed(sizeof(*peer));
     peer->node = node;
+    /* Not as in an earlier process: what was counted then is not known. */
+    peer->lease.confirmations = random_next(&quorum->random);
     return quorum->peers[at] = peer;
 }
 
@@ -197,6 +213,8 @@ static struct owners_group *add_group(struct quorum *quorum, const struct placem
     group->readers.old_count = (uint8_t)count;
     memcpy(group->readers.old, readers, count * sizeof(*readers));
     sort_nodes(group->readers.old, count);
+    for (unsigned i = 0; i < count; i++)
+        group->reads = group->reads || readers[i] == quorum->options.node;
     return quorum->groups[quorum->group_count++] = group;
 }
 
@@ -223,7 +241,19 @@ struct owners_group *quorum_group(struct quorum *quorum, uint16_t slot)
     if (i == quorum->group_count)
         add_group(quorum, &placement, &owners, hash);
     quorum->group_of[slot] = (uint16_t)(i + 1);
+    const struct acks_owners *sorted = &quorum->groups[i]->readers;
+    unsigned count;
+    const uint64_t *readers = placement_readers(&placement, &count);
+    quorum->first_of[slot] = 0;
+    while (count > 0 && sorted->old[quorum->first_of[slot]] != readers[0])
+        quorum->first_of[slot]++;
     return quorum->groups[i];
+}
+
+uint64_t quorum_first(struct quorum *quorum, uint16_t slot)
+{
+    const struct acks_owners *readers = &quorum_group(quorum, slot)->readers;
+    return readers->old_count > 0 ? readers->old[quorum->first_of[slot]] : 0;
 }
 
 struct quorum_ask quorum_ask_next(struct quorum *quorum)
@@ -292,14 +322,15 @@ static bool may_accept(struct quorum *quorum, uint64_t from, const struct quorum
 }
 
 static enum status receive_ask(struct quorum *quorum, uint64_t from, unsigned type,
-                               struct unpack *in, uint64_t now_ms)
+                               struct bytes payload, uint64_t now_ms)
 {
+    struct unpack begin = unpack_begin(payload), *in = &begin;
     struct quorum_ask ask;
     if (!quorum_decode_ask(in, &ask))
         return STATUS_CORRUPT;
     bool accepted = may_accept(quorum, from, &ask);
     if (type == QUORUM_VERIFY)
-        return serve_verify(quorum, from, &ask, accepted, in, now_ms);
+        return serve_verify(quorum, from, &ask, accepted, payload, now_ms);
     if (!accepted) {
         quorum_refuse(quorum, from, type, ask.number);
         return STATUS_OK;
@@ -308,7 +339,9 @@ static enum status receive_ask(struct quorum *quorum, uint64_t from, unsigned ty
         return replica_replicate(quorum, from, &ask, in, now_ms);
     if (type == QUORUM_KEY_ROWS)
         return serve_key_rows(quorum, from, &ask, in, now_ms);
-    return serve_outcome(quorum, from, &ask, in, now_ms);
+    if (type == QUORUM_LEASE)
+        return lease_asked(quorum, from, &ask, now_ms);
+    return serve_outcome(quorum, from, &ask, payload, now_ms);
 }
 
 static enum status receive_acks(struct quorum *quorum, struct peer *peer, struct unpack *in,
@@ -351,13 +384,16 @@ static enum status receive_answer(struct quorum *quorum, uint64_t from, unsigned
     struct peer *peer = quorum_peer(quorum, from);
     struct quorum_key_rows_are are;
     struct quorum_outcome_is is;
+    struct quorum_leased leased;
     if (type == QUORUM_REPLICATED)
         return receive_acks(quorum, peer, in, now_ms);
     if (type == QUORUM_VERIFIED)
         return receive_verified(quorum, peer, in, now_ms);
     if (type == QUORUM_REFUSED)
         return receive_refused(quorum, from, in, now_ms);
-    if (type == QUORUM_OUTCOME_IS && quorum_decode_outcome_is(in, &is))
+    if (type == QUORUM_LEASED && quorum_decode_leased(in, &leased))
+        lease_heard(quorum, peer, &leased);
+    else if (type == QUORUM_OUTCOME_IS && quorum_decode_outcome_is(in, &is))
         outcomes_answered(quorum, peer, &is, now_ms);
     else if (type == QUORUM_KEY_ROWS_ARE && quorum_decode_key_rows_are(in, &are)) {
         if (!outcomes_rows(quorum, peer, &are, now_ms))
@@ -378,11 +414,13 @@ enum status quorum_receive(struct quorum *quorum, uint64_t from, unsigned type,
     case QUORUM_VERIFY:
     case QUORUM_KEY_ROWS:
     case QUORUM_OUTCOME:
-        return receive_ask(quorum, from, type, &in, now_ms);
+    case QUORUM_LEASE:
+        return receive_ask(quorum, from, type, payload, now_ms);
     case QUORUM_REPLICATED:
     case QUORUM_VERIFIED:
     case QUORUM_KEY_ROWS_ARE:
     case QUORUM_OUTCOME_IS:
+    case QUORUM_LEASED:
     case QUORUM_REFUSED:
         return receive_answer(quorum, from, type, &in, now_ms);
     default: /* a newer node may say more */
@@ -404,6 +442,8 @@ void quorum_turn_end(struct quorum *quorum, uint64_t now_ms)
 {
     quorum->now_ms = now_ms;
     writes_send(quorum, now_ms);
+    leases_ask(quorum, now_ms);
+    leases_release(quorum, now_ms);
     verifications_begin(quorum, now_ms);
     verifications_send(quorum);
     serve_send(quorum);
@@ -430,7 +470,7 @@ uint64_t quorum_deadline_ms(const struct quorum *quorum)
     bool is_due = !list_is_empty(&quorum->finished) || !list_is_empty(&quorum->verified) ||
                   !list_is_empty(&quorum->outcomes_found) || !list_is_empty(&quorum->open) ||
                   !list_is_empty(&quorum->verify_next) || quorum->has_questions ||
-                  quorum->has_answers;
+                  quorum->has_answers || quorum->leases_wanted;
     return is_due ? 0 : quorum->next_ms;
 }
 

@@ -56,7 +56,12 @@ struct quorum_options {
     /* Whether this node's copy of the slot has been compared with enough others since it may have
      * missed something (sync_is_agreed). */
     bool (*is_agreed)(void *context, uint16_t slot);
-    /* Another node has coordinated writes of this slot: sync_disagree. */
+    /* With which readers it was found the same (sync_same_readers). NULL: with none, ever; then no
+     * lease is of use. And: that node's copies are to be compared anew (sync_distrust). */
+    uint16_t (*same_readers)(void *context, uint16_t slot);
+    void (*distrust)(void *context, uint64_t node);
+    /* Another node has coordinated writes of this slot, or one of this node's has not reached W:
+     * sync_disagree. */
     void (*other_coordinator)(void *context, uint16_t slot);
     /* A message came from a node that has another layout than this one: agree_heard_version. */
     void (*other_layout)(void *context, uint64_t node, uint64_t cluster, uint64_t version);
@@ -94,10 +99,11 @@ struct consistency {
 /*
  * How many other owners must agree with this node about a key before a command that reads it runs:
  * R - 1; for a command that writes as many as rule 8 asks for, where this node may have missed
- * something. 0: it may run at once.
+ * something. 0: it may run at once, as it may where leases stand for the answers (lease.h): for
+ * these the clock was looked at after the command had come in.
  */
-unsigned quorum_others_to_ask(const struct quorum *quorum, uint16_t slot,
-                              struct consistency consistency, bool writes);
+unsigned quorum_others_to_ask(struct quorum *quorum, uint16_t slot, struct consistency consistency,
+                              bool writes, uint64_t now_ms);
 
 /* Keys that must agree. Embedded in the caller's; stays until `done`. */
 struct quorum_verify {
@@ -225,8 +231,15 @@ uint64_t quorum_deadline_ms(const struct quorum *quorum);
 uint64_t quorum_work_begun(const struct quorum *quorum);
 bool quorum_work_ended(const struct quorum *quorum, uint64_t mark);
 
+/* Until then this node has promised leases in the layouts that it had: before that it is not to say
+ * that it has another one. */
+uint64_t quorum_leases_end_ms(const struct quorum *quorum);
+
 struct quorum_stats {
-    uint64_t writes, writes_failed, reads_verified, reads_local, reads_failed;
+    uint64_t writes, writes_failed, reads_verified, reads_failed;
+    uint64_t reads_local;          /* keys of commands for which a lease stood */
+    uint64_t leases, leases_given; /* promises got and given */
+    uint64_t withheld;             /* what had to wait for a promise to end */
     uint64_t differences, repairs; /* keys that differed, and were repaired, on reading */
     uint64_t hinted, speculated;   /* writes given to a node that stands in */
     uint64_t batches_out, batches_in, rows_out, rows_in;

@@ -289,6 +289,19 @@ bool quorum_decode_outcome_is(struct unpack *in, struct quorum_outcome_is *out)
            (out->heads.size == 0 || quorum_count_heads(out->heads) > 0);
 }
 
+void quorum_encode_leased(struct buffer *out, const struct quorum_leased *leased)
+{
+    append_u64(out, leased->number);
+    append_u64(out, leased->confirmed);
+}
+
+bool quorum_decode_leased(struct unpack *in, struct quorum_leased *out)
+{
+    out->number = unpack_next_u64(in);
+    out->confirmed = unpack_next_u64(in);
+    return at_end(in);
+}
+
 void quorum_encode_refused(struct buffer *out, const struct quorum_refused *refused)
 {
     quorum_encode_ask(out, &refused->ask);

@@ -15,6 +15,8 @@
  *   KEY_ROWS_ARE          number(8) failed(1) key(4) base(4) chunk(4) rows
  *   OUTCOME               ask, origin(8) number(8) slot(4)
  *   OUTCOME_IS            number(8) known(1) reply size(varint) reply heads
+ *   LEASE                 ask
+ *   LEASED                number(8) confirmed(8)
  *   REFUSED               cluster(8) version(8) number(8) type(1)
  *
  * A request's rows are those of `rows` from that byte on. Decoding takes any bytes: false where
@@ -39,6 +41,8 @@ enum quorum_message {
     QUORUM_OUTCOME,
     QUORUM_OUTCOME_IS,
     QUORUM_REFUSED,
+    QUORUM_LEASE,
+    QUORUM_LEASED,
     QUORUM_MESSAGES_END,
 };
 
@@ -142,6 +146,13 @@ struct quorum_outcome_is {
 };
 void quorum_encode_outcome_is(struct buffer *out, const struct quorum_outcome_is *is);
 bool quorum_decode_outcome_is(struct unpack *in, struct quorum_outcome_is *out);
+
+struct quorum_leased { /* lease.h */
+    uint64_t number;
+    uint64_t confirmed;
+};
+void quorum_encode_leased(struct buffer *out, const struct quorum_leased *leased);
+bool quorum_decode_leased(struct unpack *in, struct quorum_leased *out);
 
 struct quorum_refused {
     struct quorum_ask ask; /* the layout of the one who refuses, the number of what it refused */

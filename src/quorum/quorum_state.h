@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "quorum/acks.h"
 #include "quorum/answer_time.h"
+#include "quorum/lease.h"
 #include "quorum/outcomes.h"
 #include "quorum/quorum.h"
 #include "quorum/quorum_codec.h"
@@ -21,12 +22,14 @@ struct peer {
     /* To be sent at the end of the turn: */
     struct buffer acks;
     struct buffer questions, answers; /* VERIFY and VERIFIED */
+    struct lease lease;
 };
 
 /* Slots that have the same owners. */
 struct owners_group {
     struct acks_owners owners;
     struct acks_owners readers; /* as `old` */
+    bool reads;                 /* this node is one of them */
     uint64_t hash;              /* of owners */
     struct batch *open;         /* that takes rows in this turn; NULL: none yet */
 };
@@ -67,7 +70,7 @@ struct target {
 
 struct batch {
     struct list link;   /* in quorum.open, then quorum.sent */
-    struct list gating; /* in quorum.gating, until this node has it too */
+    struct list gating; /* in quorum.gating, then withheld, until this node has it too */
     struct batch *chain;
     struct owners_group *group; /* of this layout; NULL: none, or of a repair */
     uint64_t number;
@@ -79,6 +82,8 @@ struct batch {
     bool is_repair;       /* for one node, nobody stands in */
     bool is_touched;      /* by the command under way */
     bool is_let_go;       /* its rows are forgotten, owners were told missed */
+    bool is_settled;      /* W owners have it, or it is over: its slots were told (lease_settled) */
+    struct lease_firsts firsts;
     struct buffer *messages;
     uint32_t message_count, message_room;
     uint32_t total;                  /* messages that it was sent in */
@@ -101,8 +106,10 @@ struct quorum {
     struct owners_group **groups; /* of this layout, as they were met */
     uint32_t group_count, group_room;
     uint16_t group_of[SLOT_COUNT]; /* + 1; 0: not looked up yet */
+    uint8_t first_of[SLOT_COUNT];  /* the first reader, in the group's readers; if that is known */
 
     struct list open, sent, gating;
+    struct list gating_withheld; /* durable, and not to be counted yet (lease.h) */
     struct batch *buckets[BATCH_BUCKETS];
     struct batch *spare; /* by chain */
     unsigned spare_count;
@@ -118,18 +125,26 @@ struct quorum {
 
     struct list importing; /* rows of others */
     struct list imported;  /* and not yet durable, in the order of gates */
+    struct list withheld;  /* durable, and not to be acknowledged yet (lease.h) */
     size_t importing_bytes;
     struct list serving; /* questions of others */
     unsigned serving_count;
 
     struct list verifications;           /* under way */
     struct list verify_next;             /* to be begun at the end of the turn */
+    struct list verify_withheld;         /* when leases are over */
     struct list verified;                /* whose `done` is to be called */
     bool has_questions, has_answers;     /* some peer's */
     struct round *rounds[BATCH_BUCKETS]; /* verification.h */
     struct list outcomes_asked;
     struct list outcomes_found; /* whose `done` is to be called */
     struct outcomes outcomes;
+
+    struct list questions_waiting; /* lease.c */
+    size_t questions_waiting_bytes;
+    bool leases_wanted;       /* some peer's */
+    uint64_t leases_begin_ms; /* before that this process confirms nothing past a first reader */
+    uint32_t unsettled[SLOT_COUNT]; /* rows that this node coordinates and that are short of W */
 
     struct buffer scratch, heads;
     struct quorum_stats stats;
@@ -139,6 +154,8 @@ struct quorum {
 
 struct peer *quorum_peer(struct quorum *quorum, uint64_t node);
 struct owners_group *quorum_group(struct quorum *quorum, uint16_t slot);
+/* The node that coordinates the slot while it is up; 0: nobody owns it. */
+uint64_t quorum_first(struct quorum *quorum, uint16_t slot);
 /* quorum_tick is to be called by then. */
 static inline void quorum_wake(struct quorum *quorum, uint64_t at_ms)
 {
@@ -236,17 +253,18 @@ void replica_deinit(struct quorum *quorum);
 
 /* `accepted`: the sender's layout is one that this node takes part in, as far as slots allow. */
 MUST_CHECK enum status serve_verify(struct quorum *quorum, uint64_t from,
-                                    const struct quorum_ask *ask, bool accepted, struct unpack *in,
-                                    uint64_t now_ms);
+                                    const struct quorum_ask *ask, bool accepted,
+                                    struct bytes payload, uint64_t now_ms);
 /* The answers of this turn go out. */
 void serve_send(struct quorum *quorum);
 MUST_CHECK enum status serve_key_rows(struct quorum *quorum, uint64_t from,
                                       const struct quorum_ask *ask, struct unpack *in,
                                       uint64_t now_ms);
 MUST_CHECK enum status serve_outcome(struct quorum *quorum, uint64_t from,
-                                     const struct quorum_ask *ask, struct unpack *in,
+                                     const struct quorum_ask *ask, struct bytes payload,
                                      uint64_t now_ms);
-/* What this node knows of a request. `heads` is empty at first, and lent to `is`. */
+/* What this node knows of a request. `heads` is empty at first, and lent to `is`. That it has it
+ * durably confirms it (lease.h). */
 void outcomes_look_up(struct quorum *quorum, struct request_id id, struct quorum_outcome_is *is,
                       struct buffer *heads, uint64_t now_ms);
 void serve_deinit(struct quorum *quorum);

@@ -18,6 +18,7 @@ struct incoming {
     bool is_late;     /* slots may have moved since */
     uint64_t now_ms;
     struct quorum_ack ack;
+    struct lease_firsts firsts;
     uint64_t gate;
     size_t rows_size;
     struct bytes rows, requests; /* until they are stored; of the message, or in `kept` */
@@ -90,7 +91,8 @@ static void imported(void *context, enum status status, uint64_t gate)
  * Rows of slots that this node owns are coordinated elsewhere: by the first of the readers that is
  * normal; by another one it means that this node may not know all, if it is to coordinate.
  */
-static void note_coordinator(struct quorum *quorum, uint64_t from, struct bytes rows)
+static void note_coordinator(struct quorum *quorum, uint64_t from, struct bytes rows,
+                             struct lease_firsts *firsts)
 {
     const struct quorum_options *options = &quorum->options;
     struct bytes name, row;
@@ -108,6 +110,7 @@ static void note_coordinator(struct quorum *quorum, uint64_t from, struct bytes 
         const uint64_t *readers = placement_readers(&placement, &count);
         if (count > 0 && readers[0] == from)
             continue;
+        lease_add_first(quorum, firsts, slot, from);
         if (placement_is_owner(&placement, options->node))
             options->other_coordinator(options->context, slot);
     }
@@ -145,13 +148,15 @@ enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct
         answer(quorum, from, &ack);
         return STATUS_OK;
     }
-    note_coordinator(quorum, from, replicate.rows);
+    struct lease_firsts firsts = {0};
+    note_coordinator(quorum, from, replicate.rows, &firsts);
     struct incoming *incoming = memory_alloc(sizeof(*incoming));
     *incoming = (struct incoming){.quorum = quorum,
                                   .from = from,
                                   .version = ask->version,
                                   .now_ms = now_ms,
                                   .ack = ack,
+                                  .firsts = firsts,
                                   .rows_size = replicate.rows.size,
                                   .rows = replicate.rows,
                                   .requests = replicate.requests};
@@ -166,15 +171,39 @@ enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct
     return STATUS_OK;
 }
 
+static void confirm(struct incoming *incoming)
+{
+    struct quorum *quorum = incoming->quorum;
+    lease_count(quorum, &incoming->firsts);
+    answer(quorum, incoming->from, &incoming->ack);
+    incoming_free(incoming);
+}
+
+static void confirm_withheld(struct quorum *quorum)
+{
+    for (struct list *link = quorum->withheld.next, *next; link != &quorum->withheld; link = next) {
+        struct incoming *incoming = list_entry(link, struct incoming, link);
+        next = link->next;
+        if (!lease_forbids(quorum, &incoming->firsts))
+            confirm(incoming);
+    }
+}
+
 void replica_gates(struct quorum *quorum)
 {
+    confirm_withheld(quorum);
     while (!list_is_empty(&quorum->imported)) {
         struct incoming *incoming = list_entry(quorum->imported.next, struct incoming, link);
         if (!store_gate_passed(quorum->options.store, incoming->gate) &&
             !MUTANT(replica_acknowledges_at_once))
             break;
-        answer(quorum, incoming->from, &incoming->ack);
-        incoming_free(incoming);
+        if (!lease_forbids(quorum, &incoming->firsts)) {
+            confirm(incoming);
+            continue;
+        }
+        list_remove(&incoming->link);
+        list_append(&quorum->withheld, &incoming->link);
+        quorum->stats.withheld++;
     }
     for (uint32_t i = 0; i < quorum->peer_count; i++)
         send_acks(quorum, quorum->peers[i]);
@@ -196,8 +225,8 @@ void replica_fence(struct quorum *quorum)
 
 void replica_deinit(struct quorum *quorum)
 {
-    struct list *lists[] = {&quorum->importing, &quorum->imported};
-    for (int i = 0; i < 2; i++)
+    struct list *lists[] = {&quorum->importing, &quorum->imported, &quorum->withheld};
+    for (int i = 0; i < 3; i++)
         while (!list_is_empty(lists[i])) {
             struct incoming *incoming = list_entry(lists[i]->next, struct incoming, link);
             import_cancel(incoming->import);

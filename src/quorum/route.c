@@ -55,8 +55,8 @@ unsigned quorum_readers_needed(const struct quorum *quorum, struct consistency c
     return overlap > needed ? overlap : needed;
 }
 
-unsigned quorum_others_to_ask(const struct quorum *quorum, uint16_t slot,
-                              struct consistency consistency, bool writes)
+unsigned quorum_others_to_ask(struct quorum *quorum, uint16_t slot, struct consistency consistency,
+                              bool writes, uint64_t now_ms)
 {
     const struct quorum_options *options = &quorum->options;
     struct placement placement;
@@ -65,5 +65,9 @@ unsigned quorum_others_to_ask(const struct quorum *quorum, uint16_t slot,
     const uint64_t *readers = placement_readers(&placement, &count);
     bool agreed = writes && options->is_agreed(options->context, slot);
     unsigned needed = quorum_readers_needed(quorum, consistency, writes, agreed, count);
-    return needed - (needed > 0 && contains(readers, count, options->node));
+    unsigned others = needed - (needed > 0 && contains(readers, count, options->node));
+    if (others == 0 || !lease_covers(quorum, slot, &placement, others, now_ms))
+        return others;
+    quorum->stats.reads_local++;
+    return 0;
 }

@@ -98,10 +98,25 @@ static void serve_question(struct quorum *quorum, uint64_t from,
         serving->export = export;
 }
 
-enum status serve_verify(struct quorum *quorum, uint64_t from, const struct quorum_ask *ask,
-                         bool accepted, struct unpack *in, uint64_t now_ms)
+/* To answer is to confirm what the keys are (lease.h). */
+static bool has_to_wait(struct quorum *quorum, uint64_t from, struct unpack in,
+                        struct bytes payload)
 {
+    struct lease_firsts firsts = {0};
     struct quorum_question question;
+    while (quorum_next_question(&in, &question))
+        lease_add_firsts_of(quorum, &firsts, question.heads, from);
+    return lease_holds_back(quorum, &firsts, from, QUORUM_VERIFY, payload);
+}
+
+enum status serve_verify(struct quorum *quorum, uint64_t from, const struct quorum_ask *ask,
+                         bool accepted, struct bytes payload, uint64_t now_ms)
+{
+    struct unpack start = unpack_begin(payload), *in = &start;
+    struct quorum_question question;
+    (void)unpack_bytes(in, QUORUM_ASK_SIZE);
+    if (accepted && has_to_wait(quorum, from, start, payload))
+        return STATUS_OK;
     while (quorum_next_question(in, &question)) {
         if (accepted && fence_accepts_heads(quorum, ask->version, question.heads))
             serve_question(quorum, from, &question, now_ms);
@@ -183,16 +198,22 @@ void outcomes_look_up(struct quorum *quorum, struct request_id id, struct quorum
 }
 
 enum status serve_outcome(struct quorum *quorum, uint64_t from, const struct quorum_ask *ask,
-                          struct unpack *in, uint64_t now_ms)
+                          struct bytes payload, uint64_t now_ms)
 {
+    struct unpack in = unpack_begin(payload);
+    struct lease_firsts firsts = {0};
     struct request_id id;
     uint16_t slot;
-    if (!quorum_decode_outcome(in, &id, &slot))
+    (void)unpack_bytes(&in, QUORUM_ASK_SIZE);
+    if (!quorum_decode_outcome(&in, &id, &slot))
         return STATUS_CORRUPT;
     if (!fence_accepts(quorum, ask->version, slot)) {
         quorum_refuse(quorum, from, QUORUM_OUTCOME, ask->number);
         return STATUS_OK;
     }
+    lease_add_first(quorum, &firsts, slot, from);
+    if (lease_holds_back(quorum, &firsts, from, QUORUM_OUTCOME, payload))
+        return STATUS_OK;
     struct quorum_outcome_is is = {.number = ask->number};
     struct buffer heads = {0}, out = {0};
     outcomes_look_up(quorum, id, &is, &heads, now_ms);

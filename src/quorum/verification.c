@@ -453,13 +453,29 @@ void verifications_send(struct quorum *quorum)
     }
 }
 
+/* What this node holds of the keys is not to count yet (lease.h). */
+static bool has_to_wait(struct quorum *quorum, const struct verification *verification)
+{
+    struct lease_firsts firsts = {0};
+    lease_add_firsts_of(quorum, &firsts, verification->verify->heads, quorum->options.node);
+    bool waits = lease_forbids(quorum, &firsts);
+    if (!waits)
+        lease_count(quorum, &firsts);
+    return waits;
+}
+
 void verifications_begin(struct quorum *quorum, uint64_t now_ms)
 {
     (void)now_ms;
+    list_splice(&quorum->verify_next, &quorum->verify_withheld);
     while (!list_is_empty(&quorum->verify_next)) {
         struct verification *verification =
             list_entry(quorum->verify_next.next, struct verification, link);
         list_remove(&verification->link);
+        if (has_to_wait(quorum, verification)) {
+            list_append(&quorum->verify_withheld, &verification->link);
+            continue;
+        }
         list_append(&quorum->verifications, &verification->link);
         begin(verification);
     }
@@ -510,8 +526,9 @@ bool verifications_ended(const struct quorum *quorum, uint64_t mark)
 
 void verifications_deinit(struct quorum *quorum)
 {
-    struct list *lists[] = {&quorum->verify_next, &quorum->verifications, &quorum->verified};
-    for (int i = 0; i < 3; i++)
+    struct list *lists[] = {&quorum->verify_next, &quorum->verify_withheld, &quorum->verifications,
+                            &quorum->verified};
+    for (int i = 0; i < 4; i++)
         while (!list_is_empty(lists[i])) {
             struct verification *verification =
                 list_entry(lists[i]->next, struct verification, link);

@@ -134,6 +134,8 @@ static void add_row(struct quorum *quorum, struct bytes name, struct bytes row, 
     if (!group->open->is_touched)
         touch(quorum, group->open);
     batch_add_row(group->open, name, row, ground, is_long);
+    lease_add_first(quorum, &group->open->firsts, slot, quorum->options.node);
+    lease_unsettled(quorum, slot);
     quorum->stats.rows_out++;
 }
 

@@ -90,6 +90,8 @@ bool export_ended(const struct store *store, uint64_t mark);
 
 /* How many heads the slot has, tombstones included. */
 uint64_t store_slot_stored(const struct store *store, uint16_t slot);
+/* Grows with each import that has changed a row of the slot. */
+uint64_t store_slot_imports(const struct store *store, uint16_t slot);
 /* Those slots that have any. */
 const struct slot_set *store_slots_used(const struct store *store);
 /* Grows with each change of that number, or of a digest, in any slot. */

@@ -35,6 +35,7 @@ struct slot_facts {
 struct slot_sum {
     uint64_t heads; /* keys and tombstones */
     uint64_t digest;
+    uint64_t imports; /* that have changed rows of it */
 };
 
 struct facts {

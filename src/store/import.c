@@ -220,6 +220,19 @@ static enum status take_epoch(struct store *store)
     return status;
 }
 
+/* Slots have got rows from elsewhere: those of one slot mostly stand together, and more than one
+ * for an import does no harm. */
+static void count_imports(struct store *store, const struct txn *txn)
+{
+    unsigned last = SLOT_COUNT;
+    for (uint32_t i = 0; i < txn->staged_count; i++) {
+        uint16_t slot = row_key_slot(txn->staged[i].name);
+        if (slot != last)
+            store->facts.sums[slot].imports++;
+        last = slot;
+    }
+}
+
 static enum status run(struct import *import)
 {
     struct txn *txn = &import->txn;
@@ -245,7 +258,11 @@ static enum status run(struct import *import)
     if (cold)
         return STATUS_COLD;
     enum status status = forgotten ? take_epoch(store) : STATUS_OK;
-    return status == STATUS_OK ? txn_commit(txn) : status;
+    if (status == STATUS_OK)
+        status = txn_commit(txn);
+    if (status == STATUS_OK)
+        count_imports(store, txn);
+    return status;
 }
 
 /* ---- its way --------------------------------------------------------------------------------- */

@@ -17,6 +17,11 @@ uint64_t store_slot_stored(const struct store *store, uint16_t slot)
     return store->facts.sums[slot].heads;
 }
 
+uint64_t store_slot_imports(const struct store *store, uint16_t slot)
+{
+    return store->facts.sums[slot].imports;
+}
+
 const struct slot_set *store_slots_used(const struct store *store)
 {
     return &store->facts.used;

@@ -51,6 +51,7 @@ static void set_run(struct sync *sync, uint32_t slot, uint32_t end)
     const uint64_t *readers = placement_readers(&placement, &reader_count);
     unsigned count = placement_writers(&placement, writers);
     state.owned = is_among(writers, count, sync->options.node);
+    state.first = reader_count > 0 && readers[0] == sync->options.node;
     for (unsigned i = 0; state.owned && i < count; i++) {
         if (writers[i] == sync->options.node || !is_among(readers, reader_count, writers[i]))
             continue;
@@ -98,6 +99,8 @@ void compare_note(struct sync *sync, uint16_t slot)
 {
     const struct sync_slot *state = &sync->slots[slot];
     uint16_t through = state->gaining ? state->gained_from : state->equal;
+    if (state->first)
+        through &= state->same; /* for leases, see sync_same_readers */
     slot_set_put(&sync->open, slot, (state->readers & ~through) != 0);
 }
 
@@ -112,9 +115,32 @@ void sync_disagree(struct sync *sync, uint16_t slot)
     struct sync_slot *state = &sync->slots[slot];
     compare_reopen(sync);
     state->since = sync->number;
-    state->equal = 0;
+    state->equal = state->same = 0;
     state->agreed = state->needed == 0 && state->owned;
     compare_note(sync, slot);
+}
+
+uint16_t sync_same_readers(const struct sync *sync, uint16_t slot)
+{
+    const struct sync_slot *state = &sync->slots[slot];
+    bool is_as_then = state->imports == store_slot_imports(sync->options.store, slot);
+    return is_as_then ? state->same : 0;
+}
+
+void sync_distrust(struct sync *sync, uint64_t node)
+{
+    struct sync_peer *peer = sync_peer(sync, node);
+    if (!peer)
+        return;
+    peer->distrusted = sync->number;
+    peer->open_ms = 0;
+    for (uint32_t i = 0; i < peer->shared_count; i++) {
+        struct sync_shared *shared = &peer->shared[i];
+        sync->slots[shared->slot].same &= (uint16_t) ~(1u << shared->bit);
+        compare_note(sync, shared->slot);
+        shared->tries = 0;
+        shared->due_ms = sync->now_ms;
+    }
 }
 
 static void want(struct sync *sync, uint16_t slot, uint16_t bits)
@@ -160,6 +186,13 @@ static bool is_open(const struct sync_slot *state, const struct sync_shared *sha
     return (through >> shared->bit & 1) == 0;
 }
 
+/* Open, or what a lease asks for is not known of it (sync_same_readers). */
+static bool is_unsure(const struct sync *sync, const struct sync_shared *shared)
+{
+    const struct sync_slot *state = &sync->slots[shared->slot];
+    return is_open(state, shared) || (state->first && (state->same >> shared->bit & 1) == 0);
+}
+
 static void put_off(const struct sync *sync, struct sync_shared *shared)
 {
     unsigned wait = COMPARE_AGAIN_MS << shared->tries;
@@ -200,6 +233,7 @@ static void add_question(struct sync *sync, struct sync_peer *peer, uint32_t ind
     struct sync_shared *shared = &peer->shared[index];
     sync_add_digest(body, shared->slot, store_slot_digest(sync->options.store, shared->slot));
     peer->asked[peer->asked_count++] = index;
+    shared->imports = store_slot_imports(sync->options.store, shared->slot);
     put_off(sync, shared);
 }
 
@@ -260,7 +294,7 @@ static void choose(struct sync *sync, struct sync_peer *peer, struct buffer *bod
     uint32_t i = next_choice(sync, peer, choice.all ? 0 : choice.first, choice);
     for (; i < peer->shared_count && peer->asked_count < COMPARE_SLOTS_MAX;) {
         struct sync_shared *shared = &peer->shared[i];
-        bool open = is_open(&sync->slots[shared->slot], shared);
+        bool open = is_unsure(sync, shared);
         bool in_part = i >= choice.first && i < choice.end;
         if ((open && shared->due_ms <= sync->now_ms) ||
             (in_part && store_slot_stored(sync->options.store, shared->slot) > 0))
@@ -346,15 +380,29 @@ void compare_answer(struct sync *sync, uint64_t from, const struct sync_message 
     buffer_deinit(&body);
 }
 
-static void found_equal(struct sync *sync, struct sync_shared *shared, uint64_t question)
+/* And has been since that many imports, of this node's slot. */
+static void found_same(struct sync *sync, struct sync_shared *shared)
+{
+    struct sync_slot *state = &sync->slots[shared->slot];
+    if (shared->imports != store_slot_imports(sync->options.store, shared->slot))
+        return;
+    if (state->imports != shared->imports)
+        state->same = 0;
+    state->imports = shared->imports;
+    state->same |= (uint16_t)(1u << shared->bit);
+}
+
+static void found_equal(struct sync *sync, const struct sync_peer *peer, struct sync_shared *shared)
 {
     struct sync_slot *state = &sync->slots[shared->slot];
     uint16_t bit = (uint16_t)(1u << shared->bit);
     set_differs(sync, state, state->differs & (uint16_t)~bit);
     want(sync, shared->slot, state->wanted & (uint16_t)~bit);
     shared->tries = 0;
-    if (question <= state->since)
+    if (peer->question <= state->since)
         return;
+    if (peer->question > peer->distrusted)
+        found_same(sync, shared);
     state->equal |= bit;
     compare_note(sync, shared->slot);
     judge(state);
@@ -389,7 +437,7 @@ void compare_heard(struct sync *sync, uint64_t from, const struct sync_message *
         if (more && differing == shared->slot)
             found_unequal(sync, peer, shared);
         else
-            found_equal(sync, shared, peer->question);
+            found_equal(sync, peer, shared);
         moving_compared(sync, shared->slot, shared->bit, message->version);
     }
     peer->question = 0;

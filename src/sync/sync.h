@@ -71,6 +71,15 @@ void sync_missed(struct sync *sync, uint64_t node, uint16_t slot, struct bytes h
 bool sync_is_agreed(const struct sync *sync, uint16_t slot);
 void sync_disagree(struct sync *sync, uint16_t slot);
 
+/*
+ * For leases (quorum/lease.h): which readers this node's copy of the slot was found equal with, by
+ * a question that was asked after the last sync_distrust of that reader and sync_disagree of the
+ * slot, and after rows of it last came from elsewhere. Bits, in the order of placement_writers.
+ */
+uint16_t sync_same_readers(const struct sync *sync, uint16_t slot);
+/* That node may have acknowledged what this one has never seen. */
+void sync_distrust(struct sync *sync, uint64_t node);
+
 /* A message of the family MESSAGES_SYNC. STATUS_CORRUPT: it is none. */
 MUST_CHECK enum status sync_receive(struct sync *sync, uint64_t from, unsigned type,
                                     struct bytes payload, uint64_t now_ms);

@@ -67,7 +67,10 @@ struct sync_slot {
     uint16_t wanted;  /* found unequal twice: to be pulled from */
     uint8_t needed;   /* others that must be equal: then it is agreed */
     bool owned, agreed;
-    bool pulling; /* by one pull at a time */
+    bool first;       /* this node is the first of its readers */
+    uint16_t same;    /* readers found equal since they were distrusted, since a disagreement, */
+    uint64_t imports; /* and since so many imports */
+    bool pulling;     /* by one pull at a time */
     bool gaining;
     uint8_t gained_from; /* the first bits are the old owners' */
 };
@@ -77,7 +80,8 @@ struct sync_shared {
     uint16_t slot;
     uint8_t bit;
     uint8_t tries;
-    uint64_t due_ms; /* when it may be asked next */
+    uint64_t due_ms;  /* when it may be asked next */
+    uint64_t imports; /* of the slot, when it was asked about */
 };
 
 /* Names of heads that a node has missed: each once, in the order in which they were missed. */
@@ -95,6 +99,7 @@ struct sync_peer {
     struct sync_shared *shared; /* by slot */
     uint32_t shared_count, shared_room;
     uint64_t question;    /* under way; 0: none */
+    uint64_t distrusted;  /* answers to questions up to this one make no slot the same */
     uint64_t question_ms; /* when it was asked */
     uint32_t *asked;      /* numbers in `shared` */
     uint32_t asked_count;

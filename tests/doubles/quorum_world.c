@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/pack.h"
+#include "quorum/lease.h"
 #include "row/row.h"
 
 /* ---- the network ----------------------------------------------------------------------------- */
@@ -67,7 +68,7 @@ static void drop(struct list *messages)
 static void deliver(struct world *world, unsigned from, unsigned to)
 {
     struct list *messages = &world->links[from][to];
-    while (!list_is_empty(messages) && !world->held[from][to]) {
+    while (!list_is_empty(messages) && !world->held[from][to] && !world->nodes[to].stopped) {
         struct message *message = list_entry(messages->next, struct message, link);
         if (message->at_ms > world->now_ms)
             return;
@@ -144,6 +145,24 @@ static bool is_agreed(void *context, uint16_t slot)
     return ((struct world_node *)context)->agreed;
 }
 
+static uint16_t same_readers(void *context, uint16_t slot)
+{
+    (void)slot;
+    return ((struct world_node *)context)->same;
+}
+
+static void distrust(void *context, uint64_t node)
+{
+    struct world_node *self = context;
+    struct world *world = self->world;
+    uint64_t nodes[RING_COPIES_MAX];
+    self->distrusted++;
+    ring_owners(&world->layout.ring, self->same_slot, nodes);
+    for (unsigned i = 0; i < world->layout.ring.copies; i++)
+        if (nodes[i] == node)
+            self->same &= (uint16_t) ~(1u << i);
+}
+
 static void other_coordinator(void *context, uint16_t slot)
 {
     (void)slot;
@@ -174,9 +193,9 @@ static void make_layout(struct world *world)
     layout_deinit(&reading);
 }
 
-static void node_init(struct world *world, unsigned index)
+static void begin_process(struct world_node *node)
 {
-    struct world_node *node = &world->nodes[index];
+    struct world *world = node->world;
     struct quorum_options options = {.node = node->node,
                                      .random = random_next(&world->random),
                                      .store = &node->store,
@@ -188,16 +207,34 @@ static void node_init(struct world *world, unsigned index)
                                      .timeout_ms = WORLD_TIMEOUT_MS,
                                      .missed = missed,
                                      .is_agreed = is_agreed,
+                                     .same_readers = same_readers,
+                                     .distrust = distrust,
                                      .other_coordinator = other_coordinator,
                                      .other_layout = other_layout,
                                      .context = node};
+    node->quorum = quorum_new(&options);
+    quorum_set_layout(node->quorum, &world->layout, world->now_ms);
+}
+
+static void node_init(struct world *world, unsigned index)
+{
+    struct world_node *node = &world->nodes[index];
     node->world = world;
     node->index = index;
     node->clock = (uint64_t)1000 << 20;
     node->agreed = true;
     fake_rows_init(&node->store);
-    node->quorum = quorum_new(&options);
-    quorum_set_layout(node->quorum, &world->layout, world->now_ms);
+    begin_process(node);
+}
+
+void world_restart(struct world *world, unsigned node)
+{
+    for (unsigned i = 0; i < world->count; i++)
+        if (i != node)
+            world_reset_link(world, i, node);
+    quorum_free(world->nodes[node].quorum);
+    world->nodes[node].same = 0;
+    begin_process(&world->nodes[node]);
 }
 
 static void begin_world(struct world *world, unsigned count, uint64_t seed)
@@ -221,6 +258,7 @@ void world_init(struct world *world, unsigned count, uint64_t seed)
     make_layout(world);
     for (unsigned i = 0; i < count; i++)
         node_init(world, i);
+    world->now_ms += LEASE_MS; /* what an earlier process may have promised is over */
 }
 
 void world_init_like(struct world *world, const struct world *other, uint64_t seed)
@@ -229,6 +267,7 @@ void world_init_like(struct world *world, const struct world *other, uint64_t se
     layout_copy(&other->layout, &world->layout);
     for (unsigned i = 0; i < other->count; i++)
         node_init(world, i);
+    world->now_ms += LEASE_MS; /* what an earlier process may have promised is over */
 }
 
 void world_deinit(struct world *world)
@@ -252,6 +291,8 @@ void world_turn(struct world *world)
             deliver(world, i, j);
     for (unsigned i = 0; i < world->count; i++) {
         struct world_node *node = &world->nodes[i];
+        if (node->stopped)
+            continue;
         fake_rows_turn_end(&node->store);
         if (world->now_ms >= quorum_deadline_ms(node->quorum))
             quorum_tick(node->quorum, world->now_ms);

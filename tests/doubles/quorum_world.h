@@ -19,8 +19,12 @@ struct world_node {
     struct store store;
     struct gossip gossip;
     struct quorum *quorum;
-    uint64_t clock;       /* of its dots */
-    bool agreed;          /* all its slots */
+    uint64_t clock;     /* of its dots */
+    bool agreed;        /* all its slots */
+    uint16_t same;      /* readers with which all its slots are the same, */
+    uint16_t same_slot; /* in the order of this one's owners */
+    unsigned distrusted;
+    bool stopped;         /* it hears nothing and does nothing, for now */
     struct buffer missed; /* what it was told: node(8) name size(8) name */
     unsigned other_coordinators, other_layouts;
     unsigned sent[16]; /* messages, by type */
@@ -60,6 +64,9 @@ void world_repeat(struct world *world, unsigned a, unsigned b, unsigned times);
 void world_cut(struct world *world, unsigned a, unsigned b);
 void world_heal(struct world *world, unsigned a, unsigned b);
 void world_isolate(struct world *world, unsigned node);
+
+/* Its process ends, at once, and another begins with the same rows. Nobody waits any more. */
+void world_restart(struct world *world, unsigned node);
 
 /* The name of a key's head, and its owners by index, the coordinator first. */
 struct bytes world_head(struct world *world, const char *key);

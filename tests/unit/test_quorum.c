@@ -626,19 +626,19 @@ static void test_how_many_are_to_be_asked(void **state)
     world_init(&world, 3, 1);
     struct quorum *quorum = world.nodes[0].quorum;
     struct consistency as_configured = {0, 0}, one = {1, 0}, all = {QUORUM_ALL, 0};
-    assert_int_equal(quorum_others_to_ask(quorum, 5, as_configured, false), 1);
-    assert_int_equal(quorum_others_to_ask(quorum, 5, one, false), 0);
-    assert_int_equal(quorum_others_to_ask(quorum, 5, all, false), 2);
-    assert_int_equal(quorum_others_to_ask(quorum, 5, one, true), 0);
+    assert_int_equal(quorum_others_to_ask(quorum, 5, as_configured, false, 0), 1);
+    assert_int_equal(quorum_others_to_ask(quorum, 5, one, false, 0), 0);
+    assert_int_equal(quorum_others_to_ask(quorum, 5, all, false, 0), 2);
+    assert_int_equal(quorum_others_to_ask(quorum, 5, one, true, 0), 0);
     world.nodes[0].agreed = false; /* rule 8: N - W + 1 = 2 */
-    assert_int_equal(quorum_others_to_ask(quorum, 5, one, false), 0);
-    assert_int_equal(quorum_others_to_ask(quorum, 5, one, true), 1);
+    assert_int_equal(quorum_others_to_ask(quorum, 5, one, false, 0), 0);
+    assert_int_equal(quorum_others_to_ask(quorum, 5, one, true, 0), 1);
     quorum_set_numbers(quorum, 1, 1, true);
-    assert_int_equal(quorum_others_to_ask(quorum, 5, as_configured, true), 2);
+    assert_int_equal(quorum_others_to_ask(quorum, 5, as_configured, true, 0), 2);
     quorum_set_numbers(quorum, 1, QUORUM_ALL, true); /* a stand-in may have been one of them */
-    assert_int_equal(quorum_others_to_ask(quorum, 5, as_configured, true), 1);
+    assert_int_equal(quorum_others_to_ask(quorum, 5, as_configured, true, 0), 1);
     quorum_set_numbers(quorum, QUORUM_MAJORITY, QUORUM_MAJORITY, true);
-    assert_int_equal(quorum_others_to_ask(quorum, 5, as_configured, false), 1);
+    assert_int_equal(quorum_others_to_ask(quorum, 5, as_configured, false, 0), 1);
     world_deinit(&world);
 }
 
