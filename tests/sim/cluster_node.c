@@ -305,6 +305,8 @@ static void process_turn(void *context)
         cluster_node_crash(node);
         return;
     }
+    if (node->watch)
+        node->watch->turned(node->watch_context, node);
     close_ended(node);
     struct session *session;
     while ((session = node_next_output(node->node)))
