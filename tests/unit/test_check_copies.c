@@ -11,6 +11,7 @@
 #include "row/row_list.h"
 #include "sim/check_copies.h"
 #include "sim/cluster_client.h"
+#include "store/export.h"
 #include "store/import.h"
 #include "store/state.h"
 
@@ -170,13 +171,14 @@ static void ignore(void *context, enum status status, uint64_t gate)
     assert_int_equal(status, STATUS_OK);
 }
 
-/* A row of the first key arrives, and the turn in which it does ends. */
+/* A row of the last key arrives, and the turn in which it does ends. */
 static void import(struct story *story, const struct row *row)
 {
     struct arena arena;
     struct buffer rows = {0};
     arena_init(&arena);
-    struct bytes name = row_key_head(&arena, 0, bytes_text(story->history.keys[0].name));
+    struct bytes name =
+        row_key_head(&arena, 0, bytes_text(story->history.keys[story->history.key_count - 1].name));
     row_list_append(&rows, name, row_encode(row, &arena));
     assert_null(import_rows(cluster_node_store(&story->nodes[0]), buffer_bytes(&rows),
                             cluster_node_wall_ms(&story->nodes[0]), ignore, NULL));
@@ -190,14 +192,15 @@ static void import(struct story *story, const struct row *row)
     arena_deinit(&arena);
 }
 
-/* The client has asked for a SET; what it writes arrives. */
+/* The client has asked for a SET of a new key; what it writes arrives. */
 static struct dot begin_set(struct story *story)
 {
     struct arena arena;
     struct row row;
     struct buffer value = {0};
     struct dot dot = {7, cluster_node_wall_ms(&story->nodes[0]) << CLOCK_COUNTER_BITS};
-    story->client.events[0] = history_begin(&story->history, 0, VERB_SET, 0, story->clock.now_us);
+    size_t key = history_add_key(&story->history, HISTORY_PRIVATE, 100, 0);
+    story->client.events[0] = history_begin(&story->history, key, VERB_SET, 0, story->clock.now_us);
     story->client.event_count = 1;
     story->client.verb = VERB_SET;
     history_value(&story->history, story->client.events[0], 0, &value);
@@ -223,6 +226,7 @@ static void a_value_that_is_not_synced_is_not_to_be_acknowledged(void **state)
     (void)state;
     struct story *story = story_new(LOG_SYNC_ALWAYS);
     make_it_quiet(story);
+    assert_int_equal(store_join(cluster_node_store(&story->nodes[0])), STATUS_OK);
     begin_set(story);
     acknowledge(story);
     story_end(story, "durable");
@@ -234,6 +238,7 @@ static void what_arrives_beside_a_value_makes_it_no_less_durable(void **state)
     (void)state;
     struct story *story = story_new(LOG_SYNC_ALWAYS);
     make_it_quiet(story);
+    assert_int_equal(store_join(cluster_node_store(&story->nodes[0])), STATUS_OK);
     uint64_t durable = story->copies.counts.durable;
     struct dot dot = begin_set(story);
     run_for(story, SIM_SECOND);
