@@ -12,8 +12,6 @@
 #include "type/cell.h"
 #include "type/string.h"
 
-#define TEN_YEARS_MS (UINT64_C(10) * 365 * 24 * 3600 * 1000)
-
 struct pair {
     struct small_store *a, *b;
 };
@@ -255,24 +253,6 @@ static void expect_refused(struct small_store *to, struct bytes name, struct byt
     buffer_deinit(&rows);
 }
 
-/* Its own clock is far ahead, nobody has told it the time yet, and it has seen no event: nobody
- * would ever take what it dated by that clock. */
-static void test_who_knows_no_time_writes_what_others_take(void **state)
-{
-    struct pair *pair = *state;
-    pair->a->now_ms += TEN_YEARS_MS;
-    small_set(pair->a, "k", "one");
-    small_copy_key(pair->a, pair->b, "k");
-    small_expect(pair->b, "k", "one");
-    small_set(pair->b, "n",
-              "two"); /* and what it dates long ago still comes after what it has seen */
-    small_copy_key(pair->b, pair->a, "n");
-    small_set(pair->a, "n", "three");
-    small_copy_key(pair->a, pair->b, "n");
-    small_expect(pair->b, "n", "three");
-    small_expect_same(pair->a, pair->b);
-}
-
 static void test_bad_rows_are_refused(void **state)
 {
     struct small_store *b = ((struct pair *)*state)->b;
@@ -420,7 +400,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PAIR_TEST(test_a_key_comes_over),
-        PAIR_TEST(test_who_knows_no_time_writes_what_others_take),
         PAIR_TEST(test_a_deletion_comes_over_and_stays),
         PAIR_TEST(test_concurrent_writes_are_both_kept),
         PAIR_TEST(test_increments_add_up),
