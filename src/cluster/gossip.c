@@ -11,6 +11,8 @@
  */
 #include "cluster/gossip_state.h"
 
+#include <stdlib.h>
+
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/xxh.h"
@@ -489,6 +491,7 @@ struct gossip *gossip_new(const struct gossip_options *options, uint64_t now_ms)
     gossip->outbox = options->outbox;
     gossip->random.state = options->random;
     list_init(&gossip->watched);
+    gossip->clock.sure = true;
     gossip->clock_ms = gossip->time_ms = gossip->start_ms = now_ms;
     gossip->step_ms = now_ms + GOSSIP_STEP_MS;
     /* Not all of those that are started together shall speak at once. */
@@ -669,6 +672,33 @@ uint64_t gossip_version(const struct gossip *gossip)
 int64_t gossip_clock_offset_ms(const struct gossip *gossip)
 {
     return gossip->offset_ms;
+}
+
+size_t gossip_clock_voters(const struct gossip *gossip, bool *out_sure)
+{
+    *out_sure = gossip->sure;
+    return gossip->voters;
+}
+
+void gossip_set_clock(struct gossip *gossip, const struct gossip_clock *clock)
+{
+    gossip->clock = *clock;
+}
+
+size_t gossip_walls_near(const struct gossip *gossip, uint64_t wall_ms, uint64_t off_ms)
+{
+    size_t near = 0;
+    for (size_t i = 0; i < gossip->count; i++) {
+        const struct peer *peer = gossip->peers[i];
+        int64_t off = (int64_t)(wall_ms - gossip->clock_ms) + peer->wall_ms;
+        near += peer->has_offset && (uint64_t)llabs(off) <= off_ms;
+    }
+    return near;
+}
+
+size_t gossip_peer_count(const struct gossip *gossip)
+{
+    return gossip->count;
 }
 
 bool gossip_clock_is_known(const struct gossip *gossip)

@@ -464,7 +464,8 @@ static void nonsense_is_told_apart(void **state)
         {GOSSIP_PROBE, {"\1", 1}, STATUS_CORRUPT},
         {GOSSIP_PROBE, {"\1\1\1", 3}, STATUS_CORRUPT},
         {GOSSIP_ANSWER, {"\1\1", 2}, STATUS_CORRUPT},
-        {GOSSIP_ANSWER, {"\1\1\1", 3}, STATUS_OK}, /* to a question of an earlier life */
+        {GOSSIP_ANSWER, {"\1\1\1\1\2", 5}, STATUS_CORRUPT},
+        {GOSSIP_ANSWER, {"\1\1\1\1\1", 5}, STATUS_OK}, /* to a question of an earlier life */
         {GOSSIP_PROBE_FOR, {"\1abcde", 6}, STATUS_CORRUPT},
         {GOSSIP_PROBED, {"\1abcdef\2", 8}, STATUS_CORRUPT},
         {GOSSIP_DIGEST, {"abcdef\1\1abcdef\1\1", 16}, STATUS_CORRUPT}, /* one node twice */
