@@ -84,6 +84,17 @@ static void set_clients_cut(struct cluster_trouble *trouble, bool cut)
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
+/* While it runs; or after a clean stop, when nothing says that it is not as the node left it. */
+static void copy_directory(const struct cluster_fault *fault, struct cluster_node *node)
+{
+    if (node->state == CLUSTER_DOWN)
+        return;
+    if (fault->draw & 1)
+        cluster_node_stop(node);
+    cluster_node_copy_disk(node);
+    cluster_node_start(node);
+}
+
 static void begin_at(struct cluster_trouble *trouble, struct cluster_node *node)
 {
     const struct cluster_fault *fault = trouble->fault;
@@ -140,7 +151,7 @@ static void begin_at(struct cluster_trouble *trouble, struct cluster_node *node)
         node->leaving = true;
         break;
     case FAULT_OLD_DIRECTORY:
-        cluster_node_copy_disk(node);
+        copy_directory(fault, node);
         break;
     case FAULT_DISK_LOST:
         node->held_down++;
