@@ -117,7 +117,7 @@ $(OUT)/shoal-sim: $(OUT)/tests.a $(OUT)/shoal.a
 
 SEEDS ?= 300
 sim: $(OUT)/shoal-sim # stores and whole clusters in worlds of faults: make sim SEEDS=100000
-	$< --first tests/sim/seeds.txt --seeds $(SEEDS)
+	$< --first tests/sim/seeds.txt --seeds $(SEEDS) --jobs $(shell nproc)
 
 sim-mutants: # are planted bugs found? make sim-mutants ONLY=epoch SEEDS=20000 KEEP=1, or QUICK=1
 	@$(MAKE) --no-print-directory KIND=mutant build/mutant/shoal-sim

@@ -417,7 +417,7 @@ static void draw_themed(struct cluster_plan *plan, struct random *random)
 
 void cluster_plan_draw(uint64_t seed, unsigned nodes, struct cluster_plan *plan)
 {
-    *plan = (struct cluster_plan){.seed = seed};
+    *plan = (struct cluster_plan){.seed = seed, .events_max = CLUSTER_EVENTS_MAX};
     struct random settings = stream(seed, DRAW_SETTINGS, 0), load = stream(seed, DRAW_LOAD, 0);
     struct random net = stream(seed, DRAW_NET, 0), swarm = stream(seed, DRAW_SWARM, 0);
     draw_settings(&settings, nodes, &plan->settings);

@@ -43,7 +43,10 @@ enum fault_kind {
     FAULT_KINDS,
 };
 
-enum { CLUSTER_FAULTS_MAX = 48 };
+enum {
+    CLUSTER_FAULTS_MAX = 48,
+    CLUSTER_EVENTS_MAX = 3000000, /* of a world: busy ones have 170,000 */
+};
 
 struct cluster_fault {
     enum fault_kind kind;
@@ -63,6 +66,7 @@ struct cluster_plan {
     uint64_t duration_us;       /* of load and faults */
     struct cluster_fault faults[CLUSTER_FAULTS_MAX];
     unsigned fault_count;
+    uint64_t events_max;   /* a world that has more goes in circles */
     unsigned idle_clients; /* a set: they do nothing, for shrinking */
 };
 

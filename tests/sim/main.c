@@ -7,6 +7,7 @@
  *   shoal-sim [--world W] [--drop TEXT] SEED                       one, with all that happens
  *   shoal-sim --shrink SEED                                        what of a failing world it needs
  *
+ *   --jobs N       in so many processes, the same output in the same order (sim/jobs.h);
  *   --theme NAME   runs only those of the seeds whose world has it (cluster_theme.h);
  *   --failures N   is enough of them; --nodes N in each cluster, 1: a node without one;
  *   --mutant NAME  with that planted bug, in KIND=mutant builds (base/mutant.h)
@@ -21,9 +22,10 @@
 
 #include "base/mutant.h"
 #include "sim/cluster_world.h"
+#include "sim/jobs.h"
 #include "sim/store_world.h"
 
-enum { TWICE_EVERY = 50, LINE_MAX_SIZE = 256, SHRINK_TRIES = 400 };
+enum { TWICE_EVERY = 50, LINE_MAX_SIZE = 256, SHRINK_TRIES = 400, FIRST_MAX = 1000 };
 
 enum world { WORLD_STORE, WORLD_CLUSTER, WORLDS, WORLD_ANY = WORLDS };
 
@@ -32,18 +34,31 @@ static const char *const world_names[WORLDS] = {"store", "cluster"};
 struct arguments {
     const char *program, *first, *drop;
     unsigned long long seeds, from, seed;
-    unsigned long long failures_max; /* after so many nothing more is run; 0: all is */
+    unsigned long long failures_max; /* after so many nothing more is told; 0: all is */
+    unsigned jobs;
     bool one, shrink;
     unsigned nodes; /* of a cluster; 0: as its seed says */
     enum world world;
     const char *theme; /* NULL: any */
 };
 
+/* Of one run, or of all. */
 struct tally {
     unsigned long long passed, failed;
     struct check_counts counts;
     struct copies_counts copies;
     unsigned long long events, virtual_s;
+};
+
+/* What a file of seeds names, and then a range of them. */
+struct runs {
+    const struct arguments *arguments;
+    struct {
+        enum world world;
+        unsigned long long seed;
+    } first[FIRST_MAX];
+    size_t first_count;
+    struct tally tally;
 };
 
 #ifdef SHOAL_MUTANTS
@@ -72,6 +87,7 @@ static int usage(void)
 {
     fprintf(stderr,
             "usage: shoal-sim [--first FILE] --seeds N [--from SEED] [--world store|cluster]\n"
+            "                 [--jobs N] [--theme NAME] [--failures N] [--nodes N]\n"
             "       shoal-sim [--world store|cluster] [--drop f1,c2] SEED\n"
             "       shoal-sim --shrink SEED\n");
     return 2;
@@ -83,6 +99,38 @@ static bool plan_of(const struct arguments *arguments, unsigned long long seed,
 {
     cluster_plan_draw(seed, arguments->nodes, plan);
     return !arguments->drop || cluster_plan_drop(plan, arguments->drop);
+}
+
+static void add_counts(struct check_counts *to, const struct check_counts *counts)
+{
+    to->acknowledged += counts->acknowledged;
+    to->unknown += counts->unknown;
+    to->refused += counts->refused;
+    to->reads += counts->reads;
+    to->stale += counts->stale;
+    to->session_reads += counts->session_reads;
+    to->steps_back += counts->steps_back;
+    to->steps_back_staying += counts->steps_back_staying;
+    to->linear_keys += counts->linear_keys;
+    to->linear_given_up += counts->linear_given_up;
+}
+
+static void add_copies(struct copies_counts *to, const struct copies_counts *counts)
+{
+    to->rows_kept += counts->rows_kept;
+    to->durable += counts->durable;
+    to->unjudged += counts->unjudged;
+    to->merged += counts->merged;
+}
+
+static void add_tally(struct tally *to, const struct tally *tally)
+{
+    to->passed += tally->passed;
+    to->failed += tally->failed;
+    to->events += tally->events;
+    to->virtual_s += tally->virtual_s;
+    add_counts(&to->counts, &tally->counts);
+    add_copies(&to->copies, &tally->copies);
 }
 
 static bool run_cluster(const struct arguments *arguments, unsigned long long seed, bool told,
@@ -98,20 +146,8 @@ static bool run_cluster(const struct arguments *arguments, unsigned long long se
         fprintf(stderr, "seed %llu: %s: %s\n", seed, result.checker, result.failure);
     tally->events += result.events;
     tally->virtual_s += result.virtual_us / SIM_SECOND;
-    tally->counts.acknowledged += result.counts.acknowledged;
-    tally->counts.unknown += result.counts.unknown;
-    tally->counts.refused += result.counts.refused;
-    tally->counts.reads += result.counts.reads;
-    tally->counts.stale += result.counts.stale;
-    tally->counts.session_reads += result.counts.session_reads;
-    tally->counts.steps_back += result.counts.steps_back;
-    tally->counts.steps_back_staying += result.counts.steps_back_staying;
-    tally->counts.linear_keys += result.counts.linear_keys;
-    tally->counts.linear_given_up += result.counts.linear_given_up;
-    tally->copies.rows_kept += result.copies.rows_kept;
-    tally->copies.durable += result.copies.durable;
-    tally->copies.unjudged += result.copies.unjudged;
-    tally->copies.merged += result.copies.merged;
+    add_counts(&tally->counts, &result.counts);
+    add_copies(&tally->copies, &result.copies);
     return result.passed;
 }
 
@@ -154,16 +190,6 @@ static bool has_theme(const struct arguments *arguments, unsigned long long seed
     return strcmp(theme_name(plan.theme), arguments->theme) == 0;
 }
 
-static void run_seed(const struct arguments *arguments, enum world world, unsigned long long seed,
-                     bool twice, struct tally *tally)
-{
-    if (!has_theme(arguments, seed))
-        return;
-    for (int each = 0; each < WORLDS; each++)
-        if (world == WORLD_ANY || world == (enum world)each)
-            run(arguments, (enum world)each, seed, twice, tally);
-}
-
 static bool world_of(const char *name, enum world *out)
 {
     for (int world = 0; world < WORLDS; world++) {
@@ -176,23 +202,111 @@ static bool world_of(const char *name, enum world *out)
 }
 
 /* The seeds that a file names, "[WORLD] SEED why": one at the start of each line that has one. */
-static bool run_file(const struct arguments *arguments, struct tally *tally)
+static bool read_file(struct runs *runs)
 {
+    const struct arguments *arguments = runs->arguments;
     char line[LINE_MAX_SIZE], *end;
     FILE *file = fopen(arguments->first, "r");
     if (!file) {
         perror(arguments->first);
         return false;
     }
-    while (fgets(line, sizeof(line), file)) {
+    while (fgets(line, sizeof(line), file) && runs->first_count < FIRST_MAX) {
         enum world world = WORLD_STORE;
         const char *number = world_of(line, &world) ? line + strlen(world_names[world]) : line;
         unsigned long long seed = strtoull(number, &end, 10);
-        if (end != number && (arguments->world == WORLD_ANY || arguments->world == world))
-            run(arguments, world, seed, true, tally);
+        if (end == number || (arguments->world != WORLD_ANY && arguments->world != world))
+            continue;
+        runs->first[runs->first_count].world = world;
+        runs->first[runs->first_count++].seed = seed;
     }
     fclose(file);
     return true;
+}
+
+static unsigned worlds_of(const struct arguments *arguments)
+{
+    return arguments->world == WORLD_ANY ? WORLDS : 1;
+}
+
+/* The run of that number: first the file's, then each seed's, in each of its worlds. */
+static unsigned long long seed_of(const struct runs *runs, uint64_t number, enum world *out_world)
+{
+    const struct arguments *arguments = runs->arguments;
+    unsigned worlds = worlds_of(arguments);
+    if (number < runs->first_count) {
+        *out_world = runs->first[number].world;
+        return runs->first[number].seed;
+    }
+    number -= runs->first_count;
+    *out_world = worlds == 1 ? arguments->world : (enum world)(number % worlds);
+    return arguments->from + number / worlds;
+}
+
+static void run_number(void *context, uint64_t number, void *result)
+{
+    const struct runs *runs = context;
+    enum world world;
+    unsigned long long seed = seed_of(runs, number, &world);
+    bool named = number < runs->first_count;
+    if (named || has_theme(runs->arguments, seed))
+        run(runs->arguments, world, seed, named || seed % TWICE_EVERY == 0, result);
+}
+
+static bool take_result(void *context, uint64_t number, const void *result, struct bytes said,
+                        bool died)
+{
+    struct runs *runs = context;
+    enum world world;
+    if (died)
+        fprintf(stderr, "seed %llu ends its process:\n", seed_of(runs, number, &world));
+    fwrite(said.data, 1, said.size, stderr);
+    add_tally(&runs->tally, result);
+    runs->tally.failed += died;
+    unsigned long long enough = runs->arguments->failures_max;
+    return !enough || runs->tally.failed < enough;
+}
+
+static void print_tally(const struct tally *tally)
+{
+    const struct check_counts *counts = &tally->counts;
+    const struct copies_counts *copies = &tally->copies;
+    printf("clusters: %llu s, %llu events; writes: %llu acknowledged, %llu unknown, %llu refused; "
+           "%llu reads, %llu of them old\n",
+           tally->virtual_s, tally->events, (unsigned long long)counts->acknowledged,
+           (unsigned long long)counts->unknown, (unsigned long long)counts->refused,
+           (unsigned long long)counts->reads, (unsigned long long)counts->stale);
+    printf(
+        "sessions: %llu reads, %llu steps back, %llu of these at the same node; linear: %llu keys, "
+        "%llu given up\n",
+        (unsigned long long)counts->session_reads, (unsigned long long)counts->steps_back,
+        (unsigned long long)counts->steps_back_staying, (unsigned long long)counts->linear_keys,
+        (unsigned long long)counts->linear_given_up);
+    printf("copies: %llu rows kept over a restart; %llu acknowledged values found on W nodes, %llu "
+           "nowhere to be judged; %llu merges\n",
+           (unsigned long long)copies->rows_kept, (unsigned long long)copies->durable,
+           (unsigned long long)copies->unjudged, (unsigned long long)copies->merged);
+    printf("simulation: %llu passed, %llu failed\n", tally->passed, tally->failed);
+}
+
+/* All of them. */
+static int run_all(const struct arguments *arguments)
+{
+    static struct runs runs;
+    runs.arguments = arguments;
+    signal(SIGABRT, on_abort);
+    signal(SIGSEGV, on_abort);
+    if (arguments->first && !read_file(&runs))
+        return 2;
+    struct jobs jobs = {.processes = arguments->jobs,
+                        .count = runs.first_count + arguments->seeds * worlds_of(arguments),
+                        .result_size = sizeof(struct tally),
+                        .context = &runs,
+                        .run = run_number,
+                        .take = take_result};
+    jobs_run(&jobs);
+    print_tally(&runs.tally);
+    return runs.tally.failed > 0;
 }
 
 /* One world, told; a cluster's plan first. */
@@ -258,6 +372,8 @@ static bool take_argument(struct arguments *arguments, const char *name, const c
         arguments->theme = value;
     else if (strcmp(name, "--nodes") == 0)
         arguments->nodes = (unsigned)strtoul(value, NULL, 10);
+    else if (strcmp(name, "--jobs") == 0)
+        arguments->jobs = (unsigned)strtoul(value, NULL, 10);
     else if (strcmp(name, "--world") == 0)
         return world_of(value, &arguments->world);
     else if (strcmp(name, "--shrink") == 0) {
@@ -285,40 +401,13 @@ static bool take_arguments(struct arguments *arguments, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct arguments arguments = {.program = argv[0], .from = 1, .world = WORLD_ANY};
-    struct tally tally = {0};
-    if (!take_arguments(&arguments, argc, argv) || arguments.nodes > CLUSTER_NODES_MAX)
+    struct arguments arguments = {.program = argv[0], .from = 1, .world = WORLD_ANY, .jobs = 1};
+    if (!take_arguments(&arguments, argc, argv) || arguments.nodes > CLUSTER_NODES_MAX ||
+        arguments.jobs < 1 || arguments.jobs > JOBS_PROCESSES_MAX)
         return usage();
     if (arguments.shrink)
         return shrink(&arguments);
     if (arguments.one)
         return replay_one(&arguments);
-    signal(SIGABRT, on_abort);
-    signal(SIGSEGV, on_abort);
-    if (arguments.first && !run_file(&arguments, &tally))
-        return 2;
-    bool enough = false;
-    for (unsigned long long i = 0; i < arguments.seeds && !enough; i++) {
-        run_seed(&arguments, arguments.world, arguments.from + i,
-                 (arguments.from + i) % TWICE_EVERY == 0, &tally);
-        enough = arguments.failures_max && tally.failed >= arguments.failures_max;
-    }
-    const struct check_counts *counts = &tally.counts;
-    printf("clusters: %llu s, %llu events; writes: %llu acknowledged, %llu unknown, %llu refused; "
-           "%llu reads, %llu of them old\n",
-           tally.virtual_s, tally.events, (unsigned long long)counts->acknowledged,
-           (unsigned long long)counts->unknown, (unsigned long long)counts->refused,
-           (unsigned long long)counts->reads, (unsigned long long)counts->stale);
-    printf(
-        "sessions: %llu reads, %llu steps back, %llu of these at the same node; linear: %llu keys, "
-        "%llu given up\n",
-        (unsigned long long)counts->session_reads, (unsigned long long)counts->steps_back,
-        (unsigned long long)counts->steps_back_staying, (unsigned long long)counts->linear_keys,
-        (unsigned long long)counts->linear_given_up);
-    printf("copies: %llu rows kept over a restart; %llu acknowledged values found on W nodes, %llu "
-           "nowhere to be judged; %llu merges\n",
-           (unsigned long long)tally.copies.rows_kept, (unsigned long long)tally.copies.durable,
-           (unsigned long long)tally.copies.unjudged, (unsigned long long)tally.copies.merged);
-    printf("simulation: %llu passed, %llu failed\n", tally.passed, tally.failed);
-    return tally.failed > 0;
+    return run_all(&arguments);
 }
