@@ -376,8 +376,8 @@ def hold_shape(name, seconds, seed, strict=False):
     outcomes, longest_s, errors = history.figures()
     right, verdict = judge(path)
     print(f'# {name}: struck {count} times; {outcomes["done"]} done, '
-          f'{outcomes["unknown"]} unknown, {outcomes["refused"]} refused, the slowest {longest_s * 1000:.0f} ms; '
-          f'equal after {took_s:.1f} s', flush=True)
+          f'{outcomes["unknown"]} unknown, {outcomes["refused"]} refused, '
+          f'the slowest {longest_s * 1000:.0f} ms; equal after {took_s:.1f} s', flush=True)
     for line in [f'{times} x {error}' for error, times in errors.most_common(4)] + verdict[-3:-1]:
         print(f'#   {line}')
     check(right, f'{path}\n' + '\n'.join(verdict[:10]))
