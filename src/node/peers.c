@@ -605,15 +605,27 @@ void peers_turn_end(struct peers *peers)
     sync_turn_end(peers->sync, now_ms);
 }
 
-/* Whoever has just learned of a change of layout has other members. */
-static void keep_addresses(struct peers *peers)
+/* For good: it is dialed no more, and what was for it is over. */
+static void part_from(struct peers *peers, uint64_t node, uint64_t now_ms)
 {
-    uint64_t version = gossip_version(peers->gossip) + peers->layout_version;
-    if (version == peers->addresses_version)
+    bus_unwant(peers->bus, node); /* which does not tell that it is down */
+    bus_down(peers, node, now_ms);
+}
+
+/* Whoever has just learned of a change of layout has other members. Of one that has left gossip may
+ * have never heard: it was only dialed where it was last. If it has died silently, nothing would
+ * ever be said on that link, and so nothing end it. */
+static void keep_addresses(struct peers *peers, uint64_t now_ms)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    uint64_t version = gossip_version(peers->gossip) + peers->layout_version, gone;
+    if (!layout || version == peers->addresses_version)
         return;
     peers->addresses_version = version;
-    addresses_keep(&peers->addresses, peers->options.host->files, agree_layout(peers->agree),
-                   peers->gossip);
+    while (addresses_drop(&peers->addresses, layout, &gone))
+        if (!gossip_peer(peers->gossip, gone))
+            part_from(peers, gone, now_ms);
+    addresses_keep(&peers->addresses, peers->options.host->files, layout, peers->gossip);
 }
 
 void peers_tick(struct peers *peers)
@@ -629,7 +641,7 @@ void peers_tick(struct peers *peers)
     if (now_ms < peers->tick_ms)
         return;
     peers->tick_ms = now_ms + PEERS_TICK_MS;
-    keep_addresses(peers);
+    keep_addresses(peers, now_ms);
     import_retry(peers->options.store, now_ms);
     follow_gossip(peers, now_ms);
     membership_tick(peers, now_ms);
@@ -727,8 +739,7 @@ enum status peers_forget(struct peers *peers, uint64_t node)
         return STATUS_ABSENT;
     if (!known)
         peers->removed[peers->removed_count++] = node;
-    bus_unwant(peers->bus, node); /* which does not tell that it is down */
-    bus_down(peers, node, peers->options.dispatch->cluster.steady_ms);
+    part_from(peers, node, peers->options.dispatch->cluster.steady_ms);
     gossip_forget(peers->gossip, node, peers->options.dispatch->cluster.steady_ms);
     return STATUS_OK;
 }

@@ -151,6 +151,7 @@ static void ask_more(struct round *round)
 
 void asked_lose(struct asked *asked)
 {
+    asked->round->has_gap = asked->round->has_gap || mend_is_fetch(asked);
     mend_free(asked);
     memory_free(asked->digests);
     asked->digests = NULL;
@@ -241,6 +242,11 @@ void round_step(struct round *round)
             step_digests(round);
         return;
     case ROUND_FETCHING:
+        while (round->has_gap && !MUTANT(fetch_that_failed_forgotten)) {
+            round->has_gap = false;
+            if (round_fetch(round))
+                return;
+        }
         enter(round, ROUND_CHECKING);
         look(round);
         return;

@@ -44,6 +44,7 @@ struct round {
     unsigned needed; /* others */
     bool is_owner;   /* this node: it counts too */
     bool is_busy;    /* rows are being asked for, one owner after the other */
+    bool has_gap;    /* rows did not come: another may have the same */
     unsigned asked_count;
     struct asked asked[RING_COPIES_MAX];
 };
@@ -78,6 +79,7 @@ bool round_repair(struct round *round);
 /* Whether rows are on their way. */
 bool round_mends(const struct round *round);
 void mend_rows(struct asked *asked, const struct quorum_key_rows_are *are);
+bool mend_is_fetch(const struct asked *asked);
 void mend_free(struct asked *asked);
 
 #endif

@@ -21,8 +21,8 @@
 
 NEVER(enum quorum_route, quorum_route(const struct quorum *q, uint16_t slot, uint64_t *out_node))
 NEVER(bool, quorum_may_coordinate(const struct quorum *q, uint16_t slot))
-NEVER(unsigned, quorum_others_to_ask(const struct quorum *q, uint16_t slot,
-                                     struct consistency consistency, bool writes))
+NEVER(unsigned, quorum_others_to_ask(struct quorum *q, uint16_t slot,
+                                     struct consistency consistency, bool writes, uint64_t now_ms))
 NEVER(void, quorum_verify(struct quorum *q, struct quorum_verify *verify, uint64_t now_ms))
 NEVER(void, quorum_verify_cancel(struct quorum *q, struct quorum_verify *verify))
 NEVER(void, quorum_write(struct quorum *q, const struct txn *txn, struct quorum_write *write,

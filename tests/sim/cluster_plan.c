@@ -364,6 +364,26 @@ static void draw_joining(struct cluster_plan *plan, struct random *random)
     }
 }
 
+/* Two disks have no room, and then the third node is away: what these two could not store they do
+ * not have. */
+static void draw_full_disks(struct cluster_plan *plan, struct random *random)
+{
+    unsigned nodes = plan->settings.nodes;
+    uint64_t for_us = between(random, 1000, 5000) * SIM_MS;
+    uint64_t at_us = random_below(random, plan->duration_us);
+    unsigned first = draw_node(random, nodes, 0), second = draw_node(random, nodes, first);
+    struct cluster_fault full = {.kind = FAULT_FULL_DISK, .at_us = at_us, .for_us = for_us};
+    struct cluster_fault away = {.kind = FAULT_ISOLATED,
+                                 .at_us = at_us + for_us / 4 + random_below(random, for_us / 2),
+                                 .for_us = between(random, 500, 3000) * SIM_MS,
+                                 .nodes = draw_node(random, nodes, first | second)};
+    full.nodes = first;
+    add_fault(plan, random, full);
+    full.nodes = second;
+    add_fault(plan, random, full);
+    add_fault(plan, random, away);
+}
+
 static void draw_together(struct cluster_plan *plan)
 {
     struct random random = stream(plan->seed, DRAW_TOGETHER, 0);
@@ -373,6 +393,8 @@ static void draw_together(struct cluster_plan *plan)
     for (unsigned i = 0; i < count; i++) {
         if (plan->theme == THEME_HANDOVER)
             draw_losses(plan, &random);
+        else if (plan->theme == THEME_STRICT)
+            draw_full_disks(plan, &random);
         else if (plan->theme == THEME_DELETIONS)
             draw_missed(plan, &random);
     }
