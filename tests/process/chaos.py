@@ -39,6 +39,7 @@ CLIENTS = 6
 CLOCK_JUMPS_MAX_S = 2, 20, 300
 # A node asks for the time once in a turn of its loop, which on a busy machine may take a while.
 SLACK_S = 0.05
+MISSED = 'does not answer'
 
 
 class World:
@@ -50,6 +51,12 @@ class World:
         self.disks = {}
         self.clocks = {}
         self.jump_max_s = 0  # a clock is never wrong by more
+        self.formed = []     # how long each node's log was then
+
+    def is_undivided(self):
+        """No node ever missed another one: so there was one coordinator at a time."""
+        return not any(MISSED in node.log_text()[size:]
+                       for node, size in zip(self.nodes, self.formed))
 
     def one(self):
         return self.chance.choice(self.nodes)
@@ -66,11 +73,20 @@ class Shape:
 
     needs = None  # 'network', 'disk', 'clock'
     lasts_s = 0.2, 4
+    parts = True  # nodes from each other: what two of them do may overlap
 
     def strike(self, world):
         raise NotImplementedError
 
     def heal(self, world, struck):
+        pass
+
+
+class Calm(Shape):
+    """Nothing at all: then all is as with one node alone, if the machine is not too busy."""
+    parts = False
+
+    def strike(self, world):
         pass
 
 
@@ -178,6 +194,7 @@ class Clock(Shape):
     way."""
     needs = 'clock'
     lasts_s = 0.5, 3
+    parts = False
 
     def strike(self, world):
         node = world.one()
@@ -209,9 +226,9 @@ class MixedWithCuts(Mixed):
     shapes = Kill, Pause, Cut, CutOneWay, Slow
 
 
-SHAPES = {'kill': Kill, 'kill-all': KillAll, 'pause': Pause, 'cut': Cut, 'cut-one-way': CutOneWay,
-          'slow': Slow, 'power-cut': PowerCut, 'power-cuts': PowerCuts, 'clock': Clock,
-          'kill-and-pause': Mixed, 'mixed': MixedWithCuts}
+SHAPES = {'calm': Calm, 'kill': Kill, 'kill-all': KillAll, 'pause': Pause, 'cut': Cut,
+          'cut-one-way': CutOneWay, 'slow': Slow, 'power-cut': PowerCut, 'power-cuts': PowerCuts,
+          'clock': Clock, 'kill-and-pause': Mixed, 'mixed': MixedWithCuts}
 
 
 # ---- clusters as a shape needs them --------------------------------------------------------------
@@ -272,6 +289,7 @@ def world_for(shape, chance, options):
             world.jump_max_s = chance.choice(CLOCK_JUMPS_MAX_S)
         cluster.start(0, 1, 2)
         cluster.wait_until_formed()
+        world.formed = [len(node.log_text()) for node in cluster.nodes]
         yield world
 
 
@@ -337,11 +355,12 @@ def trouble(shape, world, history, seconds):
     return count
 
 
-def keep(path, history, world, strict):
+def keep(path, history, shape, world, strict):
     """The history, as the checkers read it, and what the nodes have logged."""
     os.makedirs(KEPT, exist_ok=True)
     slack_s = SLACK_S + 2 * world.jump_max_s  # one clock may be ahead, another behind
-    history.write(path, f'slack_us={slack_s * 1e6:.0f}' + ' strict monotonic' * strict)
+    history.write(path, f'slack_us={slack_s * 1e6:.0f}' + ' strict monotonic' * strict
+                  + ' undivided' * (not shape.parts and world.is_undivided()))
     for index, node in enumerate(world.nodes):
         shutil.copyfile(node.log, f'{path}.n{index + 1}')
 
@@ -372,7 +391,7 @@ def hold_shape(name, seconds, seed, strict=False):
         try:
             count, took_s = work(shape, world, history, seconds)
         finally:
-            keep(path, history, world, strict)
+            keep(path, history, shape, world, strict)
     outcomes, longest_s, errors = history.figures()
     right, verdict = judge(path)
     print(f'# {name}: struck {count} times; {outcomes["done"]} done, '
