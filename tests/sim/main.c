@@ -6,6 +6,7 @@
  *   shoal-sim [--first FILE] --seeds N [--from SEED] [--world W]   the seeds in a file, then N more
  *   shoal-sim [--world W] [--drop TEXT] SEED                       one, with all that happens
  *   shoal-sim --shrink SEED                                        what of a failing world it needs
+ *   shoal-sim --check FILE                                         a history (history_text.h)
  *
  *   --jobs N       in so many processes, the same output in the same order (sim/jobs.h);
  *   --theme NAME   runs only those of the seeds whose world has it (cluster_theme.h);
@@ -22,17 +23,24 @@
 
 #include "base/mutant.h"
 #include "sim/cluster_world.h"
+#include "sim/history_text.h"
 #include "sim/jobs.h"
 #include "sim/store_world.h"
 
-enum { TWICE_EVERY = 50, LINE_MAX_SIZE = 256, SHRINK_TRIES = 400, FIRST_MAX = 1000 };
+enum {
+    TWICE_EVERY = 50,
+    LINE_MAX_SIZE = 256,
+    SHRINK_TRIES = 400,
+    FIRST_MAX = 1000,
+    READ_SIZE = 1 << 16
+};
 
 enum world { WORLD_STORE, WORLD_CLUSTER, WORLDS, WORLD_ANY = WORLDS };
 
 static const char *const world_names[WORLDS] = {"store", "cluster"};
 
 struct arguments {
-    const char *program, *first, *drop;
+    const char *program, *first, *drop, *check;
     unsigned long long seeds, from, seed;
     unsigned long long failures_max; /* after so many nothing more is told; 0: all is */
     unsigned jobs;
@@ -89,7 +97,8 @@ static int usage(void)
             "usage: shoal-sim [--first FILE] --seeds N [--from SEED] [--world store|cluster]\n"
             "                 [--jobs N] [--theme NAME] [--failures N] [--nodes N]\n"
             "       shoal-sim [--world store|cluster] [--drop f1,c2] SEED\n"
-            "       shoal-sim --shrink SEED\n");
+            "       shoal-sim --shrink SEED\n"
+            "       shoal-sim --check FILE\n");
     return 2;
 }
 
@@ -202,7 +211,7 @@ static bool world_of(const char *name, enum world *out)
 }
 
 /* The seeds that a file names, "[WORLD] SEED why": one at the start of each line that has one. */
-static bool read_file(struct runs *runs)
+static bool read_seeds(struct runs *runs)
 {
     const struct arguments *arguments = runs->arguments;
     char line[LINE_MAX_SIZE], *end;
@@ -267,21 +276,25 @@ static bool take_result(void *context, uint64_t number, const void *result, stru
     return !enough || runs->tally.failed < enough;
 }
 
-static void print_tally(const struct tally *tally)
+static void print_counts(const struct check_counts *counts)
 {
-    const struct check_counts *counts = &tally->counts;
-    const struct copies_counts *copies = &tally->copies;
-    printf("clusters: %llu s, %llu events; writes: %llu acknowledged, %llu unknown, %llu refused; "
-           "%llu reads, %llu of them old\n",
-           tally->virtual_s, tally->events, (unsigned long long)counts->acknowledged,
-           (unsigned long long)counts->unknown, (unsigned long long)counts->refused,
-           (unsigned long long)counts->reads, (unsigned long long)counts->stale);
+    printf("writes: %llu acknowledged, %llu unknown, %llu refused; %llu reads, %llu of them old\n",
+           (unsigned long long)counts->acknowledged, (unsigned long long)counts->unknown,
+           (unsigned long long)counts->refused, (unsigned long long)counts->reads,
+           (unsigned long long)counts->stale);
     printf(
         "sessions: %llu reads, %llu steps back, %llu of these at the same node; linear: %llu keys, "
         "%llu given up\n",
         (unsigned long long)counts->session_reads, (unsigned long long)counts->steps_back,
         (unsigned long long)counts->steps_back_staying, (unsigned long long)counts->linear_keys,
         (unsigned long long)counts->linear_given_up);
+}
+
+static void print_tally(const struct tally *tally)
+{
+    const struct copies_counts *copies = &tally->copies;
+    printf("clusters: %llu s, %llu events; ", tally->virtual_s, tally->events);
+    print_counts(&tally->counts);
     printf("copies: %llu rows kept over a restart; %llu acknowledged values found on W nodes, %llu "
            "nowhere to be judged; %llu merges\n",
            (unsigned long long)copies->rows_kept, (unsigned long long)copies->durable,
@@ -296,7 +309,7 @@ static int run_all(const struct arguments *arguments)
     runs.arguments = arguments;
     signal(SIGABRT, on_abort);
     signal(SIGSEGV, on_abort);
-    if (arguments->first && !read_file(&runs))
+    if (arguments->first && !read_seeds(&runs))
         return 2;
     struct jobs jobs = {.processes = arguments->jobs,
                         .count = runs.first_count + arguments->seeds * worlds_of(arguments),
@@ -352,6 +365,50 @@ static int shrink(const struct arguments *arguments)
     return result.passed ? 0 : 1;
 }
 
+static bool read_file(const char *path, struct buffer *out)
+{
+    FILE *file = fopen(path, "r");
+    size_t size = 1;
+    while (file && size > 0) {
+        size = fread(buffer_reserve(out, READ_SIZE), 1, READ_SIZE, file);
+        buffer_commit(out, size);
+    }
+    bool good = file && !ferror(file);
+    if (!good)
+        perror(path);
+    if (file)
+        fclose(file);
+    return good;
+}
+
+/* What clients of real processes saw: all that is wrong with it. */
+static int check_file(const char *path)
+{
+    struct sim_clock clock = {0};
+    struct cluster_trace trace = {.clock = &clock, .told = true};
+    struct history history;
+    struct check_options options;
+    struct check_counts counts;
+    struct history_fault fault;
+    struct buffer text = {0};
+    int status = 2;
+    history_init(&history);
+    if (read_file(path, &text)) {
+        if (!history_text_read(buffer_bytes(&text), &history, &options, &fault)) {
+            fprintf(stderr, "%s:%zu: %s\n", path, fault.line, fault.what);
+        } else {
+            check_history(&history, &options, &trace, &counts);
+            printf("%zu operations on %zu keys; ", history.event_count, history.key_count);
+            print_counts(&counts);
+            printf("history: %s\n", trace.failed ? "failed" : "passed");
+            status = trace.failed;
+        }
+    }
+    history_deinit(&history);
+    buffer_deinit(&text);
+    return status;
+}
+
 static bool take_argument(struct arguments *arguments, const char *name, const char *value)
 {
     if (strcmp(name, "--seeds") == 0)
@@ -362,6 +419,8 @@ static bool take_argument(struct arguments *arguments, const char *name, const c
         arguments->first = value;
     else if (strcmp(name, "--drop") == 0)
         arguments->drop = value;
+    else if (strcmp(name, "--check") == 0)
+        arguments->check = value;
     else if (strcmp(name, "--failures") == 0)
         arguments->failures_max = strtoull(value, NULL, 10);
 #ifdef SHOAL_MUTANTS
@@ -396,7 +455,7 @@ static bool take_arguments(struct arguments *arguments, int argc, char **argv)
             i++;
         }
     }
-    return arguments->one || arguments->shrink || arguments->seeds > 0;
+    return arguments->one || arguments->shrink || arguments->check || arguments->seeds > 0;
 }
 
 int main(int argc, char **argv)
@@ -405,6 +464,8 @@ int main(int argc, char **argv)
     if (!take_arguments(&arguments, argc, argv) || arguments.nodes > CLUSTER_NODES_MAX ||
         arguments.jobs < 1 || arguments.jobs > JOBS_PROCESSES_MAX)
         return usage();
+    if (arguments.check)
+        return check_file(arguments.check);
     if (arguments.shrink)
         return shrink(&arguments);
     if (arguments.one)
