@@ -7,7 +7,7 @@
  *   shoal-sim [--world W] [--drop TEXT] SEED                       one, with all that happens
  *   shoal-sim --shrink SEED                                        what of a failing world it needs
  *
- *   --theme NAME   runs only those of the seeds whose world has it (cluster_theme.h);
+ *   --theme NAME   every world has that theme (cluster_theme.h), whatever its seed says;
  *   --failures N   is enough of them; --nodes N in each cluster, 1: a node without one;
  *   --mutant NAME  with that planted bug, in KIND=mutant builds (base/mutant.h)
  *
@@ -36,7 +36,7 @@ struct arguments {
     bool one, shrink;
     unsigned nodes; /* of a cluster; 0: as its seed says */
     enum world world;
-    const char *theme; /* NULL: any */
+    enum theme theme; /* THEMES: as its seed says */
 };
 
 struct tally {
@@ -81,7 +81,7 @@ static int usage(void)
 static bool plan_of(const struct arguments *arguments, unsigned long long seed,
                     struct cluster_plan *plan)
 {
-    cluster_plan_draw(seed, arguments->nodes, plan);
+    cluster_plan_draw_theme(seed, arguments->nodes, arguments->theme, plan);
     return !arguments->drop || cluster_plan_drop(plan, arguments->drop);
 }
 
@@ -123,15 +123,24 @@ static bool run_world(const struct arguments *arguments, enum world world, unsig
     return run_cluster(arguments, seed, told, out_hash, tally);
 }
 
+/* The options that say which plan a seed has. */
+static void write_options(const struct arguments *arguments, char *out, size_t size)
+{
+    int used = 0;
+    if (arguments->nodes)
+        used = snprintf(out, size, " --nodes %u", arguments->nodes);
+    if (arguments->theme != THEMES)
+        snprintf(out + used, size - (size_t)used, " --theme %s", theme_name(arguments->theme));
+}
+
 static void run(const struct arguments *arguments, enum world world, unsigned long long seed,
                 bool twice, struct tally *tally)
 {
     uint64_t hash, again;
-    char nodes[24] = "";
-    if (arguments->nodes)
-        snprintf(nodes, sizeof(nodes), " --nodes %u", arguments->nodes);
+    char options[64] = "";
+    write_options(arguments, options, sizeof(options));
     snprintf(replay, sizeof(replay), "replay: %s --world %s%s%s%s %llu\n", arguments->program,
-             world_names[world], nodes, arguments->drop ? " --drop " : "",
+             world_names[world], options, arguments->drop ? " --drop " : "",
              arguments->drop ? arguments->drop : "", seed);
     bool passed = run_world(arguments, world, seed, false, &hash, tally);
     if (passed && twice &&
@@ -145,20 +154,9 @@ static void run(const struct arguments *arguments, enum world world, unsigned lo
         fputs(replay, stderr);
 }
 
-static bool has_theme(const struct arguments *arguments, unsigned long long seed)
-{
-    struct cluster_plan plan;
-    if (!arguments->theme)
-        return true;
-    cluster_plan_draw(seed, arguments->nodes, &plan);
-    return strcmp(theme_name(plan.theme), arguments->theme) == 0;
-}
-
 static void run_seed(const struct arguments *arguments, enum world world, unsigned long long seed,
                      bool twice, struct tally *tally)
 {
-    if (!has_theme(arguments, seed))
-        return;
     for (int each = 0; each < WORLDS; each++)
         if (world == WORLD_ANY || world == (enum world)each)
             run(arguments, (enum world)each, seed, twice, tally);
@@ -175,9 +173,22 @@ static bool world_of(const char *name, enum world *out)
     return false;
 }
 
-/* The seeds that a file names, "[WORLD] SEED why": one at the start of each line that has one. */
+/* A theme's name; what follows it. */
+static const char *take_theme(const char *text, enum theme *out)
+{
+    char name[32] = "";
+    size_t size = strcspn(text, " ");
+    if (size < sizeof(name))
+        memcpy(name, text, size);
+    *out = theme_named(name);
+    return text + size;
+}
+
+/* The seeds that a file names, "[WORLD[:THEME]] SEED why": one at the start of each line that has
+ * one. */
 static bool run_file(const struct arguments *arguments, struct tally *tally)
 {
+    struct arguments of_line = *arguments;
     char line[LINE_MAX_SIZE], *end;
     FILE *file = fopen(arguments->first, "r");
     if (!file) {
@@ -187,9 +198,12 @@ static bool run_file(const struct arguments *arguments, struct tally *tally)
     while (fgets(line, sizeof(line), file)) {
         enum world world = WORLD_STORE;
         const char *number = world_of(line, &world) ? line + strlen(world_names[world]) : line;
+        of_line.theme = THEMES;
+        if (*number == ':')
+            number = take_theme(number + 1, &of_line.theme);
         unsigned long long seed = strtoull(number, &end, 10);
         if (end != number && (arguments->world == WORLD_ANY || arguments->world == world))
-            run(arguments, world, seed, true, tally);
+            run(&of_line, world, seed, true, tally);
     }
     fclose(file);
     return true;
@@ -220,8 +234,10 @@ static int shrink(const struct arguments *arguments)
     struct cluster_plan plan;
     struct cluster_result result;
     struct buffer text = {0}, dropped = {0};
+    char options[64] = "";
     if (!plan_of(arguments, arguments->seed, &plan))
         return usage();
+    write_options(arguments, options, sizeof(options));
     cluster_world_shrink(&plan, SHRINK_TRIES);
     cluster_world_run(&plan, false, &result);
     cluster_plan_print(&plan, &text);
@@ -230,8 +246,8 @@ static int shrink(const struct arguments *arguments)
     if (result.passed)
         printf("it passes\n");
     else
-        printf("%s: %s\nreplay: %s --world cluster --drop %.*s %llu\n", result.checker,
-               result.failure, arguments->program, (int)buffer_size(&dropped),
+        printf("%s: %s\nreplay: %s --world cluster%s --drop %.*s %llu\n", result.checker,
+               result.failure, arguments->program, options, (int)buffer_size(&dropped),
                buffer_bytes(&dropped).data, arguments->seed);
     buffer_deinit(&text);
     buffer_deinit(&dropped);
@@ -255,7 +271,7 @@ static bool take_argument(struct arguments *arguments, const char *name, const c
         mutant_chosen = value;
 #endif
     else if (strcmp(name, "--theme") == 0)
-        arguments->theme = value;
+        return (arguments->theme = theme_named(value)) != THEMES;
     else if (strcmp(name, "--nodes") == 0)
         arguments->nodes = (unsigned)strtoul(value, NULL, 10);
     else if (strcmp(name, "--world") == 0)
@@ -285,7 +301,8 @@ static bool take_arguments(struct arguments *arguments, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct arguments arguments = {.program = argv[0], .from = 1, .world = WORLD_ANY};
+    struct arguments arguments = {
+        .program = argv[0], .from = 1, .world = WORLD_ANY, .theme = THEMES};
     struct tally tally = {0};
     if (!take_arguments(&arguments, argc, argv) || arguments.nodes > CLUSTER_NODES_MAX)
         return usage();
