@@ -9,7 +9,7 @@
  *   shoal-sim --check FILE                                         a history (history_text.h)
  *
  *   --jobs N       in so many processes, the same output in the same order (sim/jobs.h);
- *   --theme NAME   runs only those of the seeds whose world has it (cluster_theme.h);
+ *   --theme NAME   every world has that theme (cluster_theme.h), whatever its seed says;
  *   --failures N   is enough of them; --nodes N in each cluster, 1: a node without one;
  *   --mutant NAME  with that planted bug, in KIND=mutant builds (base/mutant.h)
  *
@@ -47,7 +47,7 @@ struct arguments {
     bool one, shrink;
     unsigned nodes; /* of a cluster; 0: as its seed says */
     enum world world;
-    const char *theme; /* NULL: any */
+    enum theme theme; /* THEMES: as its seed says */
 };
 
 /* Of one run, or of all. */
@@ -58,13 +58,17 @@ struct tally {
     unsigned long long events, virtual_s;
 };
 
-/* What a file of seeds names, and then a range of them. */
+/* Which world a run is of. */
+struct run_id {
+    enum world world;
+    enum theme theme;
+    unsigned long long seed;
+};
+
+/* What such a file names, and then a range of seeds. */
 struct runs {
     const struct arguments *arguments;
-    struct {
-        enum world world;
-        unsigned long long seed;
-    } first[FIRST_MAX];
+    struct run_id first[FIRST_MAX];
     size_t first_count;
     struct tally tally;
 };
@@ -106,7 +110,7 @@ static int usage(void)
 static bool plan_of(const struct arguments *arguments, unsigned long long seed,
                     struct cluster_plan *plan)
 {
-    cluster_plan_draw(seed, arguments->nodes, plan);
+    cluster_plan_draw_theme(seed, arguments->nodes, arguments->theme, plan);
     return !arguments->drop || cluster_plan_drop(plan, arguments->drop);
 }
 
@@ -168,15 +172,24 @@ static bool run_world(const struct arguments *arguments, enum world world, unsig
     return run_cluster(arguments, seed, told, out_hash, tally);
 }
 
+/* The options that say which plan a seed has. */
+static void write_options(const struct arguments *arguments, char *out, size_t size)
+{
+    int used = 0;
+    if (arguments->nodes)
+        used = snprintf(out, size, " --nodes %u", arguments->nodes);
+    if (arguments->theme != THEMES)
+        snprintf(out + used, size - (size_t)used, " --theme %s", theme_name(arguments->theme));
+}
+
 static void run(const struct arguments *arguments, enum world world, unsigned long long seed,
                 bool twice, struct tally *tally)
 {
     uint64_t hash, again;
-    char nodes[24] = "";
-    if (arguments->nodes)
-        snprintf(nodes, sizeof(nodes), " --nodes %u", arguments->nodes);
+    char options[64] = "";
+    write_options(arguments, options, sizeof(options));
     snprintf(replay, sizeof(replay), "replay: %s --world %s%s%s%s %llu\n", arguments->program,
-             world_names[world], nodes, arguments->drop ? " --drop " : "",
+             world_names[world], options, arguments->drop ? " --drop " : "",
              arguments->drop ? arguments->drop : "", seed);
     bool passed = run_world(arguments, world, seed, false, &hash, tally);
     if (passed && twice &&
@@ -189,14 +202,6 @@ static void run(const struct arguments *arguments, enum world world, unsigned lo
     if (!passed)
         fputs(replay, stderr);
 }
-
-static bool has_theme(const struct arguments *arguments, unsigned long long seed)
-{
-    struct cluster_plan plan;
-    if (!arguments->theme)
-        return true;
-    cluster_plan_draw(seed, arguments->nodes, &plan);
-    return strcmp(theme_name(plan.theme), arguments->theme) == 0;
 }
 
 static bool world_of(const char *name, enum world *out)
@@ -210,7 +215,19 @@ static bool world_of(const char *name, enum world *out)
     return false;
 }
 
-/* The seeds that a file names, "[WORLD] SEED why": one at the start of each line that has one. */
+/* A theme's name; what follows it. */
+static const char *take_theme(const char *text, enum theme *out)
+{
+    char name[32] = "";
+    size_t size = strcspn(text, " ");
+    if (size < sizeof(name))
+        memcpy(name, text, size);
+    *out = theme_named(name);
+    return text + size;
+}
+
+/* The seeds that a file names, "[WORLD[:THEME]] SEED why": one at the start of each line that has
+ * one. */
 static bool read_seeds(struct runs *runs)
 {
     const struct arguments *arguments = runs->arguments;
@@ -223,11 +240,13 @@ static bool read_seeds(struct runs *runs)
     while (fgets(line, sizeof(line), file) && runs->first_count < FIRST_MAX) {
         enum world world = WORLD_STORE;
         const char *number = world_of(line, &world) ? line + strlen(world_names[world]) : line;
+        enum theme theme = THEMES;
+        if (*number == ':')
+            number = take_theme(number + 1, &theme);
         unsigned long long seed = strtoull(number, &end, 10);
         if (end == number || (arguments->world != WORLD_ANY && arguments->world != world))
             continue;
-        runs->first[runs->first_count].world = world;
-        runs->first[runs->first_count++].seed = seed;
+        runs->first[runs->first_count++] = (struct run_id){world, theme, seed};
     }
     fclose(file);
     return true;
@@ -239,36 +258,33 @@ static unsigned worlds_of(const struct arguments *arguments)
 }
 
 /* The run of that number: first the file's, then each seed's, in each of its worlds. */
-static unsigned long long seed_of(const struct runs *runs, uint64_t number, enum world *out_world)
+static struct run_id run_id(const struct runs *runs, uint64_t number)
 {
     const struct arguments *arguments = runs->arguments;
     unsigned worlds = worlds_of(arguments);
-    if (number < runs->first_count) {
-        *out_world = runs->first[number].world;
-        return runs->first[number].seed;
-    }
+    if (number < runs->first_count)
+        return runs->first[number];
     number -= runs->first_count;
-    *out_world = worlds == 1 ? arguments->world : (enum world)(number % worlds);
-    return arguments->from + number / worlds;
+    enum world world = worlds == 1 ? arguments->world : (enum world)(number % worlds);
+    return (struct run_id){world, arguments->theme, arguments->from + number / worlds};
 }
 
 static void run_number(void *context, uint64_t number, void *result)
 {
     const struct runs *runs = context;
-    enum world world;
-    unsigned long long seed = seed_of(runs, number, &world);
-    bool named = number < runs->first_count;
-    if (named || has_theme(runs->arguments, seed))
-        run(runs->arguments, world, seed, named || seed % TWICE_EVERY == 0, result);
+    struct run_id id = run_id(runs, number);
+    struct arguments arguments = *runs->arguments;
+    arguments.theme = id.theme;
+    run(&arguments, id.world, id.seed, number < runs->first_count || id.seed % TWICE_EVERY == 0,
+        result);
 }
 
 static bool take_result(void *context, uint64_t number, const void *result, struct bytes said,
                         bool died)
 {
     struct runs *runs = context;
-    enum world world;
     if (died)
-        fprintf(stderr, "seed %llu ends its process:\n", seed_of(runs, number, &world));
+        fprintf(stderr, "seed %llu ends its process:\n", run_id(runs, number).seed);
     fwrite(said.data, 1, said.size, stderr);
     add_tally(&runs->tally, result);
     runs->tally.failed += died;
@@ -347,8 +363,10 @@ static int shrink(const struct arguments *arguments)
     struct cluster_plan plan;
     struct cluster_result result;
     struct buffer text = {0}, dropped = {0};
+    char options[64] = "";
     if (!plan_of(arguments, arguments->seed, &plan))
         return usage();
+    write_options(arguments, options, sizeof(options));
     cluster_world_shrink(&plan, SHRINK_TRIES);
     cluster_world_run(&plan, false, &result);
     cluster_plan_print(&plan, &text);
@@ -357,8 +375,8 @@ static int shrink(const struct arguments *arguments)
     if (result.passed)
         printf("it passes\n");
     else
-        printf("%s: %s\nreplay: %s --world cluster --drop %.*s %llu\n", result.checker,
-               result.failure, arguments->program, (int)buffer_size(&dropped),
+        printf("%s: %s\nreplay: %s --world cluster%s --drop %.*s %llu\n", result.checker,
+               result.failure, arguments->program, options, (int)buffer_size(&dropped),
                buffer_bytes(&dropped).data, arguments->seed);
     buffer_deinit(&text);
     buffer_deinit(&dropped);
@@ -428,7 +446,7 @@ static bool take_argument(struct arguments *arguments, const char *name, const c
         mutant_chosen = value;
 #endif
     else if (strcmp(name, "--theme") == 0)
-        arguments->theme = value;
+        return (arguments->theme = theme_named(value)) != THEMES;
     else if (strcmp(name, "--nodes") == 0)
         arguments->nodes = (unsigned)strtoul(value, NULL, 10);
     else if (strcmp(name, "--jobs") == 0)
@@ -460,7 +478,8 @@ static bool take_arguments(struct arguments *arguments, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct arguments arguments = {.program = argv[0], .from = 1, .world = WORLD_ANY, .jobs = 1};
+    struct arguments arguments = {
+        .program = argv[0], .from = 1, .world = WORLD_ANY, .theme = THEMES, .jobs = 1};
     if (!take_arguments(&arguments, argc, argv) || arguments.nodes > CLUSTER_NODES_MAX ||
         arguments.jobs < 1 || arguments.jobs > JOBS_PROCESSES_MAX)
         return usage();
