@@ -386,10 +386,10 @@ static void draw_full_disks(struct cluster_plan *plan, struct random *random)
                                  .for_us = between(random, 500, 3000) * SIM_MS,
                                  .nodes = draw_node(random, nodes, first | second)};
     full.nodes = first;
-    add_fault(plan, random, full);
+    cluster_plan_add(plan, random, full);
     full.nodes = second;
-    add_fault(plan, random, full);
-    add_fault(plan, random, away);
+    cluster_plan_add(plan, random, full);
+    cluster_plan_add(plan, random, away);
 }
 
 static void draw_together(struct cluster_plan *plan)
