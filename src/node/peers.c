@@ -139,6 +139,13 @@ static void bus_down(void *context, uint64_t node, uint64_t now_ms)
     forwarder_node_lost(peers->forwarder, node, true, now_ms);
 }
 
+static void bus_ended(void *context, uint64_t node, uint64_t now_ms)
+{
+    struct peers *peers = context;
+    quorum_node_ended(peers->quorum, node, now_ms);
+    forwarder_node_ended(peers->forwarder, node, now_ms);
+}
+
 static void bus_unheard(void *context, uint64_t node, uint64_t now_ms)
 {
     struct peers *peers = context;
@@ -360,6 +367,12 @@ static uint64_t clock_ms(void *context)
     return peers_steady_ms(context);
 }
 
+static bool hears(void *context, uint64_t node)
+{
+    const struct peers *peers = context;
+    return bus_hears(peers->bus, node);
+}
+
 static void open_forwarder(struct peers *peers, uint64_t now_ms)
 {
     const struct peers_options *options = &peers->options;
@@ -371,6 +384,8 @@ static void open_forwarder(struct peers *peers, uint64_t now_ms)
         .dispatch = options->dispatch,
         .outbox = bus_outbox(peers->bus),
         .timeout_ms = (uint64_t)options->config->quorum_timeout_ms,
+        .hears = hears,
+        .context = peers,
     };
     peers->forwarder = forwarder_new(&forwarder);
     options->dispatch->cluster = (struct dispatch_cluster){
@@ -424,6 +439,7 @@ enum status peers_open(const struct peers_options *options, uint64_t now_ms, str
         .up = bus_up,
         .down = bus_down,
         .unheard = bus_unheard,
+        .ended = bus_ended,
         .met = bus_met,
         .refused = bus_refused,
         .dial = dial,

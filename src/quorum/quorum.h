@@ -215,6 +215,12 @@ MUST_CHECK enum status quorum_receive(struct quorum *quorum, uint64_t from, unsi
  * elsewhere at once. */
 void quorum_node_down(struct quorum *quorum, uint64_t node, uint64_t now_ms);
 
+/* Its process has ended: it counts on nothing any more that it was promised (lease.h). */
+void quorum_node_ended(struct quorum *quorum, uint64_t node, uint64_t now_ms);
+
+/* Rows of that node have come and are not yet in the store: nothing is known of their requests. */
+bool quorum_is_storing(const struct quorum *quorum, uint64_t node);
+
 /* The end of a turn, after store_turn_end and before outputs are gathered: batches go out,
  * positions of the log that have become durable are acknowledged, `done`s are called. */
 void quorum_turn_end(struct quorum *quorum, uint64_t now_ms);

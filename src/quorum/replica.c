@@ -209,6 +209,15 @@ void replica_gates(struct quorum *quorum)
         send_acks(quorum, quorum->peers[i]);
 }
 
+bool quorum_is_storing(const struct quorum *quorum, uint64_t node)
+{
+    const struct list *link = quorum->importing.next;
+    for (; link != &quorum->importing; link = link->next)
+        if (list_entry(link, struct incoming, link)->from == node)
+            return true;
+    return false;
+}
+
 /*
  * Who gains a slot pulls its rows from this node as soon as it has the new layout. What is stored
  * after that, of what was sent in an older one, may have been missed: the sender must ask again,

@@ -137,8 +137,7 @@ void store_set_evictor(struct store *store, const struct store_evictor *evictor)
  * What time it is by the cluster's word (the median of its clocks), each turn. Events are dated by
  * the wall clock, but no further from this than STORE_CLOCK_TRUST_MS: a clock that is wrong, or
  * jumps, would make rows that nobody else accepts (rule 12). 0: nobody has said; then no further
- * ahead of the newest event that this node knows, also where it knows none: a date long past does
- * no harm, since the time of an event exceeds all that it has seen in any case.
+ * ahead of the newest event that this node knows.
  */
 enum { STORE_CLOCK_TRUST_MS = 10 * 1000 };
 void store_set_cluster_time(struct store *store, uint64_t now_ms);

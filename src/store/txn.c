@@ -149,10 +149,10 @@ void txn_stage_onto(struct txn *txn, struct bytes name, struct bytes row, struct
 static uint64_t believed_ms(const struct store *store, uint64_t wall_ms)
 {
     uint64_t cluster_ms = store->cluster_ms, newest_ms = clock_ms(store->clock.last);
-    if (cluster_ms == 0 && (!store->identity.joined || newest_ms >= wall_ms))
-        return wall_ms;
-    if (cluster_ms == 0)
+    if (cluster_ms == 0 && store->identity.joined && newest_ms > 0 && newest_ms < wall_ms)
         cluster_ms = newest_ms;
+    if (cluster_ms == 0)
+        return wall_ms;
     if (wall_ms > cluster_ms + STORE_CLOCK_TRUST_MS)
         return cluster_ms + STORE_CLOCK_TRUST_MS;
     if (wall_ms + STORE_CLOCK_TRUST_MS < cluster_ms)
