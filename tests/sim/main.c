@@ -202,7 +202,6 @@ static void run(const struct arguments *arguments, enum world world, unsigned lo
     if (!passed)
         fputs(replay, stderr);
 }
-}
 
 static bool world_of(const char *name, enum world *out)
 {
