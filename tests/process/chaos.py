@@ -48,6 +48,7 @@ class World:
     def __init__(self, cluster, chance):
         self.cluster, self.chance = cluster, chance
         self.nodes = cluster.nodes
+        self.busy = []       # who is in trouble, while more is looked for
         self.disks = {}
         self.clocks = {}
         self.jump_max_s = 0  # a clock is never wrong by more
@@ -58,8 +59,11 @@ class World:
         return not any(MISSED in node.log_text()[size:]
                        for node, size in zip(self.nodes, self.formed))
 
+    def free(self):
+        return [node for node in self.nodes if node not in self.busy]
+
     def one(self):
-        return self.chance.choice(self.nodes)
+        return self.chance.choice(self.free())
 
     def others(self, node):
         return [each.place for each in self.nodes if each is not node]
@@ -71,7 +75,7 @@ class World:
 class Shape:
     """Trouble that comes (`strike`, which may return who was struck) and goes (`heal`)."""
 
-    needs = None  # 'network', 'disk', 'clock'
+    needs = ()    # of 'network', 'disk', 'clock'
     lasts_s = 0.2, 4
     parts = True  # nodes from each other: what two of them do may overlap
 
@@ -131,7 +135,7 @@ class Pause(Shape):
 
 class Cut(Shape):
     """No packet between one node and the others; clients still reach all."""
-    needs = 'network'
+    needs = ('network',)
     arriving = leaving = True
     lasts_s = 0.5, 8
 
@@ -164,12 +168,12 @@ class Slow(Cut):
 
 class PowerCut(Shape):
     """One node loses what it had not synced to its disk."""
-    needs = 'disk'
+    needs = ('disk',)
     lasts_s = 0.2, 2
     count = 1
 
     def strike(self, world):
-        struck = world.chance.sample(world.nodes, self.count)
+        struck = world.chance.sample(world.free(), self.count)
         for node in struck:
             world.disks[node].cut()
         for node in struck:
@@ -192,7 +196,7 @@ class PowerCuts(PowerCut):
 class Clock(Shape):
     """The clock of one node jumps, by up to minutes in one run and seconds in another, either
     way."""
-    needs = 'clock'
+    needs = ('clock',)
     lasts_s = 0.5, 3
     parts = False
 
@@ -222,13 +226,34 @@ class Mixed(Shape):
 
 
 class MixedWithCuts(Mixed):
-    needs = 'network'
+    needs = ('network',)
     shapes = Kill, Pause, Cut, CutOneWay, Slow
+
+
+class Storm(Shape):
+    """All of that, to two nodes at once."""
+    needs = 'network', 'disk', 'clock'
+    lasts_s = 0.3, 5
+    shapes = Kill, Pause, Cut, CutOneWay, Slow, PowerCut, Clock
+
+    def strike(self, world):
+        both = []
+        for _ in range(2):
+            shape = world.chance.choice(self.shapes)()
+            struck = shape.strike(world)
+            world.busy += struck if isinstance(struck, list) else [struck]
+            both.append((shape, struck))
+        return both
+
+    def heal(self, world, struck):
+        for shape, node in struck:
+            shape.heal(world, node)
+        world.busy.clear()
 
 
 SHAPES = {'calm': Calm, 'kill': Kill, 'kill-all': KillAll, 'pause': Pause, 'cut': Cut,
           'cut-one-way': CutOneWay, 'slow': Slow, 'power-cut': PowerCut, 'power-cuts': PowerCuts,
-          'clock': Clock, 'kill-and-pause': Mixed, 'mixed': MixedWithCuts}
+          'clock': Clock, 'kill-and-pause': Mixed, 'mixed': MixedWithCuts, 'storm': Storm}
 
 
 # ---- clusters as a shape needs them --------------------------------------------------------------
@@ -272,9 +297,9 @@ def world_for(shape, chance, options):
         if os.environ.get(network.MARK):
             net = stack.enter_context(network.Network())
             where = lambda i: {'place': net.place()}  # noqa: E731
-        elif shape.needs == 'network':
+        elif 'network' in shape.needs:
             raise Skip('no network of its own')
-        if shape.needs == 'disk':
+        if 'disk' in shape.needs:
             if os.geteuid() != 0:
                 raise Skip('mounting a loop device needs root')
             disks = [mounted_disk(stack, place, i) for i in range(3)]
@@ -284,7 +309,7 @@ def world_for(shape, chance, options):
         cluster = stack.enter_context(Cluster(3, options, where=where, start=False))
         world = World(cluster, chance)
         world.disks = dict(zip(cluster.nodes, disks))
-        if shape.needs == 'clock':
+        if 'clock' in shape.needs:
             world.clocks = with_clocks(cluster, place)
             world.jump_max_s = chance.choice(CLOCK_JUMPS_MAX_S)
         cluster.start(0, 1, 2)
@@ -330,10 +355,11 @@ def differences(cluster):
 
 def who(world, struck):
     """In words."""
+    if isinstance(struck, list):
+        return ', '.join(who(world, each) for each in struck)
     if isinstance(struck, tuple):
         return f'{type(struck[0]).__name__} {who(world, struck[1])}'
-    nodes = struck if isinstance(struck, list) else [struck] if struck else world.nodes
-    return ' '.join(f'n{world.nodes.index(node) + 1}' for node in nodes)
+    return f'n{world.nodes.index(struck) + 1}' if struck else ''
 
 
 def trouble(shape, world, history, seconds):
