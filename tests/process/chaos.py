@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""chaos.py [--seconds 60] [--only SHAPE,...] [--seed 1] [--strict]: three nodes under load, and
-what can happen to them.
+"""chaos.py [--seconds 60] [--only SHAPE,...] [--seed 1] [--strict] [--nodes 3]: nodes under load,
+and what can happen to them.
 
 One shape of trouble after the other, each for so long: trouble comes and goes at random, to one
 node at a time unless the shape says more, while clients do all that the simulator's checkers know,
@@ -15,6 +15,7 @@ shapes that need none are held, which is said.
 
 import argparse
 import contextlib
+import functools
 import os
 import random
 import shutil
@@ -30,12 +31,12 @@ from history import History, Traffic, audit, judge
 from powercut import Disk
 from shoal import ROOT, Skip, check, hold, wait_for
 
-OPTIONS = ['--cluster-secret', 'known to these three nodes and to nobody else',
+OPTIONS = ['--cluster-secret', 'known to these nodes and to nobody else',
            '--protected-mode', 'no', '--appendfsync', 'always']
 STRICT = ['--sloppy-quorum', 'no']
 KEPT = os.path.join(ROOT, 'build/chaos')
 EQUAL_LIMIT_S = 120
-CLIENTS = 6
+CLIENTS = 12
 CLOCK_JUMPS_MAX_S = 2, 20, 300
 # A node asks for the time once in a turn of its loop, which on a busy machine may take a while.
 SLACK_S = 0.05
@@ -166,14 +167,31 @@ class Slow(Cut):
         return node
 
 
+class Halves(Shape):
+    """No packet between some of the nodes and the others."""
+    needs = ('network',)
+    lasts_s = 0.5, 8
+
+    def strike(self, world):
+        group = world.chance.sample(world.nodes, len(world.nodes) // 2)
+        rest = [node.place for node in world.nodes if node not in group]
+        for node in group:
+            node.place.cut(rest)
+        return group
+
+    def heal(self, world, struck):
+        for node in struck:
+            node.place.heal()
+
+
 class PowerCut(Shape):
     """One node loses what it had not synced to its disk."""
     needs = ('disk',)
     lasts_s = 0.2, 2
-    count = 1
+    all = False
 
     def strike(self, world):
-        struck = world.chance.sample(world.free(), self.count)
+        struck = list(world.nodes) if self.all else [world.one()]
         for node in struck:
             world.disks[node].cut()
         for node in struck:
@@ -190,7 +208,7 @@ class PowerCut(Shape):
 
 class PowerCuts(PowerCut):
     """All of them at once."""
-    count = 3
+    all = True
 
 
 class Clock(Shape):
@@ -227,7 +245,7 @@ class Mixed(Shape):
 
 class MixedWithCuts(Mixed):
     needs = ('network',)
-    shapes = Kill, Pause, Cut, CutOneWay, Slow
+    shapes = Kill, Pause, Cut, CutOneWay, Halves, Slow
 
 
 class Storm(Shape):
@@ -252,8 +270,9 @@ class Storm(Shape):
 
 
 SHAPES = {'calm': Calm, 'kill': Kill, 'kill-all': KillAll, 'pause': Pause, 'cut': Cut,
-          'cut-one-way': CutOneWay, 'slow': Slow, 'power-cut': PowerCut, 'power-cuts': PowerCuts,
-          'clock': Clock, 'kill-and-pause': Mixed, 'mixed': MixedWithCuts, 'storm': Storm}
+          'cut-one-way': CutOneWay, 'halves': Halves, 'slow': Slow, 'power-cut': PowerCut,
+          'power-cuts': PowerCuts, 'clock': Clock, 'kill-and-pause': Mixed,
+          'mixed': MixedWithCuts, 'storm': Storm}
 
 
 # ---- clusters as a shape needs them --------------------------------------------------------------
@@ -288,7 +307,7 @@ def wall_clock(node):
 
 
 @contextlib.contextmanager
-def world_for(shape, chance, options):
+def world_for(shape, chance, count, options):
     """A cluster that runs, in what the shape needs."""
     with contextlib.ExitStack() as stack:
         where = lambda i: {}  # noqa: E731
@@ -302,17 +321,17 @@ def world_for(shape, chance, options):
         if 'disk' in shape.needs:
             if os.geteuid() != 0:
                 raise Skip('mounting a loop device needs root')
-            disks = [mounted_disk(stack, place, i) for i in range(3)]
+            disks = [mounted_disk(stack, place, i) for i in range(count)]
             in_places = where
             where = lambda i: {**in_places(i),  # noqa: E731
                                'directory': os.path.join(disks[i].mount_point, 'data')}
-        cluster = stack.enter_context(Cluster(3, options, where=where, start=False))
+        cluster = stack.enter_context(Cluster(count, options, where=where, start=False))
         world = World(cluster, chance)
         world.disks = dict(zip(cluster.nodes, disks))
         if 'clock' in shape.needs:
             world.clocks = with_clocks(cluster, place)
             world.jump_max_s = chance.choice(CLOCK_JUMPS_MAX_S)
-        cluster.start(0, 1, 2)
+        cluster.start(*range(count))
         cluster.wait_until_formed()
         world.formed = [len(node.log_text()) for node in cluster.nodes]
         yield world
@@ -408,12 +427,12 @@ def work(shape, world, history, seconds):
     return count, took_s
 
 
-def hold_shape(name, seconds, seed, strict=False):
+def hold_shape(name, seconds, seed, nodes=3, strict=False):
     shape = SHAPES[name]()
     chance = random.Random(f'{seed} {name}')
     history = History()
-    path = os.path.join(KEPT, f'{name}{"-strict" * strict}-{seed}')
-    with world_for(shape, chance, OPTIONS + STRICT * strict) as world:
+    path = os.path.join(KEPT, f'{name}-{nodes}{"-strict" * strict}-{seed}')
+    with world_for(shape, chance, nodes, OPTIONS + STRICT * strict) as world:
         try:
             count, took_s = work(shape, world, history, seconds)
         finally:
@@ -441,6 +460,7 @@ def main():
     parser.add_argument('--seconds', type=float, default=60, help='of trouble, for each shape')
     parser.add_argument('--only', default=','.join(SHAPES), help=', '.join(SHAPES))
     parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--nodes', type=int, default=3, help='with more than 3 there are hints')
     parser.add_argument('--strict', action='store_true', help='no sloppy quorums')
     arguments = parser.parse_args()
     names = arguments.only.split(',')
@@ -450,8 +470,9 @@ def main():
     reason = network.run_in_own()
     if reason:
         print(f'# No network of its own ({reason}): all nodes on loopback, no link is cut.')
-    hold((f'chaos.{name}', lambda name=name: hold_shape(name, arguments.seconds, arguments.seed,
-                                                        arguments.strict)) for name in names)
+    hold((f'chaos.{name}', functools.partial(hold_shape, name, arguments.seconds, arguments.seed,
+                                             arguments.nodes, arguments.strict))
+         for name in names)
 
 
 if __name__ == '__main__':
