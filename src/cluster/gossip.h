@@ -40,7 +40,7 @@ struct gossip_self {
     uint64_t layout_version; /* newest that it has, durably */
     uint64_t
         synced_version; /* it has taken over all that it gained in the layout of this version */
-    uint64_t keys;      /* that it holds */
+    uint64_t keys;      /* 0: it is no member, and holds none; else it may hold some */
 };
 
 /*

@@ -83,7 +83,7 @@ static void adopt_layout(struct peers *peers, uint64_t now_ms)
     if (self->cluster != cluster_now)
         self->layout_version = 0; /* of another cluster */
     self->cluster = cluster_now;
-    gossip_changed(peers->gossip);
+    membership_note_keys(peers);
     if (member_count(layout) > 1 || !member)
         share(peers);
     quorum_set_layout(peers->quorum, layout, now_ms);
