@@ -39,7 +39,7 @@ struct gossip_self {
     uint64_t layout_version; /* newest that it has, durably */
     uint64_t
         synced_version; /* it has taken over all that it gained in the layout of this version */
-    uint64_t keys;      /* that it holds */
+    uint64_t keys;      /* that it holds, deleted ones too; told at once only if that is 0 */
 };
 
 /*

@@ -3,6 +3,32 @@
 #include "node/peers_state.h"
 #include "store/export.h"
 
+static bool holds_nothing(const struct store *store)
+{
+    return slot_set_next(store_slots_used(store), 0) == SLOT_COUNT;
+}
+
+uint64_t membership_keys(const struct peers *peers)
+{
+    const struct store *store = peers->options.store;
+    if (holds_nothing(store))
+        return 0;
+    uint64_t keys = store_collectable_count(store);
+    for (int64_t db = 0; db < peers->options.config->databases; db++)
+        keys += store_keys(store, (uint8_t)db);
+    return keys > 0 ? keys : 1;
+}
+
+static void tell_keys(struct peers *peers)
+{
+    struct gossip_self *self = gossip_self(peers->gossip);
+    uint64_t keys = membership_keys(peers);
+    if (keys == self->keys)
+        return;
+    self->keys = keys;
+    gossip_changed(peers->gossip);
+}
+
 static void found(struct peers *peers, uint64_t now_ms)
 {
     const struct config *config = peers->options.config;
@@ -91,11 +117,6 @@ static void propose(struct peers *peers, uint64_t now_ms)
     layout_deinit(&next);
 }
 
-static bool holds_nothing(const struct store *store)
-{
-    return slot_set_next(store_slots_used(store), 0) == SLOT_COUNT;
-}
-
 /*
  * It is no member of the layout that it has, and has nothing that could be old: it was to join, and
  * was restarted, or the change was taken back, before it did. It asks again, as one of no cluster.
@@ -113,6 +134,7 @@ static void ask_again(struct peers *peers)
 
 void membership_tick(struct peers *peers, uint64_t now_ms)
 {
+    tell_keys(peers);
     seek_cluster(peers, now_ms);
     yield_to_larger(peers);
     ask_again(peers);

@@ -63,6 +63,10 @@ static inline void peers_fail(struct peers *peers, enum status status)
         peers->failure = status;
 }
 
+/* How many keys it holds, those included that are only kept until they are collected: whoever has
+ * left the members is waited for until it says 0 (sync/barrier.c). */
+uint64_t membership_keys(const struct peers *peers);
+
 /* Each tick: a node that belongs to no cluster looks for one, or founds one; who is alone joins a
  * larger one; and if it is this node's turn the next layout is proposed. */
 void membership_tick(struct peers *peers, uint64_t now_ms);

@@ -91,7 +91,9 @@ static bool each_member(const struct ring *ring, const struct ring *before,
     return true;
 }
 
-/* One that is no member any more may still hold rows, until it has given them all away. */
+/* One that is no member any more may still hold rows, until it has given them all away: who left by
+ * its own wish, and is not there, is waited for until it says that it holds none. Who was removed
+ * is not: it is dead, or must not come back. */
 bool barrier_each_node(const struct sync *sync, bool (*each)(void *context, uint64_t node),
                        void *context)
 {
@@ -103,7 +105,7 @@ bool barrier_each_node(const struct sync *sync, bool (*each)(void *context, uint
     for (size_t i = 0; (peer = gossip_peer_at(sync->options.gossip, i)) != NULL; i++) {
         bool concerned = peer->said.cluster == layout->cluster &&
                          !layout_is_member(layout, peer->said.node) &&
-                         (peer->life == GOSSIP_UP || peer->said.keys > 0);
+                         (peer->life == GOSSIP_UP || (peer->said.leaving && peer->said.keys > 0));
         if (concerned && !each(context, peer->said.node))
             return false;
     }
