@@ -300,6 +300,7 @@ static void describe_self(const struct peers *peers, uint64_t now_ms, struct gos
                                                                  : peers->options.host->bus_port);
     out->weight = (uint32_t)config->weight;
     out->leaving = config->weight == 0;
+    out->keys = 1; /* until it is known (membership_note_keys) */
 }
 
 /* What stands there was checked when it was read; too many are not. */

@@ -139,6 +139,10 @@ static void keys_alone_are_no_change(void **state)
 {
     (void)state;
     struct gossip_world *world = world_of(5, 4);
+    gossip_self(gossip_world_at(world, 1))->keys = 1;
+    gossip_changed(gossip_world_at(world, 1)); /* but that there are any is told at once */
+    gossip_world_run_ms(world, 100);
+    assert_int_equal(gossip_world_view(world, 0, 1)->said.keys, 1);
     uint64_t version = gossip_version(gossip_world_at(world, 0));
     for (unsigned second = 0; second < 30; second++) {
         gossip_self(gossip_world_at(world, 1))->keys = 1000 + second;
