@@ -109,6 +109,7 @@ static const struct theme_rule rules[THEMES] =
                 .weights = {2, 2, 0, 3, 1, 2},
                 .faults = {[FAULT_JOIN] = 1,
                            [FAULT_LEAVE] = 1,
+                           [FAULT_AWAY] = 3,
                            [FAULT_ISOLATED] = 2,
                            [FAULT_LINKS] = 2,
                            [FAULT_SLOW_LINKS] = 3,
