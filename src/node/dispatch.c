@@ -298,7 +298,7 @@ static enum status attempt(struct dispatch *dispatch, struct session *session, b
         return status;
     if (!again && pause_holds(session, session->request.command->flags))
         return STATUS_PAUSED;
-    if (dispatch->cluster.enabled && !again)
+    if (dispatch->cluster.enabled && (!again || routing_is_stale(dispatch, session)))
         status = routing_route(dispatch, session);
     if (status == STATUS_OK && session->remote && remote_is_late(session->remote))
         status = routing_refuse_late(session);

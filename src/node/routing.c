@@ -81,6 +81,21 @@ static bool find_places(struct dispatch *dispatch, struct session *session, stru
 
 /* ---- here ------------------------------------------------------------------------------------ */
 
+/* It may run here, as long as this node coordinates its slots. */
+static enum status let_run(struct quorum *quorum, struct session *session,
+                           const struct places *places)
+{
+    session->claims = quorum_claims(quorum);
+    session->txn.term = quorum_term(quorum, places->keys[0].slot);
+    return STATUS_OK;
+}
+
+bool routing_is_stale(const struct dispatch *dispatch, const struct session *session)
+{
+    return session->claims != 0 && dispatch->cluster.quorum &&
+           session->claims != quorum_claims(dispatch->cluster.quorum);
+}
+
 static enum status verify(struct dispatch *dispatch, struct session *session,
                           const struct places *places)
 {
@@ -106,10 +121,11 @@ static enum status verify(struct dispatch *dispatch, struct session *session,
             .others = others,
         };
     }
-    if (count == 0)
-        return STATUS_OK;
-    return read_check_ask(quorum, session, keys, count, dispatch->request.size, dispatch->ahead,
-                          dispatch->cluster.steady_ms);
+    enum status status = STATUS_OK;
+    if (count > 0)
+        status = read_check_ask(quorum, session, keys, count, dispatch->request.size,
+                                dispatch->ahead, dispatch->cluster.steady_ms);
+    return status == STATUS_OK ? let_run(quorum, session, places) : status;
 }
 
 /* ---- elsewhere ------------------------------------------------------------------------------- */
@@ -282,6 +298,7 @@ enum status routing_route(struct dispatch *dispatch, struct session *session)
 {
     struct dispatch_cluster *cluster = &dispatch->cluster;
     struct request *request = &session->request;
+    session->claims = session->txn.term = 0;
     bool touches = request->command->first_key != 0 || request->command->key_specs ||
                    kind_of(dispatch, request) != GATHER_NONE;
     request->slots = session->remote ? remote_slots(session->remote) : NULL;

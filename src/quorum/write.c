@@ -122,14 +122,16 @@ static void touch(struct quorum *quorum, struct batch *batch)
     batch->rows_from -= QUORUM_REPLICATE_SIZE;
 }
 
-static void add_row(struct quorum *quorum, struct bytes name, struct bytes row, struct bytes ground,
-                    bool is_long, uint64_t now_ms)
+/* `term` is that of the moment when it was written. */
+static void add_row(struct quorum *quorum, uint64_t term, struct bytes name, struct bytes row,
+                    struct bytes ground, bool is_long, uint64_t now_ms)
 {
     uint16_t slot = row_key_slot(name);
     struct owners_group *group = quorum_group(quorum, slot);
-    if (!group->open) {
+    if (!group->open || group->open->term != term) {
         group->open = batch_new(quorum, &group->owners, slot, now_ms);
         group->open->group = group;
+        group->open->term = term;
     }
     if (!group->open->is_touched)
         touch(quorum, group->open);
@@ -185,7 +187,7 @@ static void add_staged(struct quorum *quorum, const struct txn *txn, const struc
 {
     bool has_ground = staged->ground.size > 0 && has_earlier_chunks(txn, staged);
     struct bytes ground = has_ground ? staged->ground : BYTES("");
-    add_row(quorum, staged->name, staged->row, ground, is_long, now_ms);
+    add_row(quorum, claim_term(quorum), staged->name, staged->row, ground, is_long, now_ms);
 }
 
 /* Chunks first: a head is not to be where its chunks aren't. Heads with a ground are last, since
@@ -317,7 +319,8 @@ static void move_batch(struct quorum *quorum, struct batch *batch, uint64_t now_
         struct bytes grounds = is_last ? buffer_bytes(&batch->grounds) : BYTES("");
         for (size_t at = 0; row_list_next(&rest, &name, &row); at = rows.size - rest.size) {
             bool has_ground = import_ground_at(&grounds, at, &ground);
-            add_row(quorum, name, row, has_ground ? ground : BYTES(""), !is_last, now_ms);
+            add_row(quorum, batch->term, name, row, has_ground ? ground : BYTES(""), !is_last,
+                    now_ms);
         }
     }
     move_parts(quorum, batch);
