@@ -218,6 +218,8 @@ static void place_reply(struct dispatch *dispatch, struct session *session, size
         buffer_truncate(out, begin);
     if (replicates) {
         routing_replicate(dispatch, session, out, begin);
+    } else if (session->shows_unsettled && buffer_size(out) > begin) {
+        routing_settle(dispatch, session, out, begin);
     } else if (session->remote) {
         place_remote_reply(session, out, begin);
     } else if (out == &session->output) {

@@ -26,5 +26,9 @@ enum status routing_refuse_late(struct session *session);
  * must have them first. */
 void routing_replicate(struct dispatch *dispatch, struct session *session, struct buffer *out,
                        size_t begin);
+/* It has written nothing, but may show what others have just written (session->shows_unsettled):
+ * that must be with W owners first. */
+void routing_settle(struct dispatch *dispatch, struct session *session, struct buffer *out,
+                    size_t begin);
 
 #endif

@@ -314,6 +314,8 @@ static void settle_slots(struct quorum *quorum, struct batch *batch, bool failed
     batch->is_settled = true;
     for (uint32_t i = 0; i < batch->message_count; i++) {
         struct bytes rest = batch_rows(batch, i), name, row;
+        quorum->claims +=
+            failed && batch->term != 0; /* what was asked before may not have seen it */
         while (row_list_next(&rest, &name, &row)) {
             uint16_t slot = row_key_slot(name);
             lease_settled(quorum, slot);
@@ -464,6 +466,14 @@ static struct batch *find_batch(struct quorum *quorum, uint64_t number)
     while (batch && batch->number != number)
         batch = batch->chain;
     return batch;
+}
+
+struct batch *batch_find(struct quorum *quorum, uint64_t number)
+{
+    for (struct list *link = quorum->open.next; link != &quorum->open; link = link->next)
+        if (list_entry(link, struct batch, link)->number == number)
+            return list_entry(link, struct batch, link);
+    return find_batch(quorum, number);
 }
 
 static void lost(struct quorum *quorum, struct batch *batch, unsigned holder,

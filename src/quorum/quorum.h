@@ -192,6 +192,14 @@ struct quorum_write {
  * the turn, with all others of the turn for the same owners. */
 void quorum_write(struct quorum *quorum, const struct txn *txn, struct quorum_write *write,
                   uint64_t now_ms);
+/*
+ * In strict mode, of a command that has run and written nothing: rows of the slots of its keys that
+ * are not with W owners yet may be in its reply. Whether there are any; and `done` as above, when W
+ * have what this node has written to them last.
+ */
+bool quorum_is_unsettled(const struct quorum *quorum, uint16_t slot);
+void quorum_settle(struct quorum *quorum, const uint16_t *slots, size_t count,
+                   struct quorum_write *write);
 /* Nobody waits for it any more; the write goes on. */
 void quorum_write_forget(struct quorum *quorum, struct quorum_write *write);
 

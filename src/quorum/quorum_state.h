@@ -151,6 +151,7 @@ struct quorum {
 
     struct grant grants[SLOT_COUNT]; /* claim.c */
     uint64_t claimed[SLOT_COUNT];    /* the term with which this node has won it */
+    uint64_t newest[SLOT_COUNT];     /* the batch that has its last rows */
     uint64_t raised;                 /* this node's term above the least */
     uint64_t claims, handed_over;    /* slots lost, by this node and by any: counts */
 
@@ -216,6 +217,8 @@ struct bytes batch_rows(const struct batch *batch, uint32_t message);
 /* Nothing comes to it any more: out it goes. */
 void batch_send(struct quorum *quorum, struct batch *batch, uint64_t now_ms);
 void batch_add_part(struct batch *batch, struct pending *pending, uint8_t level);
+/* That of the number, open or sent; NULL: it is over. */
+struct batch *batch_find(struct quorum *quorum, uint64_t number);
 void batch_free(struct quorum *quorum, struct batch *batch);
 
 void batches_acked(struct quorum *quorum, struct peer *peer, const struct quorum_ack *ack,

@@ -138,6 +138,7 @@ static void add_row(struct quorum *quorum, uint64_t term, struct bytes name, str
     batch_add_row(group->open, name, row, ground, is_long);
     lease_add_first(quorum, &group->open->firsts, slot, quorum->options.node);
     lease_unsettled(quorum, slot);
+    quorum->newest[slot] = group->open->number;
     quorum->stats.rows_out++;
 }
 
@@ -259,6 +260,25 @@ void quorum_write(struct quorum *quorum, const struct txn *txn, struct quorum_wr
             close_group(batch);
     }
     if (quorum->touched_count == 0)
+        finish(quorum, pending, STATUS_OK);
+}
+
+bool quorum_is_unsettled(const struct quorum *quorum, uint16_t slot)
+{
+    return quorum->unsettled[slot] > 0 && quorum->layout && claim_term(quorum) != 0;
+}
+
+void quorum_settle(struct quorum *quorum, const uint16_t *slots, size_t count,
+                   struct quorum_write *write)
+{
+    struct pending *pending = pending_new(quorum, write);
+    for (size_t i = 0; i < count; i++) {
+        struct batch *batch =
+            quorum->unsettled[slots[i]] > 0 ? batch_find(quorum, quorum->newest[slots[i]]) : NULL;
+        if (batch && !batch->is_settled)
+            batch_add_part(batch, pending, (uint8_t)quorum->options.write_quorum);
+    }
+    if (pending->open == 0)
         finish(quorum, pending, STATUS_OK);
 }
 
