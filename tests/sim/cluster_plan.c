@@ -507,6 +507,7 @@ struct check_options cluster_plan_checks(const struct cluster_plan *plan)
             apart_us = fault->amount * SIM_MS;
     }
     options.monotonic = options.strict && 2 * settings->read_quorum > settings->copies;
+    options.linear = options.monotonic;
     options.slack_us += 2 * apart_us; /* one may be ahead, the other behind */
     if (settings->nodes == 1)
         options.strict = options.undivided = true;
