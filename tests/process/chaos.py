@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""chaos.py [--seconds 60] [--only SHAPE,...] [--seed 1] [--strict]: three nodes under load, and
-what can happen to them.
+"""chaos.py [--seconds 60] [--only SHAPE,...] [--seed 1] [--strict] [--nodes 3]: nodes under load,
+and what can happen to them.
 
 One shape of trouble after the other, each for so long: trouble comes and goes at random, to one
 node at a time unless the shape says more, while clients do all that the simulator's checkers know,
@@ -15,6 +15,7 @@ shapes that need none are held, which is said.
 
 import argparse
 import contextlib
+import functools
 import os
 import random
 import shutil
@@ -30,12 +31,12 @@ from history import History, Traffic, audit, judge
 from powercut import Disk
 from shoal import ROOT, Skip, check, hold, wait_for
 
-OPTIONS = ['--cluster-secret', 'known to these three nodes and to nobody else',
+OPTIONS = ['--cluster-secret', 'known to these nodes and to nobody else',
            '--protected-mode', 'no', '--appendfsync', 'always']
 STRICT = ['--sloppy-quorum', 'no']
 KEPT = os.path.join(ROOT, 'build/chaos')
 EQUAL_LIMIT_S = 120
-CLIENTS = 6
+CLIENTS = 12
 CLOCK_JUMPS_MAX_S = 2, 20, 300
 # A node asks for the time once in a turn of its loop, which on a busy machine may take a while.
 SLACK_S = 0.05
@@ -48,6 +49,7 @@ class World:
     def __init__(self, cluster, chance):
         self.cluster, self.chance = cluster, chance
         self.nodes = cluster.nodes
+        self.busy = []       # who is in trouble, while more is looked for
         self.disks = {}
         self.clocks = {}
         self.jump_max_s = 0  # a clock is never wrong by more
@@ -58,8 +60,11 @@ class World:
         return not any(MISSED in node.log_text()[size:]
                        for node, size in zip(self.nodes, self.formed))
 
+    def free(self):
+        return [node for node in self.nodes if node not in self.busy]
+
     def one(self):
-        return self.chance.choice(self.nodes)
+        return self.chance.choice(self.free())
 
     def others(self, node):
         return [each.place for each in self.nodes if each is not node]
@@ -71,7 +76,7 @@ class World:
 class Shape:
     """Trouble that comes (`strike`, which may return who was struck) and goes (`heal`)."""
 
-    needs = None  # 'network', 'disk', 'clock'
+    needs = ()    # of 'network', 'disk', 'clock'
     lasts_s = 0.2, 4
     parts = True  # nodes from each other: what two of them do may overlap
 
@@ -131,7 +136,7 @@ class Pause(Shape):
 
 class Cut(Shape):
     """No packet between one node and the others; clients still reach all."""
-    needs = 'network'
+    needs = ('network',)
     arriving = leaving = True
     lasts_s = 0.5, 8
 
@@ -162,14 +167,31 @@ class Slow(Cut):
         return node
 
 
-class PowerCut(Shape):
-    """One node loses what it had not synced to its disk."""
-    needs = 'disk'
-    lasts_s = 0.2, 2
-    count = 1
+class Halves(Shape):
+    """No packet between some of the nodes and the others."""
+    needs = ('network',)
+    lasts_s = 0.5, 8
 
     def strike(self, world):
-        struck = world.chance.sample(world.nodes, self.count)
+        group = world.chance.sample(world.nodes, len(world.nodes) // 2)
+        rest = [node.place for node in world.nodes if node not in group]
+        for node in group:
+            node.place.cut(rest)
+        return group
+
+    def heal(self, world, struck):
+        for node in struck:
+            node.place.heal()
+
+
+class PowerCut(Shape):
+    """One node loses what it had not synced to its disk."""
+    needs = ('disk',)
+    lasts_s = 0.2, 2
+    all = False
+
+    def strike(self, world):
+        struck = list(world.nodes) if self.all else [world.one()]
         for node in struck:
             world.disks[node].cut()
         for node in struck:
@@ -186,13 +208,13 @@ class PowerCut(Shape):
 
 class PowerCuts(PowerCut):
     """All of them at once."""
-    count = 3
+    all = True
 
 
 class Clock(Shape):
     """The clock of one node jumps, by up to minutes in one run and seconds in another, either
     way."""
-    needs = 'clock'
+    needs = ('clock',)
     lasts_s = 0.5, 3
     parts = False
 
@@ -222,13 +244,35 @@ class Mixed(Shape):
 
 
 class MixedWithCuts(Mixed):
-    needs = 'network'
-    shapes = Kill, Pause, Cut, CutOneWay, Slow
+    needs = ('network',)
+    shapes = Kill, Pause, Cut, CutOneWay, Halves, Slow
+
+
+class Storm(Shape):
+    """All of that, to two nodes at once."""
+    needs = 'network', 'disk', 'clock'
+    lasts_s = 0.3, 5
+    shapes = Kill, Pause, Cut, CutOneWay, Slow, PowerCut, Clock
+
+    def strike(self, world):
+        both = []
+        for _ in range(2):
+            shape = world.chance.choice(self.shapes)()
+            struck = shape.strike(world)
+            world.busy += struck if isinstance(struck, list) else [struck]
+            both.append((shape, struck))
+        return both
+
+    def heal(self, world, struck):
+        for shape, node in struck:
+            shape.heal(world, node)
+        world.busy.clear()
 
 
 SHAPES = {'calm': Calm, 'kill': Kill, 'kill-all': KillAll, 'pause': Pause, 'cut': Cut,
-          'cut-one-way': CutOneWay, 'slow': Slow, 'power-cut': PowerCut, 'power-cuts': PowerCuts,
-          'clock': Clock, 'kill-and-pause': Mixed, 'mixed': MixedWithCuts}
+          'cut-one-way': CutOneWay, 'halves': Halves, 'slow': Slow, 'power-cut': PowerCut,
+          'power-cuts': PowerCuts, 'clock': Clock, 'kill-and-pause': Mixed,
+          'mixed': MixedWithCuts, 'storm': Storm}
 
 
 # ---- clusters as a shape needs them --------------------------------------------------------------
@@ -263,7 +307,7 @@ def wall_clock(node):
 
 
 @contextlib.contextmanager
-def world_for(shape, chance, options):
+def world_for(shape, chance, count, options):
     """A cluster that runs, in what the shape needs."""
     with contextlib.ExitStack() as stack:
         where = lambda i: {}  # noqa: E731
@@ -272,22 +316,22 @@ def world_for(shape, chance, options):
         if os.environ.get(network.MARK):
             net = stack.enter_context(network.Network())
             where = lambda i: {'place': net.place()}  # noqa: E731
-        elif shape.needs == 'network':
+        elif 'network' in shape.needs:
             raise Skip('no network of its own')
-        if shape.needs == 'disk':
+        if 'disk' in shape.needs:
             if os.geteuid() != 0:
                 raise Skip('mounting a loop device needs root')
-            disks = [mounted_disk(stack, place, i) for i in range(3)]
+            disks = [mounted_disk(stack, place, i) for i in range(count)]
             in_places = where
             where = lambda i: {**in_places(i),  # noqa: E731
                                'directory': os.path.join(disks[i].mount_point, 'data')}
-        cluster = stack.enter_context(Cluster(3, options, where=where, start=False))
+        cluster = stack.enter_context(Cluster(count, options, where=where, start=False))
         world = World(cluster, chance)
         world.disks = dict(zip(cluster.nodes, disks))
-        if shape.needs == 'clock':
+        if 'clock' in shape.needs:
             world.clocks = with_clocks(cluster, place)
             world.jump_max_s = chance.choice(CLOCK_JUMPS_MAX_S)
-        cluster.start(0, 1, 2)
+        cluster.start(*range(count))
         cluster.wait_until_formed()
         world.formed = [len(node.log_text()) for node in cluster.nodes]
         yield world
@@ -330,10 +374,11 @@ def differences(cluster):
 
 def who(world, struck):
     """In words."""
+    if isinstance(struck, list):
+        return ', '.join(who(world, each) for each in struck)
     if isinstance(struck, tuple):
         return f'{type(struck[0]).__name__} {who(world, struck[1])}'
-    nodes = struck if isinstance(struck, list) else [struck] if struck else world.nodes
-    return ' '.join(f'n{world.nodes.index(node) + 1}' for node in nodes)
+    return f'n{world.nodes.index(struck) + 1}' if struck else ''
 
 
 def trouble(shape, world, history, seconds):
@@ -382,12 +427,12 @@ def work(shape, world, history, seconds):
     return count, took_s
 
 
-def hold_shape(name, seconds, seed, strict=False):
+def hold_shape(name, seconds, seed, nodes=3, strict=False):
     shape = SHAPES[name]()
     chance = random.Random(f'{seed} {name}')
     history = History()
-    path = os.path.join(KEPT, f'{name}{"-strict" * strict}-{seed}')
-    with world_for(shape, chance, OPTIONS + STRICT * strict) as world:
+    path = os.path.join(KEPT, f'{name}-{nodes}{"-strict" * strict}-{seed}')
+    with world_for(shape, chance, nodes, OPTIONS + STRICT * strict) as world:
         try:
             count, took_s = work(shape, world, history, seconds)
         finally:
@@ -415,6 +460,7 @@ def main():
     parser.add_argument('--seconds', type=float, default=60, help='of trouble, for each shape')
     parser.add_argument('--only', default=','.join(SHAPES), help=', '.join(SHAPES))
     parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--nodes', type=int, default=3, help='with more than 3 there are hints')
     parser.add_argument('--strict', action='store_true', help='no sloppy quorums')
     arguments = parser.parse_args()
     names = arguments.only.split(',')
@@ -424,8 +470,9 @@ def main():
     reason = network.run_in_own()
     if reason:
         print(f'# No network of its own ({reason}): all nodes on loopback, no link is cut.')
-    hold((f'chaos.{name}', lambda name=name: hold_shape(name, arguments.seconds, arguments.seed,
-                                                        arguments.strict)) for name in names)
+    hold((f'chaos.{name}', functools.partial(hold_shape, name, arguments.seconds, arguments.seed,
+                                             arguments.nodes, arguments.strict))
+         for name in names)
 
 
 if __name__ == '__main__':
