@@ -96,6 +96,15 @@ static bool holds_nothing(const struct store *store)
     return slot_set_next(store_slots_used(store), 0) == SLOT_COUNT;
 }
 
+void membership_note_keys(struct peers *peers)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    bool is_settled = layout && layout->phase == LAYOUT_STABLE &&
+                      !layout_is_member(layout, peers->node) && holds_nothing(peers->options.store);
+    gossip_self(peers->gossip)->keys = !is_settled;
+    gossip_changed(peers->gossip);
+}
+
 /*
  * It is no member of the layout that it has, and has nothing that could be old: it was to join, and
  * was restarted, or the change was taken back, before it did. It asks again, as one of no cluster.
@@ -116,5 +125,6 @@ void membership_tick(struct peers *peers, uint64_t now_ms)
     seek_cluster(peers, now_ms);
     yield_to_larger(peers);
     ask_again(peers);
+    membership_note_keys(peers);
     propose(peers, now_ms);
 }

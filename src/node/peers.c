@@ -83,7 +83,7 @@ static void adopt_layout(struct peers *peers, uint64_t now_ms)
     if (self->cluster != cluster_now)
         self->layout_version = 0; /* of another cluster */
     self->cluster = cluster_now;
-    gossip_changed(peers->gossip);
+    membership_note_keys(peers);
     if (member_count(layout) > 1 || !member)
         share(peers);
     quorum_set_layout(peers->quorum, layout, now_ms);
@@ -300,6 +300,7 @@ static void describe_self(const struct peers *peers, uint64_t now_ms, struct gos
                                                                  : peers->options.host->bus_port);
     out->weight = (uint32_t)config->weight;
     out->leaving = config->weight == 0;
+    out->keys = 1; /* until it is known (membership_note_keys) */
 }
 
 /* What stands there was checked when it was read; too many are not. */
@@ -591,24 +592,44 @@ uint64_t peers_steady_ms(const struct peers *peers)
     return peers->opened_ms + (host->monotonic_ns(host->context) - peers->opened_ns) / 1000000;
 }
 
-/* For the store; 0: nobody has said yet. */
-static uint64_t cluster_time(const struct peers *peers, uint64_t now_ms)
+uint64_t peers_time_ms(struct peers *peers, uint64_t wall_ms)
 {
     const struct layout *layout = agree_layout(peers->agree);
-    bool alone = layout && member_count(layout) <= 1;
+    struct timekeeper *keeper = &peers->timekeeper;
+    uint64_t now_ms = peers_steady_ms(peers);
+    bool doubted = keeper->doubts;
+    uint64_t time_ms =
+        timekeeper_time(keeper, peers->gossip, layout ? member_count(layout) : 0, now_ms, wall_ms);
+    struct gossip_clock clock = timekeeper_says(keeper, now_ms, wall_ms);
+    gossip_set_clock(peers->gossip, &clock);
+    if (keeper->doubts && !doubted)
+        journal_write(peers->options.host->journal, JOURNAL_WARNING,
+                      "The clock is off by %" PRId64 " s and not believed: time goes on without it",
+                      (int64_t)(wall_ms - time_ms) / 1000);
+    else if (doubted && !keeper->doubts)
+        journal_write(peers->options.host->journal, JOURNAL_NOTICE, "The clock is believed again");
+    return time_ms;
+}
+
+/* For the store; 0: nobody has said yet. */
+static uint64_t cluster_time(const struct peers *peers, uint64_t now_ms, uint64_t time_ms)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    if (layout && member_count(layout) <= 1)
+        return time_ms;
     /* One that is heard of before the others have said they are there is not all that there are. */
     bool first = layout && member_count(layout) > 2 && !gossip_peer_at(peers->gossip, 1);
-    if (!alone && (first || !gossip_clock_is_known(peers->gossip)))
+    if (first || !gossip_clock_is_known(peers->gossip))
         return 0;
     return now_ms - (uint64_t)gossip_clock_offset_ms(peers->gossip);
 }
 
-void peers_turn_begin(struct peers *peers, uint64_t wall_ms)
+void peers_turn_begin(struct peers *peers, uint64_t time_ms)
 {
     uint64_t now_ms = peers_steady_ms(peers);
-    peers->ahead_ms = (int64_t)(wall_ms - now_ms);
+    peers->ahead_ms = (int64_t)(time_ms - now_ms);
     peers->options.dispatch->cluster.steady_ms = now_ms;
-    store_set_cluster_time(peers->options.store, cluster_time(peers, now_ms));
+    store_set_cluster_time(peers->options.store, cluster_time(peers, now_ms, time_ms));
     if (gossip_version(peers->gossip) != peers->gossip_version)
         follow_gossip(peers, now_ms);
     forwarder_turn(peers->forwarder, now_ms);

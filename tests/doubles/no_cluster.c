@@ -45,6 +45,7 @@ NEVER(enum status, peers_open(const struct peers_options *options, uint64_t now_
                               struct peers **out, struct buffer *out_error))
 NEVER(struct bus *, peers_bus(struct peers *peers))
 NEVER(uint64_t, peers_steady_ms(const struct peers *peers))
+NEVER(uint64_t, peers_time_ms(struct peers *peers, uint64_t wall_ms))
 NEVER(void, peers_turn_begin(struct peers *peers, uint64_t wall_ms))
 NEVER(void, peers_turn_end(struct peers *peers))
 NEVER(void, peers_tick(struct peers *peers))

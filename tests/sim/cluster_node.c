@@ -307,6 +307,8 @@ static void process_turn(void *context)
         cluster_node_crash(node);
         return;
     }
+    if (node->watch)
+        node->watch->turned(node->watch_context, node);
     close_ended(node);
     struct session *session;
     while ((session = node_next_output(node->node)))
@@ -521,9 +523,10 @@ void cluster_node_lose_disk(struct cluster_node *node)
 
 void cluster_node_copy_disk(struct cluster_node *node)
 {
-    if (node->state == CLUSTER_DOWN || node->old_disk || cluster_node_is_disk_dead(node))
+    if (node->old_disk || cluster_node_is_disk_dead(node))
         return;
-    trace_tell(node->trace, "n%u's directory is copied", node->index + 1);
+    trace_tell(node->trace, "n%u's directory is copied%s", node->index + 1,
+               node->state == CLUSTER_DOWN ? ", of a node that was stopped" : "");
     node->old_disk = sim_files_copy(node->disk, random_next(&node->random));
     node->old_tier_disk = sim_tier_copy(node->tier_disk, random_next(&node->random));
 }
