@@ -68,5 +68,7 @@ static inline void peers_fail(struct peers *peers, enum status status)
 /* Each tick: a node that belongs to no cluster looks for one, or founds one; who is alone joins a
  * larger one; and if it is this node's turn the next layout is proposed. */
 void membership_tick(struct peers *peers, uint64_t now_ms);
+/* Says whether others' copies may be older here: not when it has left, and has given all away. */
+void membership_note_keys(struct peers *peers);
 
 #endif

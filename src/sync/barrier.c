@@ -71,7 +71,7 @@ static bool holds_foreign(const struct barrier *barrier)
     struct bit_span span = {0, SLOT_COUNT};
     while ((span.first = bits_find(bits, span, true)) < SLOT_COUNT) {
         uint16_t slot = (uint16_t)span.first++;
-        if (!sync->slots[slot].owned &&
+        if (!slot_set_has(&sync->owned, slot) &&
             (store_slot_stored(sync->options.store, slot) > 0 || give_away_is_giving(sync, slot)))
             return true;
     }
@@ -91,7 +91,8 @@ static bool each_member(const struct ring *ring, const struct ring *before,
     return true;
 }
 
-/* One that is no member any more may still hold rows, until it has given them all away. */
+/* One that is no member any more may still hold rows, until it has given them all away, and says
+ * so: be it away for ever, as long as nobody has said that it is to be forgotten. */
 bool barrier_each_node(const struct sync *sync, bool (*each)(void *context, uint64_t node),
                        void *context)
 {

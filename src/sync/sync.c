@@ -177,11 +177,6 @@ unsigned sync_writers(const struct sync *sync, uint16_t slot, uint64_t out[LAYOU
     return placement_writers(&placement, out);
 }
 
-bool sync_owns(const struct sync *sync, uint16_t slot)
-{
-    return sync->layout != NULL && sync->slots[slot].owned;
-}
-
 /* ---- messages -------------------------------------------------------------------------------- */
 
 bool sync_send(struct sync *sync, uint64_t node, unsigned type, struct sync_message message)

@@ -204,7 +204,7 @@ static void draw_moving(struct cluster_plan *plan, struct random *random)
 /* One is away while the others go on without it, its clients stay, and then it is back. */
 static void draw_behind(struct cluster_plan *plan, struct random *random)
 {
-    plan->duration_us = between_ms(random, 14000, 20000);
+    plan->duration_us = between_ms(random, 11000, 15000);
     add_changes(plan, random);
     cluster_plan_add(plan, random,
                      (struct cluster_fault){.kind = FAULT_ISOLATED,
