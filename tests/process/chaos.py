@@ -27,7 +27,7 @@ import time
 
 import network
 from cluster import Cluster
-from history import History, Traffic, audit, judge
+from history import History, Workers, audit, judge
 from powercut import Disk
 from shoal import ROOT, Skip, check, hold, wait_for
 
@@ -419,11 +419,11 @@ def work(shape, world, history, seconds):
     the copies were equal)."""
     cluster = world.cluster
     addresses = [(node.host, node.port) for node in cluster.nodes]
-    traffic = Traffic(history, addresses, CLIENTS)
+    workers = Workers(history, addresses, CLIENTS)
     try:
         count = trouble(shape, world, history, seconds)
     finally:
-        traffic.stop()
+        workers.stop()
     took_s = wait_until_equal(cluster)
     before = differences(cluster)
     audit(history, addresses, CLIENTS)
@@ -439,6 +439,9 @@ def hold_shape(name, seconds, seed, nodes=3, strict=False):
     with world_for(shape, chance, nodes, OPTIONS + STRICT * strict) as world:
         try:
             count, took_s = work(shape, world, history, seconds)
+        except AssertionError:
+            print(f'# {name}: what was seen so far is in {path}', flush=True)
+            raise
         finally:
             keep(path, history, shape, world, strict)
     outcomes, longest_s, errors = history.figures()
