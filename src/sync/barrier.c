@@ -91,7 +91,8 @@ static bool each_member(const struct ring *ring, const struct ring *before,
     return true;
 }
 
-/* One that is no member any more may still hold rows, until it has given them all away. */
+/* One that is no member any more may still hold rows, until it has given them all away, and says
+ * so: be it away for ever, as long as nobody has said that it is to be forgotten. */
 bool barrier_each_node(const struct sync *sync, bool (*each)(void *context, uint64_t node),
                        void *context)
 {

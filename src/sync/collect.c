@@ -155,6 +155,7 @@ static void propose(struct sync *sync)
     for (uint32_t i = 0; sync_next_listed(&rest, &digest, &name); i++)
         collect->missing[i] = (uint8_t)sync_writers(sync, row_key_slot(name), writers);
     collect->state = COLLECT_PROPOSED;
+    sync->stats.collect_steps++;
     collect->number = ++sync->number;
     collect->deadline_ms = sync->now_ms + COLLECT_ROUND_MS;
     for (size_t i = 0; i < collect->node_count; i++)
@@ -174,6 +175,7 @@ static void begin_step(struct sync *sync, uint8_t step)
     while ((span.first = bits_find(bytes_of(slots, sizeof(slots)), span, true)) < SLOT_COUNT)
         sync_add_slot(&body, (uint16_t)span.first++);
     collect->state = step == SYNC_STEP_1 ? COLLECT_STEP_1 : COLLECT_STEP_2;
+    sync->stats.collect_steps++;
     struct sync_message message = {
         .number = collect->number, .flags = step, .body = buffer_bytes(&body)};
     for (size_t i = 0; i < collect->node_count; i++) {
@@ -240,6 +242,7 @@ static void all_answered(struct sync *sync)
         break;
     default:
         check(collect->state == COLLECT_STEP_2);
+        sync->stats.collect_steps++;
         for (size_t i = 0; i < collect->node_count; i++)
             send_heads(sync, collect->nodes[i].node, SYNC_COLLECT);
         collect->state = COLLECT_IDLE;

@@ -111,6 +111,7 @@ struct sync_stats {
     uint64_t foreign;       /* rows of slots that this node does not own, now */
     uint64_t slots_to_gain; /* still, in the change under way */
     uint64_t collected;     /* tombstones and expired rows */
+    uint64_t collect_steps; /* of rounds of collection that this node has begun */
     uint64_t collectable;   /* that wait */
 };
 void sync_stats(const struct sync *sync, struct sync_stats *out);

@@ -246,6 +246,8 @@ size_t hints_pending(const struct sync_peer *peer);
 void give_away_tick(struct sync *sync);
 void give_away_drop(struct sync *sync); /* all that is under way */
 bool give_away_is_giving(const struct sync *sync, uint16_t slot);
+/* Rows of slots that this node does not own, by now: sync->foreign is as old as the last scan. */
+uint64_t give_away_count(const struct sync *sync);
 
 /* ---- moving.c -------------------------------------------------------------------------------- */
 
