@@ -25,6 +25,7 @@ enum {
     GOSSIP_ZONE_MAX = 64,       /* with its NUL */
     GOSSIP_PEERS_MAX = 4096,
     GOSSIP_INDIRECT = 3, /* others that are asked to probe */
+    GOSSIP_ABSENT_MAX = 16,
 };
 
 /* What a node says of itself. */
@@ -41,6 +42,9 @@ struct gossip_self {
     uint64_t
         synced_version; /* it has taken over all that it gained in the layout of this version */
     uint64_t keys;      /* 0: it is no member, and holds none; else it may hold some */
+    unsigned absent_count;
+    uint64_t absent[GOSSIP_ABSENT_MAX]; /* members that it has held for down so long that it would
+                                           remove them (cluster/change.h), ascending */
 };
 
 /*

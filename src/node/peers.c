@@ -334,6 +334,7 @@ static void open_data(struct peers *peers)
         .read_quorum = (unsigned)config->read_quorum,
         .write_quorum = (unsigned)config->write_quorum,
         .sloppy = config->sloppy_quorum,
+        .floor = peers->opened_ms,
         .timeout_ms = (uint64_t)config->quorum_timeout_ms,
         .missed = missed,
         .is_agreed = is_agreed,

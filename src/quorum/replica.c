@@ -14,8 +14,9 @@ struct incoming {
     struct quorum *quorum;
     struct import *import;
     uint64_t from;
-    uint64_t version; /* of the sender's layout */
-    bool is_late;     /* slots may have moved since */
+    uint64_t version;     /* of the sender's layout */
+    bool is_late;         /* slots may have moved since */
+    uint64_t handed_over; /* the count of slots, when it came (claim.h) */
     uint64_t now_ms;
     struct quorum_ack ack;
     struct lease_firsts firsts;
@@ -70,6 +71,13 @@ static void imported(void *context, enum status status, uint64_t gate)
     quorum->importing_bytes -= incoming->rows_size;
     incoming->import = NULL;
     if (status != STATUS_OK) {
+        incoming->ack.failed = true;
+        answer(quorum, incoming->from, &incoming->ack);
+        incoming_free(incoming);
+        return;
+    }
+    if (incoming->handed_over != quorum->handed_over) {
+        /* Perhaps one of these: its coordinator may have been told of what was here before. */
         incoming->ack.failed = true;
         answer(quorum, incoming->from, &incoming->ack);
         incoming_free(incoming);
@@ -141,6 +149,11 @@ enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct
         quorum_refuse(quorum, from, QUORUM_REPLICATE, ask->number);
         return STATUS_OK;
     }
+    uint16_t slot;
+    if (!claim_allows(quorum, from, replicate.term, replicate.rows, &slot)) {
+        claim_refuse(quorum, from, QUORUM_REPLICATE, ask->number, slot);
+        return STATUS_OK;
+    }
     quorum->stats.batches_in++;
     struct quorum_ack ack = {ask->number, replicate.message, false};
     if (quorum->importing_bytes + replicate.rows.size > QUORUM_IMPORTING_BYTES) {
@@ -154,6 +167,7 @@ enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct
     *incoming = (struct incoming){.quorum = quorum,
                                   .from = from,
                                   .version = ask->version,
+                                  .handed_over = quorum->handed_over,
                                   .now_ms = now_ms,
                                   .ack = ack,
                                   .firsts = firsts,

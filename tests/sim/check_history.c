@@ -402,7 +402,8 @@ static void check_log_read(const struct checking *checking, const struct history
             continue;
         bool there = has_token(checking, read, number_of(checking, event));
         bool certain = history_has_applied(event) && event->ended_us < read->begun_us;
-        if (certain && !there && checking->options->undivided && must_be_current(checking, read))
+        bool keeps_all = checking->options->undivided || checking->options->linear;
+        if (certain && !there && keeps_all && must_be_current(checking, read))
             fail(checking, currency_checker(read), read, event, "an acknowledged part is missing");
         if (certain)
             last = event;
@@ -432,12 +433,11 @@ static void check_log(const struct checking *checking)
     }
 }
 
-/* Whether an order of all operations is promised: while there is one coordinator. Two that overlap
- * both do what they are asked, in strict mode too. */
+/* Whether an order of all operations is promised: while there is one coordinator. */
 static bool is_linear(const struct checking *checking)
 {
     enum history_class class = checking->key->class;
-    return checking->options->undivided &&
+    return (checking->options->undivided || checking->options->linear) &&
            (class == HISTORY_REGISTER || class == HISTORY_PRIVATE || class == HISTORY_COUNTER);
 }
 

@@ -28,6 +28,8 @@ static bool cuts(const struct cluster_trouble *trouble, unsigned from, unsigned 
     case FAULT_ISOLATED:
     case FAULT_FLAPPING:
         return apart;
+    case FAULT_AWAY:
+        return apart && fault->draw & 1;
     case FAULT_ONE_WAY:
         return has(trouble, from) && !has(trouble, to);
     case FAULT_LINKS:
@@ -107,6 +109,15 @@ static void copy_directory(const struct cluster_fault *fault, struct cluster_nod
     cluster_node_start(node);
 }
 
+/* It dies; or it is cut off, as the links are. */
+static void go_away(const struct cluster_fault *fault, struct cluster_node *node)
+{
+    if (fault->draw & 1)
+        return;
+    node->held_down++;
+    cluster_node_crash(node);
+}
+
 static void begin_at(struct cluster_trouble *trouble, struct cluster_node *node)
 {
     const struct cluster_fault *fault = trouble->fault;
@@ -114,6 +125,9 @@ static void begin_at(struct cluster_trouble *trouble, struct cluster_node *node)
     case FAULT_CRASH:
         node->held_down++;
         cluster_node_crash(node);
+        break;
+    case FAULT_AWAY:
+        go_away(fault, node);
         break;
     case FAULT_POWER_CUT:
         node->held_down++;
@@ -183,6 +197,10 @@ static void end_at(struct cluster_trouble *trouble, struct cluster_node *node)
     case FAULT_LEAVE:
         check(node->held_down > 0);
         node->held_down--;
+        cluster_node_start(node);
+        break;
+    case FAULT_AWAY:
+        node->held_down -= !(trouble->fault->draw & 1);
         cluster_node_start(node);
         break;
     case FAULT_PAUSE:

@@ -367,6 +367,7 @@ static void configure(struct cluster_node *node)
     config->write_quorum = settings->write_quorum;
     config->sloppy_quorum = settings->sloppy;
     config->quorum_timeout_ms = (int64_t)settings->quorum_timeout_ms;
+    config->cluster_remove_after_s = settings->remove_after_s;
     if (node->leaving)
         config->weight = 0;
 }

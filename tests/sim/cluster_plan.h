@@ -40,6 +40,7 @@ enum fault_kind {
     FAULT_LEAVE,         /* a node stops, and comes back with weight 0 */
     FAULT_DISK_LOST,     /* a node comes back with an empty directory; its old self is forgotten */
     FAULT_OLD_DIRECTORY, /* a node's is put back as it was some time before */
+    FAULT_AWAY,          /* a node is down, or cut off, until it is removed; and comes back */
     FAULT_ALONE,         /* so many kinds can be drawn by themselves; scenes have these, too: */
     FAULT_SLOW_WAYS = FAULT_ALONE, /* some links, each way by itself */
     FAULT_KINDS,
