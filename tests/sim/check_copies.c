@@ -207,7 +207,8 @@ static bool may_hold(struct copies *copies, const struct cluster_node *node, str
         return true;
     if (!has_of_key(copies, node, name, &row))
         return !node->absent;
-    if (!vector_covers(&row.vector, run->dot))
+    bool removed = copies->settings->nodes == 1 && row.vector.count == 0; /* it was deleted since */
+    if (!removed && !vector_covers(&row.vector, run->dot))
         return false;
     bool always = copies->settings->sync == LOG_SYNC_ALWAYS;
     return node->state == CLUSTER_DOWN || at == NOT_SHOWN || at <= safe_until(node, always);
