@@ -12,6 +12,7 @@
 #include "store/export.h"
 #include "support/gossip_world.h"
 #include "support/nodes_world.h"
+#include "sync/sync.h"
 
 enum { HOUR_MS = 3600 * 1000, SLACK_MS = 100 };
 static const int64_t years_ms = INT64_C(10) * 365 * 24 * HOUR_MS;
@@ -275,6 +276,41 @@ static void a_node_that_doubts_its_clock_works_as_others(void **state)
     }
 }
 
+static void set_cut(struct nodes *nodes, unsigned a, unsigned b, bool cut)
+{
+    (cut ? sim_net_block : sim_net_unblock)(nodes->net, a, b);
+    (cut ? sim_net_block : sim_net_unblock)(nodes->net, b, a);
+}
+
+static bool is_quiet(struct nodes *nodes, unsigned node)
+{
+    return sync_is_quiet(peers_sync(node_peers(node_of(nodes, node)->node)));
+}
+
+/* It has seen no event, and only one of the others can tell it the time. What it dated by its clock
+ * nobody would ever take from it. */
+static void the_first_event_of_one_with_a_far_clock_is_taken_by_others(void **state)
+{
+    (void)state;
+    struct nodes *nodes = nodes_new(4);
+    char key[NODES_KEY_SIZE];
+    cluster_node_cut_power(node_of(nodes, 0));
+    jump(nodes, 0, years_ms);
+    set_cut(nodes, 0, 2, true);
+    set_cut(nodes, 0, 3, true);
+    cluster_node_start(node_of(nodes, 0));
+    nodes_run(nodes, 3000);
+    struct caller *caller = caller_new(nodes, 0);
+    nodes_key(nodes, 0, 0, key);
+    caller_ask(caller, ask_of("SET %s v\r\n", key), "+OK\r\n");
+    set_cut(nodes, 0, 2, false);
+    set_cut(nodes, 0, 3, false);
+    nodes_run(nodes, 20 * 1000);
+    for (unsigned node = 0; node < 4; node++)
+        assert_true(is_quiet(nodes, node));
+    nodes_free(nodes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +326,7 @@ int main(void)
         cmocka_unit_test(who_is_alone_believes_what_lasts),
         cmocka_unit_test(what_has_expired_is_collected_by_the_right_time),
         cmocka_unit_test(a_node_that_doubts_its_clock_works_as_others),
+        cmocka_unit_test(the_first_event_of_one_with_a_far_clock_is_taken_by_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
