@@ -19,7 +19,7 @@ FLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 FLAGS_tsan := -O1 -g -fsanitize=thread
 # With planted bugs to choose from: base/mutant.h.
-FLAGS_mutant := -O2 -g -DSHOAL_MUTANTS
+FLAGS_mutant := -O2 -g -DSHOAL_MUTANTS -Wl,-u,mutant_chosen
 # Clang minds NULL + 0, which an empty buffer's bytes are.
 FLAGS_fuzz := $(FLAGS_asan) -fsanitize=fuzzer-no-link -fno-sanitize=pointer-overflow
 LIBS_release := -ljemalloc

@@ -163,8 +163,8 @@ static bool may_hold(struct copies *copies, const struct cluster_node *node, str
         return true;
     if (!has_of_key(copies, node, name, &row))
         return !node->absent;
-    /* Whoever shows what is newer may have had it by its other run, if it was run twice, and that is
-     * replaced by now. */
+    /* Whoever shows what is newer may have had it by its other run, if it was run twice, and that
+     * one has been replaced. */
     if (!vector_covers(&row.vector, dot))
         return row_newest_time(&row) > dot.time;
     bool always = copies->settings->sync == LOG_SYNC_ALWAYS;
