@@ -29,7 +29,7 @@ FOUND_SHARE = 0.95
 SCENES = ('swept', 'late', 'missed', 'pushed', 'moving', 'behind', 'flapping')
 CHUNK = {'store': 50, 'cluster': 10, **{f'cluster:{scene}': 10 for scene in SCENES}}  # in one run
 SEED_SECONDS = 60                     # a world that takes longer hangs
-HEADER = '''# Of each planted bug a world and a seed that find it, and the checker that does:
+HEADER = '''# Of each planted bug a world and a seed that find it, and the checker that does, or a unit test:
 # `make sim-mutants QUICK=1` runs these. A change of what worlds draw changes what a seed means:
 # `make sim-mutants KEEP=1`.
 '''
