@@ -20,6 +20,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '..'))
@@ -29,7 +30,8 @@ FOUND_SHARE = 0.95
 SCENES = ('swept', 'late', 'missed', 'pushed', 'moving', 'behind', 'flapping')
 CHUNK = {'store': 50, 'cluster': 10, **{f'cluster:{scene}': 10 for scene in SCENES}}  # in one run
 SEED_SECONDS = 60                     # a world that takes longer hangs
-HEADER = '''# Of each planted bug a world and a seed that find it, and the checker that does, or a unit test:
+BUILDING = threading.Lock()            # one make at a time
+HEADER = '''# Of each planted bug what finds it: a world, a seed and its checker; or a unit test.
 # `make sim-mutants QUICK=1` runs these. A change of what worlds draw changes what a seed means:
 # `make sim-mutants KEEP=1`.
 '''
@@ -68,8 +70,9 @@ def write_kept(kept):
 
 def failing_story(name, test):
     """(0, 'story') if that unit test fails with the bug."""
-    subprocess.run(['make', '--no-print-directory', 'KIND=mutant', f'build/mutant/unit/{test}'],
-                   cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+    with BUILDING:
+        subprocess.run(['make', '--no-print-directory', 'KIND=mutant', f'build/mutant/unit/{test}'],
+                       cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
     done = subprocess.run([os.path.join(ROOT, 'build/mutant/unit', test)], cwd=ROOT,
                           env={**os.environ, 'SHOAL_MUTANT': name or ''}, timeout=SEED_SECONDS,
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -161,8 +164,8 @@ def main():
         hunts = [pool.submit(hunt, name, kept.get(name), arguments) for name in chosen]
         for name, hunted in zip(chosen, hunts):
             world, seed, checker, seconds = hunted.result()
-            print(f'{name:40} {mutants[name]:26} {world or "-":16} {seed if world else "-":>6} {checker:8} '
-                  f'{seconds:.1f}', flush=True)
+            print(f'{name:40} {mutants[name]:26} {world or "-":16} '
+                  f'{seed if world else "-":>6} {checker:8} {seconds:.1f}', flush=True)
             if world:
                 found_anew[name] = (world, seed, checker)
             else:
