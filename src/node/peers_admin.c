@@ -5,6 +5,7 @@
 
 #include "admin/cluster_survey.h"
 #include "node/forward.h"
+#include "node/peers_state.h"
 #include "quorum/quorum.h"
 #include "sync/sync.h"
 
@@ -90,6 +91,7 @@ static void describe(void *context, struct buffer *out)
         {"sync_slots_to_gain", sync.slots_to_gain},
         {"sync_collected", sync.collected},
         {"sync_collectable", sync.collectable},
+        {"clock_doubted", peers->timekeeper.doubts},
     };
     print(out, lines, sizeof(lines) / sizeof(lines[0]));
 }

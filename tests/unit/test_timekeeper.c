@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -270,6 +271,12 @@ static void a_node_that_doubts_its_clock_works_as_others(void **state)
         struct cluster_node *node = node_of(nodes, 0);
         uint64_t wall_ms = cluster_node_wall_ms(node), due_ms = node_deadline_ms(node->node);
         assert_in_range(due_ms, wall_ms - 1000, wall_ms + 1000);
+        caller_say(caller, "INFO quorum\r\n");
+        caller_await(caller, 500);
+        nodes_run(nodes, 100);
+        buffer_append_u8(&caller->received, 0);
+        assert_non_null(strstr(buffer_bytes(&caller->received).data, "clock_doubted:1\r\n"));
+        buffer_clear(&caller->received, SIZE_MAX);
         caller_say(caller, "CLIENT PAUSE 500\r\nPING\r\n");
         caller_expect(caller, "+OK\r\n+PONG\r\n");
         nodes_free(nodes);
