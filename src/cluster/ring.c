@@ -178,14 +178,6 @@ void ring_owners(const struct ring *ring, uint16_t slot, uint64_t out[RING_COPIE
         out[i] = ring->members[ring->owners[slot][i]].node;
 }
 
-bool ring_is_alike(const struct ring *ring, uint32_t slot, uint32_t other)
-{
-    for (unsigned i = 0; i < ring->copies; i++)
-        if (ring->owners[slot][i] != ring->owners[other][i])
-            return false;
-    return true;
-}
-
 static bool owns(const struct ring *ring, uint16_t slot, uint32_t member)
 {
     for (unsigned i = 0; i < ring->copies; i++)

@@ -250,6 +250,22 @@ void leases_set_layout(struct quorum *quorum, bool is_first, uint64_t now_ms)
     }
 }
 
+void leases_node_down(struct quorum *quorum, uint64_t node)
+{
+    struct lease *lease = &quorum_peer(quorum, node)->lease;
+    lease->held_ms = 0;
+    lease->is_asked = false;
+}
+
+/* What waits for a promise finds out by itself that it is over; questions wait for a time. */
+void leases_node_ended(struct quorum *quorum, uint64_t node)
+{
+    quorum_peer(quorum, node)->lease.promised_ms = 0;
+    for (struct list *link = quorum->questions_waiting.next; link != &quorum->questions_waiting;
+         link = link->next)
+        list_entry(link, struct waiting, link)->until_ms = 0;
+}
+
 uint64_t quorum_leases_end_ms(const struct quorum *quorum)
 {
     uint64_t end_ms = quorum->leases_begin_ms;

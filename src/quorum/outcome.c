@@ -416,7 +416,9 @@ static void spread(struct asking *asking)
 {
     struct owner *source = find_source(asking);
     unsigned count_wants = 0;
-    if (!source || asking->head_count == 0)
+    /* Where slots are claimed: who coordinates now may not know of it, so that it does not count
+     * unless it did before. */
+    if (!source || asking->head_count == 0 || claim_term(asking->quorum) != 0)
         return;
     for (unsigned i = 0; i < asking->owner_count; i++) {
         struct owner *owner = &asking->owners[i];

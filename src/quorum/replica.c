@@ -14,8 +14,9 @@ struct incoming {
     struct quorum *quorum;
     struct import *import;
     uint64_t from;
-    uint64_t version; /* of the sender's layout */
-    bool is_late;     /* slots may have moved since */
+    uint64_t version;     /* of the sender's layout */
+    bool is_late;         /* slots may have moved since */
+    uint64_t handed_over; /* the count of slots, when it came (claim.h) */
     uint64_t now_ms;
     struct quorum_ack ack;
     struct lease_firsts firsts;
@@ -70,6 +71,13 @@ static void imported(void *context, enum status status, uint64_t gate)
     quorum->importing_bytes -= incoming->rows_size;
     incoming->import = NULL;
     if (status != STATUS_OK) {
+        incoming->ack.failed = true;
+        answer(quorum, incoming->from, &incoming->ack);
+        incoming_free(incoming);
+        return;
+    }
+    if (incoming->handed_over != quorum->handed_over) {
+        /* Perhaps one of these: its coordinator may have been told of what was here before. */
         incoming->ack.failed = true;
         answer(quorum, incoming->from, &incoming->ack);
         incoming_free(incoming);
@@ -148,6 +156,11 @@ enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct
         quorum_refuse(quorum, from, QUORUM_REPLICATE, ask->number);
         return STATUS_OK;
     }
+    uint16_t slot;
+    if (!claim_allows(quorum, from, replicate.term, replicate.rows, &slot)) {
+        claim_refuse(quorum, from, QUORUM_REPLICATE, ask->number, slot);
+        return STATUS_OK;
+    }
     quorum->stats.batches_in++;
     struct quorum_ack ack = {ask->number, replicate.message, false};
     if (quorum->importing_bytes + replicate.rows.size > QUORUM_IMPORTING_BYTES) {
@@ -161,6 +174,7 @@ enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct
     *incoming = (struct incoming){.quorum = quorum,
                                   .from = from,
                                   .version = ask->version,
+                                  .handed_over = quorum->handed_over,
                                   .now_ms = now_ms,
                                   .ack = ack,
                                   .firsts = firsts,
@@ -215,6 +229,15 @@ void replica_gates(struct quorum *quorum)
     }
     for (uint32_t i = 0; i < quorum->peer_count; i++)
         send_acks(quorum, quorum->peers[i]);
+}
+
+bool quorum_is_storing(const struct quorum *quorum, uint64_t node)
+{
+    const struct list *link = quorum->importing.next;
+    for (; link != &quorum->importing; link = link->next)
+        if (list_entry(link, struct incoming, link)->from == node)
+            return true;
+    return false;
 }
 
 /*

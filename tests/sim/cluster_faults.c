@@ -28,6 +28,8 @@ static bool cuts(const struct cluster_trouble *trouble, unsigned from, unsigned 
     case FAULT_ISOLATED:
     case FAULT_FLAPPING:
         return apart;
+    case FAULT_AWAY:
+        return apart && fault->draw & 1;
     case FAULT_ONE_WAY:
         return has(trouble, from) && !has(trouble, to);
     case FAULT_LINKS:
@@ -96,6 +98,26 @@ static void set_clients_cut(struct cluster_trouble *trouble, bool cut)
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
+/* While it runs; or after a clean stop, when nothing says that it is not as the node left it. */
+static void copy_directory(const struct cluster_fault *fault, struct cluster_node *node)
+{
+    if (node->state == CLUSTER_DOWN)
+        return;
+    if (fault->draw & 1)
+        cluster_node_stop(node);
+    cluster_node_copy_disk(node);
+    cluster_node_start(node);
+}
+
+/* It dies; or it is cut off, as the links are. */
+static void go_away(const struct cluster_fault *fault, struct cluster_node *node)
+{
+    if (fault->draw & 1)
+        return;
+    node->held_down++;
+    cluster_node_crash(node);
+}
+
 static void begin_at(struct cluster_trouble *trouble, struct cluster_node *node)
 {
     const struct cluster_fault *fault = trouble->fault;
@@ -103,6 +125,9 @@ static void begin_at(struct cluster_trouble *trouble, struct cluster_node *node)
     case FAULT_CRASH:
         node->held_down++;
         cluster_node_crash(node);
+        break;
+    case FAULT_AWAY:
+        go_away(fault, node);
         break;
     case FAULT_POWER_CUT:
         node->held_down++;
@@ -152,7 +177,7 @@ static void begin_at(struct cluster_trouble *trouble, struct cluster_node *node)
         node->leaving = true;
         break;
     case FAULT_OLD_DIRECTORY:
-        cluster_node_copy_disk(node);
+        copy_directory(fault, node);
         break;
     case FAULT_DISK_LOST:
         node->held_down++;
@@ -172,6 +197,10 @@ static void end_at(struct cluster_trouble *trouble, struct cluster_node *node)
     case FAULT_LEAVE:
         check(node->held_down > 0);
         node->held_down--;
+        cluster_node_start(node);
+        break;
+    case FAULT_AWAY:
+        node->held_down -= !(trouble->fault->draw & 1);
         cluster_node_start(node);
         break;
     case FAULT_PAUSE:

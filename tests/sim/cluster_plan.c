@@ -14,8 +14,10 @@ enum {
         5 * SIM_MS, /* clocks that agree do so to a millisecond, and time within it is counted */
     CALM_ODDS = 12, /* a world without faults */
     KIND_ODDS = 3,
-    MEMBERS_ODDS = 6,                  /* of a change of members */
-    TOGETHER_MAX = 3,                  /* times that faults come together */
+    MEMBERS_ODDS = 6, /* of a change of members */
+    TOGETHER_MAX = 3, /* times that faults come together */
+    REMOVE_AFTER_S = 4,
+    AWAY_RETURN_US = 2 * SIM_SECOND,
     DRIFT_BEGIN_US = 200 * SIM_SECOND, /* so old is a world at the end of its faults, at most */
 };
 
@@ -52,6 +54,7 @@ static const struct fault_rule rules[FAULT_KINDS] = {
     [FAULT_LEAVE] = {"leave", 1, 50, 1000, 0, 0},
     [FAULT_DISK_LOST] = {"disk lost", 1, 50, 9000, 0, 0},
     [FAULT_OLD_DIRECTORY] = {"old directory", 1, 500, 15000, 0, 0},
+    [FAULT_AWAY] = {"away", 1, 12000, 30000, 0, 0},
     [FAULT_SLOW_WAYS] = {"slow ways", 1, 500, 9000, 5000, 400000},
 };
 
@@ -180,7 +183,7 @@ static bool takes_one(enum fault_kind kind)
 static bool changes_members(enum fault_kind kind)
 {
     return kind == FAULT_JOIN || kind == FAULT_LEAVE || kind == FAULT_DISK_LOST ||
-           kind == FAULT_OLD_DIRECTORY;
+           kind == FAULT_OLD_DIRECTORY || kind == FAULT_AWAY;
 }
 
 /* Both lose what was acknowledged. */
@@ -204,7 +207,7 @@ static bool may_change(const struct cluster_plan *plan, const struct cluster_fau
         if (changes_members(kind) && plan->faults[i].nodes == fault->nodes)
             return false;
         changes += changes_members(kind);
-        spare -= spare > 0 && (kind == FAULT_JOIN || kind == FAULT_LEAVE);
+        spare -= spare > 0 && (kind == FAULT_JOIN || kind == FAULT_LEAVE || kind == FAULT_AWAY);
     }
     if (fault->kind == FAULT_OLD_DIRECTORY && changes > 0)
         return false; /* it has forgotten what it had promised of a change */
@@ -372,6 +375,26 @@ static void draw_joining(struct cluster_plan *plan, struct random *random)
     }
 }
 
+/* Two disks have no room, and then the third node is away: what these two could not store they do
+ * not have. */
+static void draw_full_disks(struct cluster_plan *plan, struct random *random)
+{
+    unsigned nodes = plan->settings.nodes;
+    uint64_t for_us = between(random, 1000, 5000) * SIM_MS;
+    uint64_t at_us = random_below(random, plan->duration_us);
+    unsigned first = draw_node(random, nodes, 0), second = draw_node(random, nodes, first);
+    struct cluster_fault full = {.kind = FAULT_FULL_DISK, .at_us = at_us, .for_us = for_us};
+    struct cluster_fault away = {.kind = FAULT_ISOLATED,
+                                 .at_us = at_us + for_us / 4 + random_below(random, for_us / 2),
+                                 .for_us = between(random, 500, 3000) * SIM_MS,
+                                 .nodes = draw_node(random, nodes, first | second)};
+    full.nodes = first;
+    cluster_plan_add(plan, random, full);
+    full.nodes = second;
+    cluster_plan_add(plan, random, full);
+    cluster_plan_add(plan, random, away);
+}
+
 static void draw_together(struct cluster_plan *plan)
 {
     struct random random = stream(plan->seed, DRAW_TOGETHER, 0);
@@ -381,6 +404,8 @@ static void draw_together(struct cluster_plan *plan)
     for (unsigned i = 0; i < count; i++) {
         if (plan->theme == THEME_HANDOVER)
             draw_losses(plan, &random);
+        else if (plan->theme == THEME_STRICT)
+            draw_full_disks(plan, &random);
         else if (plan->theme == THEME_DELETIONS)
             draw_missed(plan, &random);
     }
@@ -403,6 +428,21 @@ static void draw_themed(struct cluster_plan *plan, struct random *random)
     scene_draw(plan, &scene);
 }
 
+/* Who is away is removed within the time of a world that has such a fault, and there is some left
+ * for its return. */
+static void allow_for_away(struct cluster_plan *plan)
+{
+    for (unsigned i = 0; i < plan->fault_count; i++) {
+        const struct cluster_fault *fault = &plan->faults[i];
+        uint64_t end_us = fault->at_us + fault->for_us + AWAY_RETURN_US;
+        if (fault->kind != FAULT_AWAY)
+            continue;
+        plan->settings.remove_after_s = REMOVE_AFTER_S;
+        if (end_us > plan->duration_us)
+            plan->duration_us = end_us;
+    }
+}
+
 void cluster_plan_draw(uint64_t seed, unsigned nodes, struct cluster_plan *plan)
 {
     cluster_plan_draw_theme(seed, nodes, THEMES, plan);
@@ -411,7 +451,7 @@ void cluster_plan_draw(uint64_t seed, unsigned nodes, struct cluster_plan *plan)
 void cluster_plan_draw_theme(uint64_t seed, unsigned nodes, enum theme theme_given,
                              struct cluster_plan *plan)
 {
-    *plan = (struct cluster_plan){.seed = seed};
+    *plan = (struct cluster_plan){.seed = seed, .events_max = CLUSTER_EVENTS_MAX};
     struct random settings = stream(seed, DRAW_SETTINGS, 0), load = stream(seed, DRAW_LOAD, 0);
     struct random net = stream(seed, DRAW_NET, 0), swarm = stream(seed, DRAW_SWARM, 0);
     draw_settings(&settings, nodes, &plan->settings);
@@ -425,6 +465,7 @@ void cluster_plan_draw_theme(uint64_t seed, unsigned nodes, enum theme theme_giv
     if (plan->theme != THEME_NONE) {
         theme_shape(plan->theme, &theme, nodes, &plan->settings, &plan->load);
         draw_themed(plan, &theme);
+        allow_for_away(plan);
         return;
     }
     plan->duration_us = between(&swarm, 5, 20) * SIM_SECOND;
@@ -437,6 +478,7 @@ void cluster_plan_draw_theme(uint64_t seed, unsigned nodes, enum theme theme_giv
         for (unsigned i = 0; exists && i < count; i++)
             draw_fault(plan, (enum fault_kind)kind, i);
     }
+    allow_for_away(plan);
 }
 
 struct check_options cluster_plan_checks(const struct cluster_plan *plan)
@@ -465,6 +507,7 @@ struct check_options cluster_plan_checks(const struct cluster_plan *plan)
             apart_us = fault->amount * SIM_MS;
     }
     options.monotonic = options.strict && 2 * settings->read_quorum > settings->copies;
+    options.linear = options.monotonic;
     options.slack_us += 2 * apart_us; /* one may be ahead, the other behind */
     if (settings->nodes == 1)
         options.strict = options.undivided = true;

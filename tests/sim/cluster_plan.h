@@ -40,6 +40,7 @@ enum fault_kind {
     FAULT_LEAVE,         /* a node stops, and comes back with weight 0 */
     FAULT_DISK_LOST,     /* a node comes back with an empty directory; its old self is forgotten */
     FAULT_OLD_DIRECTORY, /* a node's is put back as it was some time before */
+    FAULT_AWAY,          /* a node is down, or cut off, until it is removed; and comes back */
     FAULT_ALONE,         /* so many kinds can be drawn by themselves; scenes have these, too: */
     FAULT_SLOW_WAYS = FAULT_ALONE, /* some links, each way by itself */
     FAULT_KINDS,
@@ -54,7 +55,10 @@ enum fault_trigger {
     TRIGGERS,
 };
 
-enum { CLUSTER_FAULTS_MAX = 48 };
+enum {
+    CLUSTER_FAULTS_MAX = 48,
+    CLUSTER_EVENTS_MAX = 3000000, /* of a world: busy ones have 170,000 */
+};
 
 struct cluster_fault {
     enum fault_kind kind;
@@ -76,6 +80,7 @@ struct cluster_plan {
     uint64_t duration_us;       /* of load and faults */
     struct cluster_fault faults[CLUSTER_FAULTS_MAX];
     unsigned fault_count;
+    uint64_t events_max;   /* a world that has more goes in circles */
     unsigned idle_clients; /* a set: they do nothing, for shrinking */
 };
 

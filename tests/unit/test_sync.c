@@ -261,6 +261,21 @@ static void foreign_rows_leave_when_all_owners_have_them(void **state)
     end(world);
 }
 
+/* It is not known of by looking now and then, so that who looks in between believes all is done. */
+static void a_foreign_row_is_told_of_at_once(void **state)
+{
+    (void)state;
+    struct world *world = four();
+    unsigned stranger = stranger_of(world, 7);
+    assert_true(sync_is_quiet(world->nodes[stranger].sync));
+    world_put(world, stranger, 7, 30, false);
+    assert_int_equal(stats_of(world, stranger).foreign, 1);
+    assert_false(sync_is_quiet(world->nodes[stranger].sync));
+    world_converge(world, 10000);
+    assert_int_equal(stats_of(world, stranger).foreign, 0);
+    end(world);
+}
+
 static void without_acknowledgement_nothing_leaves(void **state)
 {
     (void)state;
@@ -732,6 +747,7 @@ int main(void)
         cmocka_unit_test(a_hint_is_kept_until_it_is_acknowledged),
         cmocka_unit_test(hints_have_bounds),
         cmocka_unit_test(foreign_rows_leave_when_all_owners_have_them),
+        cmocka_unit_test(a_foreign_row_is_told_of_at_once),
         cmocka_unit_test(without_acknowledgement_nothing_leaves),
         cmocka_unit_test(each_owner_must_acknowledge),
         cmocka_unit_test(what_has_changed_meanwhile_stays),
