@@ -24,7 +24,6 @@ enum {
     BLOCK_CACHE_BYTES = 32 * 1024 * 1024,
     ROWS_PART = 4, /* rows may take this part of the memory */
     ROWS_BYTES_MIN = 64 * 1024 * 1024,
-    IDENTITY_SIZE_MAX = 64 * 1024,
 };
 
 #define IDENTITY_NAME "identity"

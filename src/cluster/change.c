@@ -47,12 +47,59 @@ static const struct gossip_self *what_says(const struct change_options *options,
     return peer != NULL ? &peer->said : NULL;
 }
 
+/* Those who will be members as things stand. */
+static const struct ring *last_ring(const struct layout *layout)
+{
+    return layout->phase == LAYOUT_STABLE ? &layout->ring : &layout->next;
+}
+
+static bool says_absent(const struct gossip_self *said, uint64_t node)
+{
+    for (unsigned i = 0; i < said->absent_count; i++)
+        if (said->absent[i] == node)
+            return true;
+    return false;
+}
+
+/* Of those who have agreed last. Who does not answer has no say, whatever it said before. */
+static bool says_majority(const struct change_options *options, uint64_t node)
+{
+    uint64_t *nodes = memory_alloc(LAYOUT_NODES_MAX * sizeof(*nodes));
+    uint32_t count = layout_nodes(options->layout, nodes), saying = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct gossip_self *said = what_says(options, nodes[i]);
+        saying += said != NULL && said->cluster == options->layout->cluster &&
+                  gossip_is_up(options->gossip, nodes[i]) && says_absent(said, node);
+    }
+    memory_free(nodes);
+    return 2 * saying > count;
+}
+
+/* Whether it is to be removed since it is down for long: the first of them, as long as enough are
+ * left. */
+static bool is_absent(const struct change_options *options, uint64_t node)
+{
+    const struct gossip_self *self = gossip_self(options->gossip);
+    const struct ring *ring = last_ring(options->layout);
+    uint32_t left = ring->member_count;
+    for (unsigned i = 0; i < self->absent_count; i++) {
+        uint64_t absent = self->absent[i];
+        if (ring_member(ring, absent) == NULL || !says_majority(options, absent))
+            continue;
+        if (left-- <= options->layout->copies)
+            return false;
+        if (absent == node)
+            return true;
+    }
+    return false;
+}
+
 static bool is_removed(const struct change_options *options, uint64_t node)
 {
     for (size_t i = 0; i < options->removed_count; i++)
         if (options->removed[i] == node)
             return true;
-    return false;
+    return is_absent(options, node);
 }
 
 /* Of a member that gossip was told to forget nothing is heard; it isn't waited for. */
@@ -103,12 +150,6 @@ static int by_node(const void *a, const void *b)
 {
     const struct ring_member *x = a, *y = b;
     return x->node < y->node ? -1 : x->node > y->node;
-}
-
-/* Those who will be members as things stand. */
-static const struct ring *last_ring(const struct layout *layout)
-{
-    return layout->phase == LAYOUT_STABLE ? &layout->ring : &layout->next;
 }
 
 static bool are_members(const struct ring *ring, const struct ring_member *members, uint32_t count)
@@ -260,7 +301,17 @@ static bool is_through(const struct change_options *options)
     return through;
 }
 
-/* Whether an operator has removed somebody who is to be a member afterwards. */
+/* Whether somebody who is to be a member afterwards is removed. */
+static bool loses_member(const struct change_options *options)
+{
+    const struct ring *ring = last_ring(options->layout);
+    for (uint32_t i = 0; i < ring->member_count; i++)
+        if (is_removed(options, ring->members[i].node))
+            return true;
+    return false;
+}
+
+/* Whether an operator has said so of one, here. */
 static bool has_removed(const struct change_options *options)
 {
     for (size_t i = 0; i < options->removed_count; i++)
@@ -277,7 +328,7 @@ bool change_next(const struct change_options *options, struct layout *out)
         return false;
     if (layout->phase == LAYOUT_STABLE)
         return begin_change(options, out);
-    if (layout->phase == LAYOUT_WRITING_BOTH && has_removed(options)) {
+    if (layout->phase == LAYOUT_WRITING_BOTH && loses_member(options)) {
         begin_anew(options, out);
         return true;
     }

@@ -8,10 +8,14 @@
  *
  *   STABLE        whoever is up and has no cluster joins, unless it leaves or has no weight; who
  *                 leaves gets weight 0; who was removed is left out. Never without any weight left.
+ *                 Removed is whom an operator has removed, or who is absent: this node and others,
+ *                 together a majority of the members, say that they hold it for down for longer
+ *                 than they wait (gossip_self.absent). But so that at least as many stay as there
+ *                 are to be copies: with fewer nothing would be healed by it.
  *   WRITING_BOTH  on, when each member that isn't down says that it has this layout; of the old
  *                 owners of each slot that moves max(n-W+1, n-R+1) do (n: as many as there are, R
  *                 and W at most these); and each new owner that gains slots has synced them.
- *                 Aside, when an operator removes one of those who are to be members: without it,
+ *                 Aside, when one of those who are to be members is removed: without it,
  *                 with whoever else wants something by now; back, if nothing is left to be done. It
  *                 may be that nobody else will ever bring this change on.
  *   READING_NEW   on, when each member that isn't down says that it has this layout, and so many of

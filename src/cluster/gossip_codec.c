@@ -54,6 +54,9 @@ void gossip_put_entry(struct buffer *out, const struct gossip_entry *entry)
     gossip_put_number(out, said->layout_version);
     gossip_put_number(out, said->synced_version);
     gossip_put_number(out, said->keys);
+    gossip_put_number(out, said->absent_count);
+    for (unsigned i = 0; i < said->absent_count; i++)
+        gossip_put_node(out, said->absent[i]);
 }
 
 void gossip_put_report(struct buffer *out, const struct gossip_report *report)
@@ -106,6 +109,16 @@ static void take_text(struct unpack *in, char *out, size_t room, bool is_host)
     memset(out + text.size, 0, room - text.size);
 }
 
+static void take_absent(struct unpack *in, struct gossip_self *said)
+{
+    said->absent_count = (unsigned)take_below(in, GOSSIP_ABSENT_MAX + 1);
+    memset(said->absent, 0, sizeof(said->absent));
+    for (unsigned i = 0; i < said->absent_count; i++) {
+        said->absent[i] = gossip_take_node(in);
+        in->failed |= i > 0 && said->absent[i] <= said->absent[i - 1];
+    }
+}
+
 void gossip_take_entry(struct unpack *in, struct gossip_entry *out)
 {
     struct gossip_self *said = &out->said;
@@ -123,6 +136,7 @@ void gossip_take_entry(struct unpack *in, struct gossip_entry *out)
     said->layout_version = unpack_next_varint(in);
     said->synced_version = unpack_next_varint(in);
     said->keys = unpack_next_varint(in);
+    take_absent(in, said);
 }
 
 void gossip_take_report(struct unpack *in, struct gossip_report *out)

@@ -9,7 +9,7 @@
  *   ENTRIES    entry...                                  what you didn't know
  *   NEWS       entry...                                  the same, to be passed on at once
  *   PROBE      number, sent                              are you there?
- *   ANSWER     number, sent, wall clock                  yes; the first two are the probe's
+ *   ANSWER     number, sent, time, wall clock, sure 0|1  yes; the first two are the probe's
  *   PROBE_FOR  number, node                              probe that one for me
  *   PROBED     number, node, 0|1                         it has answered me (1), or not (0)
  *   REPORTS    report...                                 whom somebody suspects
@@ -18,7 +18,8 @@
  *   report     reporter, suspect, the suspect's generation, its incarnation
  *   entry      node, generation, version, incarnation,
  *              size of the host, host, port, bus port, size of the zone, zone,
- *              weight, leaving 0|1, cluster (8 bytes), layout version, synced version, keys
+ *              weight, leaving 0|1, cluster (8 bytes), layout version, synced version, keys,
+ *              how many are absent, these nodes, ascending
  */
 #ifndef CLUSTER_GOSSIP_CODEC_H
 #define CLUSTER_GOSSIP_CODEC_H

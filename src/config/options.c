@@ -351,6 +351,18 @@ static const struct option options[] = {
      .max = 600 * 1000,
      .unit = "milliseconds",
      .text = "How long a command waits for other nodes before it fails."},
+    {.name = "cluster-remove-after",
+     .group = "CLUSTER",
+     .type = OPTION_INTEGER,
+     FIELD(cluster_remove_after_s),
+     .fallback = "0",
+     .min = 0,
+     .max = 10 * 365 * 24 * 3600,
+     .unit = "seconds",
+     .text = "A member that a majority of the members hold for down so long is removed: its slots\n"
+             "get other owners, which copy them from those that there are. Only while as many\n"
+             "members stay as a key has copies. When it comes back it hands over what it has, and\n"
+             "joins anew. 0: never, an operator does (CLUSTER FORGET)."},
 
     /* ---- process ----------------------------------------------------------------------------- */
     {.name = "daemonize",

@@ -91,9 +91,40 @@ static void propose(struct peers *peers, uint64_t now_ms)
     layout_deinit(&next);
 }
 
+/* Members that are down for longer than this node waits: it says so, and if a majority does they
+ * are removed. */
+static void tell_absent(struct peers *peers, uint64_t now_ms)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    struct gossip_self *self = gossip_self(peers->gossip);
+    uint64_t absent[GOSSIP_ABSENT_MAX], after_ms;
+    const struct gossip_peer *peer;
+    unsigned count = 0;
+    after_ms = 1000 * (uint64_t)peers->options.config->cluster_remove_after_s;
+    for (size_t i = 0; after_ms > 0 && (peer = gossip_peer_at(peers->gossip, i)); i++)
+        if (peer->life == GOSSIP_DOWN && now_ms >= peer->since_ms + after_ms && layout &&
+            layout_is_member(layout, peer->said.node) && count < GOSSIP_ABSENT_MAX)
+            absent[count++] = peer->said.node;
+    if (count == self->absent_count &&
+        (count == 0 || memcmp(absent, self->absent, count * sizeof(*absent)) == 0))
+        return;
+    self->absent_count = count;
+    memcpy(self->absent, absent, count * sizeof(*absent));
+    gossip_changed(peers->gossip);
+}
+
 static bool holds_nothing(const struct store *store)
 {
     return slot_set_next(store_slots_used(store), 0) == SLOT_COUNT;
+}
+
+void membership_note_keys(struct peers *peers)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    bool is_settled = layout && layout->phase == LAYOUT_STABLE &&
+                      !layout_is_member(layout, peers->node) && holds_nothing(peers->options.store);
+    gossip_self(peers->gossip)->keys = !is_settled;
+    gossip_changed(peers->gossip);
 }
 
 /*
@@ -116,5 +147,7 @@ void membership_tick(struct peers *peers, uint64_t now_ms)
     seek_cluster(peers, now_ms);
     yield_to_larger(peers);
     ask_again(peers);
+    membership_note_keys(peers);
+    tell_absent(peers, now_ms);
     propose(peers, now_ms);
 }

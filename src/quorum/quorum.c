@@ -448,6 +448,14 @@ void quorum_node_down(struct quorum *quorum, uint64_t node, uint64_t now_ms)
     batches_node_down(quorum, node, now_ms);
     verifications_node_down(quorum, node, now_ms);
     outcomes_lost(quorum, node, 0, now_ms);
+    leases_node_down(quorum, node);
+}
+
+void quorum_node_ended(struct quorum *quorum, uint64_t node, uint64_t now_ms)
+{
+    quorum->now_ms = now_ms;
+    leases_node_ended(quorum, node);
+    quorum_wake(quorum, now_ms);
 }
 
 void quorum_turn_end(struct quorum *quorum, uint64_t now_ms)

@@ -212,6 +212,8 @@ void quorum_write_forget(struct quorum *quorum, struct quorum_write *write);
 struct quorum_outcome {
     struct request_id id;
     uint16_t slot;
+    uint64_t dead; /* who had it, if that process has ended: it need not say that it does not know
+                      it; else 0 */
     /* STATUS_OK: it was run; `reply` is what it came to (empty: it was too large to be kept), its
      * rows are with W owners now.
      * STATUS_ABSENT: none of enough owners knows it. STATUS_INVALID: nobody can tell. */
@@ -232,6 +234,12 @@ MUST_CHECK enum status quorum_receive(struct quorum *quorum, uint64_t from, unsi
 /* A link to that node is gone, or a node's life has changed: what was sent to it is tried
  * elsewhere at once. */
 void quorum_node_down(struct quorum *quorum, uint64_t node, uint64_t now_ms);
+
+/* Its process has ended: it counts on nothing any more that it was promised (lease.h). */
+void quorum_node_ended(struct quorum *quorum, uint64_t node, uint64_t now_ms);
+
+/* Rows of that node have come and are not yet in the store: nothing is known of their requests. */
+bool quorum_is_storing(const struct quorum *quorum, uint64_t node);
 
 /* The end of a turn, after store_turn_end and before outputs are gathered: batches go out,
  * positions of the log that have become durable are acknowledged, `done`s are called. */

@@ -13,9 +13,9 @@
 #define NODE_MASK     ((UINT64_C(1) << 48) - 1)
 
 enum {
-    IDENTITY_FORMAT = 3,
+    IDENTITY_FORMAT = 4,
     FORMAT_BEFORE_JOINED = 2,
-    IDENTITY_SIZE_MAX = 64 * 1024,
+    FORMAT_OF_COUNTED = 3,           /* and before: epochs were counted */
     FORMER_MAX = 1024 * 1024,        /* actors */
     CHECKSUM_LINE_SIZE = 9 + 16 + 1, /* "checksum ", digits, newline */
 };
@@ -34,7 +34,7 @@ static int compare_actors(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Adds the epochs of a node from `first` to `last`. */
+/* Adds the epochs of a node from `first` to `last`; the order is to be seen to. */
 static void former_add(struct identity *identity, uint64_t node, unsigned first, unsigned last)
 {
     if (first > last)
@@ -44,7 +44,12 @@ static void former_add(struct identity *identity, uint64_t node, unsigned first,
     former->dots = memory_resize(former->dots, count * sizeof(struct dot));
     for (unsigned epoch = first; epoch <= last; epoch++)
         former->dots[former->count++] = (struct dot){actor_of(node, (uint16_t)epoch), UINT64_MAX};
-    qsort(former->dots, count, sizeof(struct dot), compare_actors);
+}
+
+static void former_sort(struct identity *identity)
+{
+    if (identity->former.count > 0)
+        qsort(identity->former.dots, identity->former.count, sizeof(struct dot), compare_actors);
 }
 
 static bool is_former_node(const struct identity *identity, uint64_t node)
@@ -55,12 +60,31 @@ static bool is_former_node(const struct identity *identity, uint64_t node)
     return false;
 }
 
-/* The present actor ends; the next one is of the same node. */
-static void become_next_epoch(struct identity *identity)
+static bool is_free(const struct identity *identity, uint16_t epoch)
 {
-    check(identity->epoch < ACTOR_EPOCH_MAX);
+    return epoch != 0 && epoch != identity->epoch &&
+           vector_time(&identity->former, actor_of(identity->node, epoch)) == 0;
+}
+
+/* One that this node has never had, as far as is known: the first free one from a drawn one on. 0:
+ * there is none. */
+static uint16_t draw_epoch(const struct identity *identity, uint64_t random)
+{
+    uint16_t epoch = (uint16_t)random;
+    if (MUTANT(epochs_are_counted))
+        epoch = identity->epoch;
+    for (uint32_t i = 0; i <= ACTOR_EPOCH_MAX; i++, epoch++)
+        if (is_free(identity, epoch))
+            return epoch;
+    return 0;
+}
+
+/* The present actor ends; the next one is of the same node. */
+static void become_epoch(struct identity *identity, uint16_t epoch)
+{
     former_add(identity, identity->node, identity->epoch, identity->epoch);
-    identity->epoch++;
+    former_sort(identity);
+    identity->epoch = epoch;
 }
 
 /* The present actor, if there is one, ends; the next one is of a node that never was here. */
@@ -68,6 +92,7 @@ static void become_new_node(struct identity *identity, uint64_t random48)
 {
     if (identity->epoch > 0)
         former_add(identity, identity->node, identity->epoch, identity->epoch);
+    former_sort(identity);
     uint64_t node = random48 & NODE_MASK;
     while (node == 0 || is_former_node(identity, node))
         node = (node + 1) & NODE_MASK;
@@ -83,7 +108,15 @@ static void append_checksum(struct buffer *text)
     buffer_printf(text, "checksum %016" PRIx64 "\n", checksum);
 }
 
-/* Of the earlier epochs of a node only the last is written: it implies the others. */
+/* Where epochs were counted, of those of a node only the last was written. */
+static bool is_written(const struct identity *identity, unsigned format, uint32_t i)
+{
+    const struct vector *former = &identity->former;
+    uint64_t node = node_of(former->dots[i].actor);
+    bool last = i + 1 == former->count || node_of(former->dots[i + 1].actor) != node;
+    return format > FORMAT_OF_COUNTED || (last && node != identity->node);
+}
+
 static void encode(const struct identity *identity, unsigned format, struct buffer *out)
 {
     buffer_printf(out, "format %u\nnode %012" PRIx64 "\nepoch %u\nmark %" PRIu64 "\n", format,
@@ -91,13 +124,9 @@ static void encode(const struct identity *identity, unsigned format, struct buff
     buffer_printf(out, "clean %d\ntime %" PRIu64 "\n", identity->clean, identity->time);
     if (format > FORMAT_BEFORE_JOINED)
         buffer_printf(out, "joined %d\n", identity->joined);
-    const struct vector *former = &identity->former;
-    for (uint32_t i = 0; i < former->count; i++) {
-        uint64_t node = node_of(former->dots[i].actor);
-        bool last = i + 1 == former->count || node_of(former->dots[i + 1].actor) != node;
-        if (last && node != identity->node)
-            buffer_printf(out, "former %016" PRIx64 "\n", former->dots[i].actor);
-    }
+    for (uint32_t i = 0; i < identity->former.count; i++)
+        if (is_written(identity, format, i))
+            buffer_printf(out, "former %016" PRIx64 "\n", identity->former.dots[i].actor);
     for (unsigned i = 0; i < IDENTITY_DATABASES; i++)
         if (identity->moved[i] != 0)
             buffer_printf(out, "database %02x%02x\n", i, identity_database(identity, (uint8_t)i));
@@ -155,9 +184,27 @@ static bool decode_databases(struct bytes *text, struct identity *out)
     return are_databases_apart(out);
 }
 
+/* Ascending, each once; the present actor is none of them. */
+static bool decode_former(struct bytes *text, bool counted, struct identity *out)
+{
+    uint64_t actor, before = 0;
+    if (counted)
+        former_add(out, out->node, 1, out->epoch - 1u);
+    while (take_line(text, "former", 16, &actor)) {
+        unsigned epoch = actor & ACTOR_EPOCH_MAX;
+        if (out->former.count > FORMER_MAX || actor <= before || epoch == 0 ||
+            actor == identity_actor(out) || (counted && node_of(actor) == out->node))
+            return false;
+        former_add(out, node_of(actor), counted ? 1 : epoch, epoch);
+        before = actor;
+    }
+    former_sort(out);
+    return true;
+}
+
 static bool decode_fields(struct bytes text, struct identity *out)
 {
-    uint64_t format, epoch, clean, joined = 0, actor;
+    uint64_t format, epoch, clean, joined = 0;
     if (!take_line(&text, "format", 10, &format) || !take_line(&text, "node", 16, &out->node) ||
         !take_line(&text, "epoch", 10, &epoch) || !take_line(&text, "mark", 10, &out->mark) ||
         !take_line(&text, "clean", 10, &clean) || !take_line(&text, "time", 10, &out->time))
@@ -169,13 +216,7 @@ static bool decode_fields(struct bytes text, struct identity *out)
     out->epoch = (uint16_t)epoch;
     out->clean = clean == 1;
     out->joined = joined == 1;
-    former_add(out, out->node, 1, out->epoch - 1u);
-    while (take_line(&text, "former", 16, &actor)) {
-        if (out->former.count > FORMER_MAX)
-            return false;
-        former_add(out, node_of(actor), 1, actor & ACTOR_EPOCH_MAX);
-    }
-    return decode_databases(&text, out);
+    return decode_former(&text, format <= FORMAT_OF_COUNTED, out) && decode_databases(&text, out);
 }
 
 /*
@@ -195,7 +236,7 @@ static enum status decode(struct bytes text, struct identity *out)
     struct bytes first_line = text;
     enum status status = STATUS_CORRUPT;
     bool told = whole && take_line(&first_line, "format", 10, &format);
-    if (told && format != IDENTITY_FORMAT && format != FORMAT_BEFORE_JOINED) {
+    if (told && (format < FORMAT_BEFORE_JOINED || format > IDENTITY_FORMAT)) {
         status = STATUS_VERSION;
     } else if (told && decode_fields(text, out)) {
         encode(out, (unsigned)format, &again);
@@ -242,10 +283,12 @@ static enum status take(struct files *files, uint64_t mark, uint64_t random48,
         status == STATUS_OK && identity->mark != mark && !MUTANT(copy_takes_the_same_node);
     bool is_new = status == STATUS_ABSENT || copied;
     bool was_clean = !is_new && identity->clean;
-    if (is_new || (!was_clean && identity->epoch == ACTOR_EPOCH_MAX))
+    bool goes_on = was_clean && (!identity->joined || MUTANT(epoch_kept_after_a_stop));
+    uint16_t epoch = is_new ? 0 : draw_epoch(identity, random48);
+    if (is_new || (epoch == 0 && !goes_on))
         become_new_node(identity, random48);
-    else if (!was_clean && !MUTANT(epoch_kept_after_crash))
-        become_next_epoch(identity);
+    else if (!goes_on && !MUTANT(epoch_kept_after_crash))
+        become_epoch(identity, epoch);
     identity->mark = mark;
     identity->clean = false;
     status = write_identity(files, identity);
@@ -275,12 +318,30 @@ enum status identity_release(struct files *files, struct identity *identity, uin
     return write_identity(files, identity);
 }
 
-enum status identity_next_epoch(struct files *files, struct identity *identity)
+/* As it is after an error. */
+static enum status begin_epoch(struct files *files, struct identity *identity, uint64_t random,
+                               bool joined)
 {
-    if (identity->epoch == ACTOR_EPOCH_MAX)
+    struct identity next = *identity;
+    uint32_t count = identity->former.count;
+    uint16_t epoch = draw_epoch(identity, random);
+    if (epoch == 0)
         return STATUS_OVERFLOW; /* the next start takes a new node */
-    become_next_epoch(identity);
-    return write_identity(files, identity);
+    next.former.dots = memory_alloc((count + 1) * sizeof(struct dot));
+    if (count > 0)
+        memcpy(next.former.dots, identity->former.dots, count * sizeof(struct dot));
+    become_epoch(&next, epoch);
+    next.joined = joined;
+    enum status status = write_identity(files, &next);
+    identity_deinit(status == STATUS_OK ? identity : &next);
+    if (status == STATUS_OK)
+        *identity = next;
+    return status;
+}
+
+enum status identity_new_epoch(struct files *files, struct identity *identity, uint64_t random)
+{
+    return begin_epoch(files, identity, random, identity->joined);
 }
 
 static void swap_databases(struct identity *identity, uint8_t a, uint8_t b)
@@ -300,14 +361,9 @@ enum status identity_swap_databases(struct files *files, struct identity *identi
     return status;
 }
 
-enum status identity_join(struct files *files, struct identity *identity)
+enum status identity_join(struct files *files, struct identity *identity, uint64_t random)
 {
-    bool was_joined = identity->joined;
-    identity->joined = true;
-    enum status status = write_identity(files, identity);
-    if (status != STATUS_OK)
-        identity->joined = was_joined;
-    return status;
+    return begin_epoch(files, identity, random, true);
 }
 
 enum status identity_check(struct files *files)

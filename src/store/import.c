@@ -213,7 +213,8 @@ static enum status stands(struct txn *txn, struct bytes name, struct bytes groun
 /* Rule 1: the actor has forgotten events of its own, so it ends before anything else is written. */
 static enum status take_epoch(struct store *store)
 {
-    enum status status = identity_next_epoch(store->options.files, &store->identity);
+    enum status status =
+        identity_new_epoch(store->options.files, &store->identity, random_next(&store->random));
     if (status != STATUS_OK && store->failure == STATUS_OK)
         store->failure = status; /* nobody knows who this is */
     store->stats.epochs_taken += status == STATUS_OK;

@@ -42,7 +42,7 @@ enum status store_join(struct store *store)
     if (status == STATUS_OK)
         status = sum_digests(store);
     if (status == STATUS_OK)
-        status = identity_join(store->options.files, &store->identity);
+        status = identity_join(store->options.files, &store->identity, random_next(&store->random));
     if (status == STATUS_IO)
         store->failure = store->failure == STATUS_OK ? status : store->failure;
     store->facts.digests = store->identity.joined;

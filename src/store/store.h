@@ -41,7 +41,7 @@ struct store_options {
     struct files *files; /* of the data directory; borrowed, as tier and workers */
     struct tier *tier;
     struct workers *workers;
-    uint64_t random48; /* for a new node's number */
+    uint64_t random48; /* for a new node's number, or an epoch's */
     uint64_t random_seed;
     uint64_t now_ms;
     unsigned databases;

@@ -249,6 +249,8 @@ static void link_turn(struct node_link *link, uint64_t now_ms)
             bus_receive(node_bus(node->node), link->bus, bytes, node_steady_ms(node->node));
     }
     sim_socket_consume(link->socket, bytes.size);
+    if (link->bus && sim_socket_was_closed(link->socket))
+        bus_left(node_bus(node->node), link->bus);
     if (sim_socket_has_ended(link->socket))
         link_end(link, true);
     else if (link->full) { /* there may be room */
@@ -305,6 +307,8 @@ static void process_turn(void *context)
         cluster_node_crash(node);
         return;
     }
+    if (node->watch)
+        node->watch->turned(node->watch_context, node);
     close_ended(node);
     struct session *session;
     while ((session = node_next_output(node->node)))
@@ -363,6 +367,7 @@ static void configure(struct cluster_node *node)
     config->write_quorum = settings->write_quorum;
     config->sloppy_quorum = settings->sloppy;
     config->quorum_timeout_ms = (int64_t)settings->quorum_timeout_ms;
+    config->cluster_remove_after_s = settings->remove_after_s;
     if (node->leaving)
         config->weight = 0;
 }
@@ -519,9 +524,10 @@ void cluster_node_lose_disk(struct cluster_node *node)
 
 void cluster_node_copy_disk(struct cluster_node *node)
 {
-    if (node->state == CLUSTER_DOWN || node->old_disk || cluster_node_is_disk_dead(node))
+    if (node->old_disk || cluster_node_is_disk_dead(node))
         return;
-    trace_tell(node->trace, "n%u's directory is copied", node->index + 1);
+    trace_tell(node->trace, "n%u's directory is copied%s", node->index + 1,
+               node->state == CLUSTER_DOWN ? ", of a node that was stopped" : "");
     node->old_disk = sim_files_copy(node->disk, random_next(&node->random));
     node->old_tier_disk = sim_tier_copy(node->tier_disk, random_next(&node->random));
 }

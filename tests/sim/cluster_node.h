@@ -31,9 +31,10 @@ struct cluster_settings {
     enum log_sync sync;
     uint64_t seal_bytes;
     uint64_t quorum_timeout_ms;
-    unsigned cold_odds; /* sim_tier_set_cold */
-    uint64_t turn_us;   /* a process takes up to so long to wake */
-    uint64_t job_us;    /* a storage thread up to so long for a job */
+    unsigned remove_after_s; /* 0: never */
+    unsigned cold_odds;      /* sim_tier_set_cold */
+    uint64_t turn_us;        /* a process takes up to so long to wake */
+    uint64_t job_us;         /* a storage thread up to so long for a job */
 };
 
 struct cluster_node;
@@ -44,6 +45,8 @@ struct node_watch {
     /* It is another one now, or has lost something while nobody ran. */
     void (*disk_changed)(void *context, struct cluster_node *node);
     void (*started)(void *context, struct cluster_node *node);
+    /* At the end of a turn: what it has written is written, and nothing has left it yet. */
+    void (*turned)(void *context, struct cluster_node *node);
     /* A first part of a reply has left it; `receiver` owns the client's socket. */
     void (*replied)(void *context, struct cluster_node *node, const void *receiver,
                     struct bytes reply);

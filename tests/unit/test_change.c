@@ -178,6 +178,114 @@ static void test_nothing_to_do(void **state)
     world_free(world);
 }
 
+/* ---- absence --------------------------------------------------------------------------------- */
+
+/* That one says that the other has been down for longer than it waits. */
+static void say_absent(struct world *world, uint64_t node, uint64_t absent)
+{
+    struct gossip_self *said = said_by(world, node);
+    said->absent[said->absent_count++] = absent;
+}
+
+static void forgive(struct world *world, uint64_t node)
+{
+    said_by(world, node)->absent_count = 0;
+}
+
+static void test_who_is_away_long_is_removed_on_a_majoritys_word(void **state)
+{
+    (void)state;
+    struct world *world = world_new(5);
+    uint64_t gone = FIRST + 4;
+    set_life(world, gone, GOSSIP_DOWN);
+    say_absent(world, ME, gone);
+    say_absent(world, FIRST + 1, gone);
+    expect_no_step(world);         /* two of five */
+    say_absent(world, gone, gone); /* what it is said to have said itself is no word */
+    say_absent(world, FIRST + 2, gone);
+    set_life(world, FIRST + 2, GOSSIP_SUSPECT); /* neither is that of one that does not answer, */
+    expect_no_step(world);
+    set_life(world, FIRST + 2, GOSSIP_UP);
+    said_by(world, FIRST + 2)->cluster = CLUSTER + 1; /* nor of one that is elsewhere */
+    expect_no_step(world);
+    follow(world, FIRST + 2, false);
+    forgive(world, ME);
+    expect_no_step(world); /* nobody removes whom it hears itself, whatever others say */
+    say_absent(world, ME, gone);
+    expect_step(world, LAYOUT_WRITING_BOTH, 4);
+    assert_null(ring_member(&world->layout.next, gone));
+    run_change(world);
+    assert_false(layout_is_member(&world->layout, gone));
+    expect_no_step(world);
+    set_life(world, gone, GOSSIP_UP); /* it is back, with nothing */
+    said_by(world, gone)->cluster = 0;
+    for (uint64_t node = FIRST; node < FIRST + 4; node++)
+        forgive(world, node);
+    expect_step(world, LAYOUT_WRITING_BOTH, 5);
+    world_free(world);
+}
+
+static void test_a_strangers_word_does_not_count(void **state)
+{
+    (void)state;
+    struct world *world = world_new(4);
+    set_life(world, FIRST + 3, GOSSIP_DOWN);
+    for (uint64_t node = FIRST + 4; node < FIRST + 8; node++) {
+        introduce(world, node);
+        said_by(world, node)->weight = 0;
+        follow(world, node, false);
+        say_absent(world, node, FIRST + 3);
+    }
+    say_absent(world, ME, FIRST + 3);
+    say_absent(world, FIRST + 1, FIRST + 3);
+    expect_no_step(world);
+    say_absent(world, FIRST + 2, FIRST + 3);
+    expect_step(world, LAYOUT_WRITING_BOTH, 3);
+    world_free(world);
+}
+
+/* With fewer members than copies nobody would get what the removed one had. */
+static void test_as_many_stay_as_there_are_copies(void **state)
+{
+    (void)state;
+    struct world *world = world_new(5);
+    set_life(world, FIRST + 3, GOSSIP_DOWN);
+    set_life(world, FIRST + 4, GOSSIP_DOWN);
+    for (uint64_t node = FIRST; node < FIRST + 3; node++) {
+        say_absent(world, node, FIRST + 3);
+        say_absent(world, node, FIRST + 4);
+    }
+    expect_step(world, LAYOUT_WRITING_BOTH, 3);
+    run_change(world);
+    set_life(world, FIRST + 1, GOSSIP_DOWN);
+    for (uint64_t node = FIRST; node < FIRST + 3; node++) {
+        forgive(world, node);
+        say_absent(world, node, FIRST + 1);
+    }
+    expect_no_step(world);
+    world_free(world);
+}
+
+/* It was to take part in a change under way: that goes on without it. */
+static void test_a_change_goes_on_without_who_is_away_long(void **state)
+{
+    (void)state;
+    struct world *world = world_new(5);
+    introduce(world, FIRST + 5);
+    expect_step(world, LAYOUT_WRITING_BOTH, 6);
+    all_follow(world);
+    set_life(world, FIRST + 5, GOSSIP_DOWN);
+    said_by(world, FIRST + 5)->synced_version = 0;
+    expect_no_step(world);
+    for (uint64_t node = FIRST; node < FIRST + 3; node++)
+        say_absent(world, node, FIRST + 5);
+    expect_no_step(world); /* three of six */
+    say_absent(world, FIRST + 3, FIRST + 5);
+    expect_step(world, LAYOUT_STABLE, 5);
+    expect_no_step(world);
+    world_free(world);
+}
+
 static void test_several_join_at_once(void **state)
 {
     (void)state;
@@ -501,6 +609,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_to_do),
         cmocka_unit_test(test_several_join_at_once),
+        cmocka_unit_test(test_who_is_away_long_is_removed_on_a_majoritys_word),
+        cmocka_unit_test(test_a_strangers_word_does_not_count),
+        cmocka_unit_test(test_as_many_stay_as_there_are_copies),
+        cmocka_unit_test(test_a_change_goes_on_without_who_is_away_long),
         cmocka_unit_test(test_a_join_waits_for_rows_and_for_all_to_know),
         cmocka_unit_test(test_the_dead_are_not_waited_for_but_fences_are),
         cmocka_unit_test(test_a_dead_one_that_gains_is_waited_for),

@@ -104,6 +104,9 @@ static void all_fields_arrive(void **state)
     self->layout_version = UINT64_MAX - 1;
     self->synced_version = UINT64_MAX - 2;
     self->keys = UINT64_MAX - 3;
+    self->absent_count = GOSSIP_ABSENT_MAX;
+    for (unsigned i = 0; i < GOSSIP_ABSENT_MAX; i++)
+        self->absent[i] = (UINT64_C(1) << 48) - GOSSIP_ABSENT_MAX + i;
     gossip_changed(gossip_world_at(world, 1));
     gossip_world_run_ms(world, 3000);
     const struct gossip_self *heard = &gossip_world_view(world, 2, 1)->said;
@@ -115,6 +118,8 @@ static void all_fields_arrive(void **state)
     assert_true(heard->leaving);
     assert_true(heard->cluster == UINT64_MAX && heard->layout_version == UINT64_MAX - 1);
     assert_true(heard->synced_version == UINT64_MAX - 2 && heard->keys == UINT64_MAX - 3);
+    assert_int_equal(heard->absent_count, GOSSIP_ABSENT_MAX);
+    assert_memory_equal(heard->absent, self->absent, sizeof(self->absent));
     gossip_world_free(world);
 }
 
@@ -139,6 +144,10 @@ static void keys_alone_are_no_change(void **state)
 {
     (void)state;
     struct gossip_world *world = world_of(5, 4);
+    gossip_self(gossip_world_at(world, 1))->keys = 1;
+    gossip_changed(gossip_world_at(world, 1)); /* but that there are any is told at once */
+    gossip_world_run_ms(world, 100);
+    assert_int_equal(gossip_world_view(world, 0, 1)->said.keys, 1);
     uint64_t version = gossip_version(gossip_world_at(world, 0));
     for (unsigned second = 0; second < 30; second++) {
         gossip_self(gossip_world_at(world, 1))->keys = 1000 + second;
@@ -464,7 +473,8 @@ static void nonsense_is_told_apart(void **state)
         {GOSSIP_PROBE, {"\1", 1}, STATUS_CORRUPT},
         {GOSSIP_PROBE, {"\1\1\1", 3}, STATUS_CORRUPT},
         {GOSSIP_ANSWER, {"\1\1", 2}, STATUS_CORRUPT},
-        {GOSSIP_ANSWER, {"\1\1\1", 3}, STATUS_OK}, /* to a question of an earlier life */
+        {GOSSIP_ANSWER, {"\1\1\1\1\2", 5}, STATUS_CORRUPT},
+        {GOSSIP_ANSWER, {"\1\1\1\1\1", 5}, STATUS_OK}, /* to a question of an earlier life */
         {GOSSIP_PROBE_FOR, {"\1abcde", 6}, STATUS_CORRUPT},
         {GOSSIP_PROBED, {"\1abcdef\2", 8}, STATUS_CORRUPT},
         {GOSSIP_DIGEST, {"abcdef\1\1abcdef\1\1", 16}, STATUS_CORRUPT}, /* one node twice */

@@ -56,7 +56,7 @@ static void test_a_new_directory_is_a_new_node(void **state)
     sim_files_free(disk);
 }
 
-static void test_after_a_clean_stop_the_same_actor_goes_on(void **state)
+static void test_after_a_clean_stop_who_is_alone_goes_on(void **state)
 {
     (void)state;
     struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
@@ -72,35 +72,73 @@ static void test_after_a_clean_stop_the_same_actor_goes_on(void **state)
     sim_files_free(disk);
 }
 
-static void test_without_one_the_next_epoch_does(void **state)
+static void test_without_one_another_epoch_does(void **state)
 {
     (void)state;
     struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
     struct identity identity;
-    for (uint16_t epoch = 1; epoch <= 4; epoch++) {
-        must_take(disk, MARK, 5, &identity, false);
-        assert_int_equal(identity_actor(&identity), actor_of(5, epoch));
-        assert_int_equal(identity.former.count, epoch - 1);
-        for (uint16_t former = 1; former < epoch; former++)
-            assert_former(&identity, former - 1u, 5, former);
+    static const uint16_t epochs[] = {1, 5, 300, 6, 2, UINT16_MAX, 3};
+    static const uint64_t draws[] = {5, 5, 300, 5, 1, UINT16_MAX, UINT16_MAX};
+    for (unsigned life = 0; life < 7; life++) { /* what is taken already is passed over, and 0 */
+        must_take(disk, MARK, draws[life], &identity, false);
+        assert_int_equal(identity_actor(&identity), actor_of(5, epochs[life]));
+        assert_int_equal(identity.former.count, life);
         identity_deinit(&identity);
     }
+    must_take(disk, MARK, 4, &identity, false);
+    assert_former(&identity, 0, 5, 1);
+    assert_former(&identity, 1, 5, 2);
+    assert_former(&identity, 5, 5, 300);
+    assert_former(&identity, 6, 5, UINT16_MAX);
+    identity_deinit(&identity);
     sim_files_free(disk);
 }
 
-static void test_the_epoch_can_be_raised(void **state)
+static void test_the_epoch_can_be_changed(void **state)
 {
     (void)state;
     struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
     struct identity identity, again;
     must_take(disk, MARK, 5, &identity, false);
-    assert_int_equal(identity_next_epoch(sim_files_interface(disk), &identity), STATUS_OK);
-    assert_int_equal(identity_actor(&identity), actor_of(5, 2));
+    assert_int_equal(identity_new_epoch(sim_files_interface(disk), &identity, 9), STATUS_OK);
+    assert_int_equal(identity_actor(&identity), actor_of(5, 9));
     assert_former(&identity, 0, 5, 1);
-    must_take(disk, MARK, 5, &again, false);
-    assert_int_equal(identity_actor(&again), actor_of(5, 3));
+    must_take(disk, MARK, 9, &again, false);
+    assert_int_equal(identity_actor(&again), actor_of(5, 10));
     identity_deinit(&identity);
     identity_deinit(&again);
+    sim_files_free(disk);
+}
+
+/*
+ * Rule 1. A directory is copied after a clean stop, and put back when its node has run for some
+ * lives more: others have what it wrote in these, and it knows nothing of them.
+ */
+static void test_what_was_put_back_is_none_of_those_it_has_forgotten(void **state)
+{
+    (void)state;
+    struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
+    struct files *files = sim_files_interface(disk);
+    struct random random = {4711};
+    struct identity identity;
+    actor_t forgotten[20];
+    must_take(disk, MARK, 5, &identity, false);
+    assert_int_equal(identity_join(files, &identity, random_next(&random)), STATUS_OK);
+    assert_int_equal(identity_release(files, &identity, 9), STATUS_OK);
+    struct sim_files *copy = sim_files_copy(disk, 2);
+    for (unsigned life = 0; life < 20; life++) {
+        identity_deinit(&identity);
+        must_take(disk, MARK, random_next(&random), &identity, true);
+        forgotten[life] = identity_actor(&identity);
+        assert_int_equal(identity_release(files, &identity, 9), STATUS_OK);
+    }
+    identity_deinit(&identity);
+    must_take(copy, MARK, random_next(&random), &identity, true);
+    assert_int_equal(identity.node, 5);
+    for (unsigned life = 0; life < 20; life++)
+        assert_true(identity_actor(&identity) != forgotten[life]);
+    identity_deinit(&identity);
+    sim_files_free(copy);
     sim_files_free(disk);
 }
 
@@ -109,10 +147,15 @@ static void test_after_the_last_epoch_comes_a_new_node(void **state)
     (void)state;
     struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
     struct files *files = sim_files_interface(disk);
-    struct identity identity = {.node = 5, .epoch = ACTOR_EPOCH_MAX - 1, .mark = MARK};
-    struct identity again;
-    assert_int_equal(identity_next_epoch(files, &identity), STATUS_OK);
-    assert_int_equal(identity_next_epoch(files, &identity), STATUS_OVERFLOW);
+    struct identity identity = {.node = 5, .epoch = 1, .mark = MARK}, again;
+    identity.former.count = ACTOR_EPOCH_MAX - 2; /* of all but one */
+    identity.former.dots = memory_alloc(identity.former.count * sizeof(struct dot));
+    for (uint32_t i = 0; i < identity.former.count; i++)
+        identity.former.dots[i] = (struct dot){actor_of(5, (uint16_t)(i + 2)), UINT64_MAX};
+    assert_int_equal(identity_new_epoch(files, &identity, 77), STATUS_OK);
+    assert_int_equal(identity.epoch, ACTOR_EPOCH_MAX);
+    assert_int_equal(identity_new_epoch(files, &identity, 77), STATUS_OVERFLOW);
+    assert_int_equal(identity_join(files, &identity, 77), STATUS_OVERFLOW);
     must_take(disk, MARK, 5, &again, false);
     assert_int_equal(identity_actor(&again), actor_of(6, 1)); /* 5 was drawn, but has been */
     assert_int_equal(again.former.count, ACTOR_EPOCH_MAX);
@@ -137,7 +180,7 @@ static void test_a_copied_directory_is_a_new_node(void **state)
     assert_former(&copied, 0, 5, 1);
     identity_deinit(&copied);
     must_take(copy, MARK + 1, 0, &again, false);
-    assert_int_equal(identity_actor(&again), actor_of(3, 2));
+    assert_int_equal(identity_actor(&again), actor_of(3, 2)); /* 0 is none, 1 it was */
     assert_former(&again, 0, 3, 1);
     assert_former(&again, 1, 5, 1);
     identity_deinit(&again);
@@ -235,23 +278,45 @@ static void test_the_file_is_read_strictly(void **state)
         "format 3\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\n",
         "format 3\nnode 000000000005\nepoch 1\nmark 78\nclean 0\ntime 0\njoined 2\n",
         "format 3\nnode 000000000005\nepoch 1\nmark 78\nclean 0\njoined 1\ntime 0\n",
+        "format 3\nnode 000000000005\nepoch 3\nmark 78\nclean 0\ntime 0\njoined 0\n"
+        "former 0000000000050001\n",
+        "format 4\nnode 000000000005\nepoch 3\nmark 78\nclean 0\ntime 0\njoined 0\n"
+        "former 0000000000050003\n",
+        "format 4\nnode 000000000005\nepoch 3\nmark 78\nclean 0\ntime 0\njoined 0\n"
+        "former 0000000000050001\nformer 0000000000050001\n",
+        "format 4\nnode 000000000005\nepoch 3\nmark 78\nclean 0\ntime 0\njoined 0\n"
+        "former 0000000000050000\n",
+        "format 4\nnode 000000000005\nepoch 3\nmark 78\nclean 0\ntime 0\njoined 0\n"
+        "former 0000000000070001\nformer 0000000000060001\n",
     };
     struct sim_files *disk = sim_files_new(1, SIM_FILES_UNLIMITED);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         replace_with(disk, bad[i]);
         expect_refused(disk, STATUS_CORRUPT);
     }
-    replace_with(disk, "format 4\nwhatever comes\n");
+    replace_with(disk, "format 5\nwhatever comes\n");
     expect_refused(disk, STATUS_VERSION);
     replace_with(disk, "format 2\nnode 000000000005\nepoch 1\nmark 78\nclean 1\ntime 0\n");
     struct identity identity;
     must_take(disk, MARK + 1, 7, &identity, true);
     assert_false(identity.joined); /* that format knew of no others */
     identity_deinit(&identity);
+    /* Where epochs were counted, earlier ones went without saying. */
+    replace_with(disk, "format 3\nnode 000000000005\nepoch 3\nmark 78\nclean 1\ntime 0\njoined 1\n"
+                       "former 0000000000070002\n");
+    must_take(disk, MARK + 1, 2, &identity, true);
+    assert_int_equal(identity_actor(&identity), actor_of(5, 4));
+    assert_int_equal(identity.former.count, 5);
+    assert_former(&identity, 0, 5, 1);
+    assert_former(&identity, 2, 5, 3);
+    assert_former(&identity, 3, 7, 1);
+    assert_former(&identity, 4, 7, 2);
+    identity_deinit(&identity);
     sim_files_free(disk);
 }
 
-/* By clean stops, crashes, and in a copy of the directory: it is for good. */
+/* By clean stops, crashes, and in a copy of the directory: it is for good. Who was alone may have
+ * been so when its directory was put back: it begins anew. */
 static void test_what_has_joined_stays_so(void **state)
 {
     (void)state;
@@ -260,15 +325,19 @@ static void test_what_has_joined_stays_so(void **state)
     struct identity identity;
     must_take(disk, MARK, 5, &identity, false);
     assert_false(identity.joined);
-    assert_int_equal(identity_join(files, &identity), STATUS_OK);
+    assert_int_equal(identity_join(files, &identity, 8), STATUS_OK);
+    assert_int_equal(identity_actor(&identity), actor_of(5, 8));
+    assert_former(&identity, 0, 5, 1);
     identity_deinit(&identity);
     must_take(disk, MARK, 5, &identity, false);
     assert_true(identity.joined);
-    assert_int_equal(identity_next_epoch(files, &identity), STATUS_OK);
+    assert_int_equal(identity_new_epoch(files, &identity, 1), STATUS_OK);
     assert_int_equal(identity_release(files, &identity, 9), STATUS_OK);
     identity_deinit(&identity);
     must_take(disk, MARK, 5, &identity, true);
     assert_true(identity.joined);
+    assert_int_equal(identity_actor(&identity), actor_of(5, 6));
+    assert_int_equal(identity.time, 9);
     identity_deinit(&identity);
     must_take(disk, MARK + 1, 6, &identity, false);
     assert_true(identity.joined);
@@ -283,8 +352,10 @@ static void test_a_join_that_fails_has_not_happened(void **state)
     struct identity identity;
     must_take(disk, MARK, 5, &identity, false);
     sim_files_halt_after(disk, 0);
-    assert_int_not_equal(identity_join(sim_files_interface(disk), &identity), STATUS_OK);
+    assert_int_not_equal(identity_join(sim_files_interface(disk), &identity, 8), STATUS_OK);
     assert_false(identity.joined);
+    assert_int_equal(identity_actor(&identity), actor_of(5, 1));
+    assert_int_equal(identity.former.count, 0);
     identity_deinit(&identity);
     sim_files_crash(disk);
     must_take(disk, MARK, 5, &identity, false);
@@ -343,6 +414,7 @@ static void test_a_swap_that_fails_has_not_happened(void **state)
     assert_in_range(done, 1, 20);
     assert_int_equal(identity_database(&identity, (uint8_t)(2 * done)), 2 * done);
     identity_deinit(&identity);
+    sim_files_set_capacity(disk, SIM_FILES_UNLIMITED);
     must_take(disk, MARK, 5, &identity, false);
     for (unsigned i = 0; i < 50; i++)
         assert_int_equal(identity_database(&identity, (uint8_t)i), i < 2 * done ? i ^ 1 : i);
@@ -375,21 +447,25 @@ static void live(struct sim_files *disk, struct random *random, actor_t *used, s
     if (take(disk, MARK, random_below(random, 4), &identity, &was_clean) != STATUS_OK)
         return;
     actor_t actor = identity_actor(&identity);
-    if (was_clean) {
-        assert_int_equal(actor, *released);
+    bool goes_on = was_clean && !identity.joined;
+    if (was_clean)
         assert_int_equal(identity.time, *released_time);
-    }
-    for (size_t i = 0; i < *used_count && !was_clean; i++)
+    if (goes_on)
+        assert_int_equal(actor, *released);
+    for (size_t i = 0; i < *used_count && !goes_on; i++)
         assert_true(used[i] != actor); /* an actor never goes on after it may have forgotten */
     used[(*used_count)++] = actor;
     *released = 0;
+    struct files *files = sim_files_interface(disk);
+    uint64_t draw = random_below(random, 9);
     if (random_once_in(random, 4) &&
-        identity_next_epoch(sim_files_interface(disk), &identity) == STATUS_OK) {
+        (draw & 1 ? identity_join(files, &identity, draw)
+                  : identity_new_epoch(files, &identity, draw)) == STATUS_OK) {
         used[(*used_count)++] = identity_actor(&identity);
     } else if (random_once_in(random, 2)) {
         *released = actor;
         *released_time = random_below(random, 1000);
-        (void)!identity_release(sim_files_interface(disk), &identity, *released_time);
+        (void)!identity_release(files, &identity, *released_time);
     }
     identity_deinit(&identity);
 }
@@ -419,9 +495,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_new_directory_is_a_new_node),
-        cmocka_unit_test(test_after_a_clean_stop_the_same_actor_goes_on),
-        cmocka_unit_test(test_without_one_the_next_epoch_does),
-        cmocka_unit_test(test_the_epoch_can_be_raised),
+        cmocka_unit_test(test_after_a_clean_stop_who_is_alone_goes_on),
+        cmocka_unit_test(test_without_one_another_epoch_does),
+        cmocka_unit_test(test_the_epoch_can_be_changed),
+        cmocka_unit_test(test_what_was_put_back_is_none_of_those_it_has_forgotten),
         cmocka_unit_test(test_after_the_last_epoch_comes_a_new_node),
         cmocka_unit_test(test_a_copied_directory_is_a_new_node),
         cmocka_unit_test(test_every_flipped_bit_is_seen),
