@@ -321,6 +321,14 @@ static enum status parse_seeds(struct peers *peers, struct buffer *out_error)
     return STATUS_INVALID;
 }
 
+/* How many others a slot is compared with before it counts as agreed: by W. What reads have shown
+ * in strict mode is with R. */
+static unsigned compared_quorum(const struct config *config)
+{
+    bool fewer = !config->sloppy_quorum && config->read_quorum < config->write_quorum;
+    return (unsigned)(fewer ? config->read_quorum : config->write_quorum);
+}
+
 static void open_data(struct peers *peers)
 {
     const struct peers_options *options = &peers->options;
@@ -352,7 +360,7 @@ static void open_data(struct peers *peers)
         .gossip = peers->gossip,
         .outbox = bus_outbox(peers->bus),
         .read_quorum = (unsigned)config->read_quorum,
-        .write_quorum = (unsigned)config->write_quorum,
+        .write_quorum = compared_quorum(config),
         .sent_count = sent_count,
         .settled_count = settled_count,
         .work_begun = work_begun,
@@ -715,7 +723,7 @@ void peers_configure(struct peers *peers)
     const struct config *config = peers->options.config;
     quorum_set_numbers(peers->quorum, (unsigned)config->read_quorum, (unsigned)config->write_quorum,
                        config->sloppy_quorum);
-    sync_set_numbers(peers->sync, (unsigned)config->read_quorum, (unsigned)config->write_quorum,
+    sync_set_numbers(peers->sync, (unsigned)config->read_quorum, compared_quorum(config),
                      peers->options.dispatch->cluster.steady_ms);
 }
 
