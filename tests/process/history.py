@@ -266,7 +266,7 @@ class Worker(Teller):
         return f'!{number}', context[:at] + digit + context[at + 1:]
 
 
-class Traffic:
+class Workers:
     """Workers, until they are stopped."""
 
     def __init__(self, history, addresses, clients, pause_s=0.001):

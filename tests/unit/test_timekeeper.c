@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include "cluster/timekeeper.h"
+#include "row/slot.h"
+#include "store/export.h"
 #include "support/gossip_world.h"
 #include "support/nodes_world.h"
 #include "sync/sync.h"
@@ -228,6 +230,34 @@ static void who_is_alone_believes_what_lasts(void **state)
 
 /* ---- what goes on meanwhile ------------------------------------------------------------------ */
 
+/* It coordinates the keys, and so proposes what is to go: what has expired goes with tombstones, a
+ * minute later. */
+static void what_has_expired_is_collected_by_the_right_time(void **state)
+{
+    (void)state;
+    for (int sign = -1; sign <= 1; sign += 2) {
+        struct nodes *nodes = nodes_new(3);
+        struct caller *caller = caller_new(nodes, 1);
+        char key[NODES_KEY_SIZE], other[NODES_KEY_SIZE];
+        nodes_key(nodes, 0, 0, key);
+        nodes_key(nodes, 0, 1, other);
+        jump(nodes, 0, sign * years_ms);
+        restart(nodes, 0);
+        nodes_run(nodes, 2000);
+        caller_ask(caller, ask_of("SET %s v PX 1000\r\n", key), "+OK\r\n");
+        for (unsigned i = 0; i < 2; i++) {
+            struct store *store = cluster_node_store(node_of(nodes, 1));
+            nodes_run(nodes, 40 * 1000);
+            caller_ask(caller, ask_of("SET %s v\r\n", other), "+OK\r\n");
+            caller_ask(caller, ask_of("DEL %s\r\n", other), ":1\r\n");
+            nodes_run(nodes, 10 * 1000);
+            assert_int_equal(store_slot_stored(store, slot_of_key(bytes_text(other))), 0);
+            assert_int_equal(store_slot_stored(store, slot_of_key(bytes_text(key))), i == 0);
+        }
+        nodes_free(nodes);
+    }
+}
+
 /* Waits end, ticks come: deadlines are told as of the wall clock. */
 static void a_node_that_doubts_its_clock_works_as_others(void **state)
 {
@@ -294,6 +324,7 @@ int main(void)
         cmocka_unit_test(of_two_the_one_whose_clock_jumps_is_wrong),
         cmocka_unit_test(of_two_that_start_together_the_one_behind_is_believed),
         cmocka_unit_test(who_is_alone_believes_what_lasts),
+        cmocka_unit_test(what_has_expired_is_collected_by_the_right_time),
         cmocka_unit_test(a_node_that_doubts_its_clock_works_as_others),
         cmocka_unit_test(the_first_event_of_one_with_a_far_clock_is_taken_by_others),
     };
