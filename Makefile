@@ -21,7 +21,7 @@ FLAGS_tsan := -O1 -g -fsanitize=thread
 # Fewer slots: another world of each seed, in a third of the time. For the simulator only.
 FLAGS_hunt := -O2 -g -DSHOAL_JEMALLOC -DSHOAL_SLOT_BITS=9
 # With planted bugs to choose from: base/mutant.h.
-FLAGS_mutant := -O2 -g -DSHOAL_MUTANTS
+FLAGS_mutant := -O2 -g -DSHOAL_MUTANTS -Wl,-u,mutant_chosen
 # Clang minds NULL + 0, which an empty buffer's bytes are.
 FLAGS_fuzz := $(FLAGS_asan) -fsanitize=fuzzer-no-link -fno-sanitize=pointer-overflow
 LIBS_release := -ljemalloc

@@ -77,10 +77,6 @@ struct runs {
     struct tally tally;
 };
 
-#ifdef SHOAL_MUTANTS
-const char *mutant_chosen;
-#endif
-
 #ifdef SHOAL_JEMALLOC
 /* Worlds come and go: what one gives back the next takes, in few large pages. */
 extern const char *malloc_conf;
