@@ -562,6 +562,15 @@ static void follow_version(struct peers *peers, const struct gossip_peer *peer, 
                         peer->said.layout_version, now_ms);
 }
 
+/* It is dialed no more, and what was for it is over. */
+static void part_from(struct peers *peers, uint64_t node, uint64_t now_ms)
+{
+    bool was_up = bus_is_up(peers->bus, node);
+    bus_unwant(peers->bus, node); /* which does not tell that it is down */
+    if (was_up)
+        bus_down(peers, node, now_ms);
+}
+
 static void follow_gossip(struct peers *peers, uint64_t now_ms)
 {
     const struct gossip_peer *peer;
@@ -570,7 +579,10 @@ static void follow_gossip(struct peers *peers, uint64_t now_ms)
     peers->gossip_version = version;
     for (size_t i = 0; (peer = gossip_peer_at(peers->gossip, i)); i++) {
         if (changed) {
-            bus_want(peers->bus, peer->said.node, peer->said.host, peer->said.bus_port);
+            if (membership_is_replaced(peers, peer))
+                part_from(peers, peer->said.node, now_ms);
+            else
+                bus_want(peers->bus, peer->said.node, peer->said.host, peer->said.bus_port);
             follow_life(peers, peer, now_ms);
         }
         if (peer->life == GOSSIP_UP)
@@ -650,13 +662,6 @@ void peers_turn_end(struct peers *peers)
     uint64_t now_ms = peers->options.dispatch->cluster.steady_ms;
     quorum_turn_end(peers->quorum, now_ms);
     sync_turn_end(peers->sync, now_ms);
-}
-
-/* For good: it is dialed no more, and what was for it is over. */
-static void part_from(struct peers *peers, uint64_t node, uint64_t now_ms)
-{
-    bus_unwant(peers->bus, node); /* which does not tell that it is down */
-    bus_down(peers, node, now_ms);
 }
 
 /* Whoever has just learned of a change of layout has other members. Of one that has left gossip may
