@@ -7,7 +7,8 @@ keeps for each a world and a seed that have found it, and the checker that did: 
 first. Where it finds nothing any more, or none is kept, seeds are run, of a store's world, of a
 cluster's and of one with each of the scenes (cluster:NAME, tests/sim/cluster_scene.h) in turn, N of
 each at most, until one fails with the bug and passes without it. So a bug that only changes what
-happens when is not "found" by what fails anyway. --worlds A,B: only these.
+happens when is not "found" by what fails anyway. --worlds A,B: only these. Some are kept with a
+unit test (unit:NAME) that fails with them: what only a story tells at once.
 
 NAME: only those with that in their name. --quick: the kept seeds alone. --keep: writes the seeds
 that were found into the file. Exit 1 if fewer than FOUND_SHARE of all are found.
@@ -19,6 +20,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '..'))
@@ -28,7 +30,8 @@ FOUND_SHARE = 0.95
 SCENES = ('swept', 'late', 'missed', 'pushed', 'moving', 'behind', 'flapping')
 CHUNK = {'store': 50, 'cluster': 10, **{f'cluster:{scene}': 10 for scene in SCENES}}  # in one run
 SEED_SECONDS = 60                     # a world that takes longer hangs
-HEADER = '''# Of each planted bug a world and a seed that find it, and the checker that does:
+BUILDING = threading.Lock()            # one make at a time
+HEADER = '''# Of each planted bug what finds it: a world, a seed and its checker; or a unit test.
 # `make sim-mutants QUICK=1` runs these. A change of what worlds draw changes what a seed means:
 # `make sim-mutants KEEP=1`.
 '''
@@ -65,8 +68,21 @@ def write_kept(kept):
             out.write('{} {} {} {}\n'.format(name, *kept[name]))
 
 
+def failing_story(name, test):
+    """(0, 'story') if that unit test fails with the bug."""
+    with BUILDING:
+        subprocess.run(['make', '--no-print-directory', 'KIND=mutant', f'build/mutant/unit/{test}'],
+                       cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+    done = subprocess.run([os.path.join(ROOT, 'build/mutant/unit', test)], cwd=ROOT,
+                          env={**os.environ, 'SHOAL_MUTANT': name or ''}, timeout=SEED_SECONDS,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return (0, 'story') if done.returncode else None
+
+
 def first_failure(name, world, first, count):
     """(seed, checker) of the first of these seeds that fails; None: all pass."""
+    if world.startswith('unit:'):
+        return failing_story(name, world[len('unit:'):])
     world, _, scene = world.partition(':')
     command = [SIMULATOR, '--world', world, '--seeds', str(count), '--from', str(first),
                '--failures', '1', *(['--theme', scene] if scene else [])]
@@ -148,8 +164,8 @@ def main():
         hunts = [pool.submit(hunt, name, kept.get(name), arguments) for name in chosen]
         for name, hunted in zip(chosen, hunts):
             world, seed, checker, seconds = hunted.result()
-            print(f'{name:40} {mutants[name]:26} {world or "-":16} {seed or "-":>6} {checker:8} '
-                  f'{seconds:.1f}', flush=True)
+            print(f'{name:40} {mutants[name]:26} {world or "-":16} '
+                  f'{seed if world else "-":>6} {checker:8} {seconds:.1f}', flush=True)
             if world:
                 found_anew[name] = (world, seed, checker)
             else:

@@ -629,6 +629,7 @@ void peers_turn_begin(struct peers *peers, uint64_t time_ms)
 {
     uint64_t now_ms = peers_steady_ms(peers);
     peers->ahead_ms = (int64_t)(time_ms - now_ms);
+    sync_set_time(peers->sync, peers->ahead_ms);
     peers->options.dispatch->cluster.steady_ms = now_ms;
     store_set_cluster_time(peers->options.store, cluster_time(peers, now_ms, time_ms));
     if (gossip_version(peers->gossip) != peers->gossip_version)

@@ -180,7 +180,8 @@ bool lease_forbids(struct quorum *quorum, const struct lease_firsts *firsts)
 
 void lease_count(struct quorum *quorum, const struct lease_firsts *firsts)
 {
-    for (uint32_t i = 0; firsts->count > 0 && i < quorum->peer_count; i++)
+    bool counts = firsts->count > 0 && !MUTANT(lease_confirmations_not_counted);
+    for (uint32_t i = 0; counts && i < quorum->peer_count; i++)
         quorum->peers[i]->lease.confirmations += is_among(firsts, quorum->peers[i]->node);
 }
 
@@ -240,7 +241,7 @@ void leases_release(struct quorum *quorum, uint64_t now_ms)
 
 void leases_set_layout(struct quorum *quorum, bool is_first, uint64_t now_ms)
 {
-    if (is_first && quorum->layout->ring.member_count > 1)
+    if (is_first && quorum->layout->ring.member_count > 1 && !MUTANT(lease_forgotten_at_a_start))
         quorum->leases_begin_ms = now_ms + LEASE_MS;
     for (uint32_t i = 0; i < quorum->peer_count && !MUTANT(lease_survives_a_layout); i++) {
         struct lease *lease = &quorum->peers[i]->lease;

@@ -139,6 +139,13 @@ static void keep(struct incoming *incoming)
     incoming->requests = bytes_of(kept + rows_size, requests_size);
 }
 
+/* Of a batch that a planted bug splits. */
+static struct bytes first_row(struct bytes rows)
+{
+    struct bytes rest = rows, name, row;
+    return row_list_next(&rest, &name, &row) ? bytes_of(rows.data, rows.size - rest.size) : rows;
+}
+
 enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct quorum_ask *ask,
                               struct unpack *in, uint64_t now_ms)
 {
@@ -176,8 +183,9 @@ enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct
                                   .requests = replicate.requests};
     quorum->importing_bytes += incoming->rows_size;
     list_append(&quorum->importing, &incoming->link);
-    struct import *import = import_rows_onto(quorum->options.store, replicate.rows,
-                                             replicate.grounds, now_ms, imported, incoming);
+    struct bytes rows = MUTANT(hint_batch_split) ? first_row(replicate.rows) : replicate.rows;
+    struct import *import = import_rows_onto(quorum->options.store, rows, replicate.grounds, now_ms,
+                                             imported, incoming);
     if (!import)
         return STATUS_OK; /* done, and perhaps freed */
     incoming->import = import;

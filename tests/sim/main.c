@@ -13,6 +13,10 @@
  *   --failures N   is enough of them; --nodes N in each cluster, 1: a node without one;
  *   --mutant NAME  with that planted bug, in KIND=mutant builds (base/mutant.h)
  *
+ * KIND=hunt builds have 512 slots instead of 16384: another world of each seed, in a third of the
+ * time. So many seeds are run there; what slots in their thousands do, lists of them in parts and
+ * quotas, is for the other builds.
+ *
  * Without --world seeds run in both. Now and then a world is run twice: it must go the same way.
  */
 #include <signal.h>
@@ -72,10 +76,6 @@ struct runs {
     size_t first_count;
     struct tally tally;
 };
-
-#ifdef SHOAL_MUTANTS
-const char *mutant_chosen;
-#endif
 
 #ifdef SHOAL_JEMALLOC
 /* Worlds come and go: what one gives back the next takes, in few large pages. */
