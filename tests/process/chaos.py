@@ -452,6 +452,8 @@ def hold_shape(name, seconds, seed, nodes=3, strict=False):
     for line in [f'{times} x {error}' for error, times in errors.most_common(4)] + verdict[-3:-1]:
         print(f'#   {line}')
     check(right, f'{path}\n' + '\n'.join(verdict[:10]))
+    silent = [operation.line()[:99] for operation in history.silent()]
+    check(not silent, f'A12: {path}: no reply ever came: {silent}')
     check(outcomes['done'] >= DONE_LEAST, f'only {outcomes["done"]} commands were done')
 
 
