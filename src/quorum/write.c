@@ -2,6 +2,7 @@
 /* Writes: rows into batches, and whoever waits for them. */
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/mutant.h"
 #include "quorum/quorum_state.h"
 #include "row/chunked.h"
 #include "row/row_list.h"
@@ -265,7 +266,8 @@ void quorum_write(struct quorum *quorum, const struct txn *txn, struct quorum_wr
 
 bool quorum_is_unsettled(const struct quorum *quorum, uint16_t slot)
 {
-    return quorum->unsettled[slot] > 0 && quorum->layout && claim_term(quorum) != 0;
+    return quorum->unsettled[slot] > 0 && quorum->layout && claim_term(quorum) != 0 &&
+           !MUTANT(shown_short_of_w);
 }
 
 void quorum_settle(struct quorum *quorum, const uint16_t *slots, size_t count,

@@ -15,8 +15,9 @@
  *   A2      a version next to one whose writer had seen it (check_versions.h)
  *   A5      a client sees less than before (check_sessions.h)
  *   A6      in strict mode: the same as A1 for each read
- *   A7      no order of the operations explains all replies (check_linear.h); in strict mode: what
- *           has a condition judges it by less than was acknowledged before: SET NX, DEL
+ *   A7      no order of the operations explains all replies (check_linear.h): in strict mode, and
+ *           where there is one coordinator; a condition that judges by less than was acknowledged
+ *           before: SET NX, DEL
  *   A8      a counter below what was acknowledged (at the end; in strict mode always) or above what
  *           was attempted
  *   A9      a value after its time, or gone before it
