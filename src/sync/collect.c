@@ -346,7 +346,7 @@ static void collect_by_the_clock(struct sync *sync)
     struct bytes rest, name;
     uint64_t digest;
     for (uint32_t slot = 0; slot < SLOT_COUNT; slot++)
-        if (slot_set_has(&sync->owned, (uint16_t)slot))
+        if (sync_owns(sync, (uint16_t)slot))
             store_find_collectable(sync->options.store, (uint16_t)slot, 0, COLLECT_OF_SLOT_MAX,
                                    found, collect);
     rest = buffer_bytes(&collect->listed);
