@@ -358,7 +358,8 @@ def quorum(node, name):
 
 
 def are_equal(nodes, rounds):
-    return all(quorum(node, 'sync_slots_unequal') == 0 and quorum(node, 'sync_hints_pending') == 0
+    nothing_left = 'sync_slots_unequal', 'sync_hints_pending', 'quorum_pending'
+    return all(all(quorum(node, name) == 0 for name in nothing_left)
                and quorum(node, 'sync_rounds') >= before + 2
                for node, before in zip(nodes, rounds))
 
