@@ -11,8 +11,8 @@
 /* In the middle of the slot's part of the ring. */
 static struct xxh128 place_of_slot(uint16_t slot)
 {
-    _Static_assert(SLOT_COUNT == 1 << 14, "all slots make one turn");
-    return (struct xxh128){.high = (uint64_t)slot << 50 | (uint64_t)1 << 49};
+    const unsigned shift = 64 - SLOT_BITS; /* all slots make one turn */
+    return (struct xxh128){.high = (uint64_t)slot << shift | (uint64_t)1 << (shift - 1)};
 }
 
 static bool is_before(struct xxh128 a, struct xxh128 b)

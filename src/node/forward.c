@@ -431,6 +431,7 @@ static void find_outcome(struct forwarder *forwarder, struct forward *forward, u
     forward->outcome = (struct quorum_outcome){
         .id = {forwarder->options.node, forward->first},
         .slot = forward->slot,
+        .dead = forward->has_died ? forward->node : 0,
         .done = learned,
         .context = forward,
     };

@@ -113,6 +113,19 @@ static void tell_absent(struct peers *peers, uint64_t now_ms)
     gossip_changed(peers->gossip);
 }
 
+bool membership_is_replaced(const struct peers *peers, const struct gossip_peer *peer)
+{
+    const struct gossip_peer *other;
+    if (peer->life != GOSSIP_DOWN)
+        return false;
+    for (size_t i = 0; (other = gossip_peer_at(peers->gossip, i)); i++)
+        if (other->life == GOSSIP_UP && other->said.bus_port == peer->said.bus_port &&
+            strcmp(other->said.host, peer->said.host) == 0)
+            return true;
+    const struct gossip_self *self = gossip_self(peers->gossip);
+    return self->bus_port == peer->said.bus_port && strcmp(self->host, peer->said.host) == 0;
+}
+
 static bool holds_nothing(const struct store *store)
 {
     return slot_set_next(store_slots_used(store), 0) == SLOT_COUNT;

@@ -321,6 +321,14 @@ static enum status parse_seeds(struct peers *peers, struct buffer *out_error)
     return STATUS_INVALID;
 }
 
+/* How many others a slot is compared with before it counts as agreed: by W. What reads have shown
+ * in strict mode is with R. */
+static unsigned compared_quorum(const struct config *config)
+{
+    bool fewer = !config->sloppy_quorum && config->read_quorum < config->write_quorum;
+    return (unsigned)(fewer ? config->read_quorum : config->write_quorum);
+}
+
 static void open_data(struct peers *peers)
 {
     const struct peers_options *options = &peers->options;
@@ -352,7 +360,7 @@ static void open_data(struct peers *peers)
         .gossip = peers->gossip,
         .outbox = bus_outbox(peers->bus),
         .read_quorum = (unsigned)config->read_quorum,
-        .write_quorum = (unsigned)config->write_quorum,
+        .write_quorum = compared_quorum(config),
         .sent_count = sent_count,
         .settled_count = settled_count,
         .work_begun = work_begun,
@@ -554,6 +562,15 @@ static void follow_version(struct peers *peers, const struct gossip_peer *peer, 
                         peer->said.layout_version, now_ms);
 }
 
+/* It is dialed no more, and what was for it is over. */
+static void part_from(struct peers *peers, uint64_t node, uint64_t now_ms)
+{
+    bool was_up = bus_is_up(peers->bus, node);
+    bus_unwant(peers->bus, node); /* which does not tell that it is down */
+    if (was_up)
+        bus_down(peers, node, now_ms);
+}
+
 static void follow_gossip(struct peers *peers, uint64_t now_ms)
 {
     const struct gossip_peer *peer;
@@ -562,7 +579,10 @@ static void follow_gossip(struct peers *peers, uint64_t now_ms)
     peers->gossip_version = version;
     for (size_t i = 0; (peer = gossip_peer_at(peers->gossip, i)); i++) {
         if (changed) {
-            bus_want(peers->bus, peer->said.node, peer->said.host, peer->said.bus_port);
+            if (membership_is_replaced(peers, peer))
+                part_from(peers, peer->said.node, now_ms);
+            else
+                bus_want(peers->bus, peer->said.node, peer->said.host, peer->said.bus_port);
             follow_life(peers, peer, now_ms);
         }
         if (peer->life == GOSSIP_UP)
@@ -629,6 +649,7 @@ void peers_turn_begin(struct peers *peers, uint64_t time_ms)
 {
     uint64_t now_ms = peers_steady_ms(peers);
     peers->ahead_ms = (int64_t)(time_ms - now_ms);
+    sync_set_time(peers->sync, peers->ahead_ms);
     peers->options.dispatch->cluster.steady_ms = now_ms;
     store_set_cluster_time(peers->options.store, cluster_time(peers, now_ms, time_ms));
     if (gossip_version(peers->gossip) != peers->gossip_version)
@@ -641,13 +662,6 @@ void peers_turn_end(struct peers *peers)
     uint64_t now_ms = peers->options.dispatch->cluster.steady_ms;
     quorum_turn_end(peers->quorum, now_ms);
     sync_turn_end(peers->sync, now_ms);
-}
-
-/* For good: it is dialed no more, and what was for it is over. */
-static void part_from(struct peers *peers, uint64_t node, uint64_t now_ms)
-{
-    bus_unwant(peers->bus, node); /* which does not tell that it is down */
-    bus_down(peers, node, now_ms);
 }
 
 /* Whoever has just learned of a change of layout has other members. Of one that has left gossip may
@@ -714,7 +728,7 @@ void peers_configure(struct peers *peers)
     const struct config *config = peers->options.config;
     quorum_set_numbers(peers->quorum, (unsigned)config->read_quorum, (unsigned)config->write_quorum,
                        config->sloppy_quorum);
-    sync_set_numbers(peers->sync, (unsigned)config->read_quorum, (unsigned)config->write_quorum,
+    sync_set_numbers(peers->sync, (unsigned)config->read_quorum, compared_quorum(config),
                      peers->options.dispatch->cluster.steady_ms);
 }
 

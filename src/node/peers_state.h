@@ -65,6 +65,9 @@ static inline void peers_fail(struct peers *peers, enum status status)
         peers->failure = status;
 }
 
+/* It is down, and another node answers where it was: it is not to be dialed there. */
+bool membership_is_replaced(const struct peers *peers, const struct gossip_peer *peer);
+
 /* Each tick: a node that belongs to no cluster looks for one, or founds one; who is alone joins a
  * larger one; and if it is this node's turn the next layout is proposed. */
 void membership_tick(struct peers *peers, uint64_t now_ms);

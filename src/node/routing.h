@@ -15,8 +15,8 @@
  */
 enum status routing_route(struct dispatch *dispatch, struct session *session);
 
-/* It was to run here, waited for something else, and may not coordinate its slots any more: it is to
- * be routed anew. */
+/* It was to run here, has waited for something else, and this node may not coordinate its slots any
+ * more: it is to be routed anew. */
 bool routing_is_stale(const struct dispatch *dispatch, const struct session *session);
 
 /* It came from another node, and its time is over (remote_is_late): it does not run. */

@@ -142,24 +142,40 @@ bool claim_grants(struct quorum *quorum, uint64_t node, uint64_t term, struct by
     return true;
 }
 
-bool claim_allows(const struct quorum *quorum, uint64_t node, uint64_t term, struct bytes rows,
-                  uint16_t *out_slot)
+/* Whoever is granted the slots from now on is to be another one than whose rows are taken. */
+static void adopt(struct quorum *quorum, uint64_t node, uint64_t term, struct bytes rows)
 {
     struct bytes name, row;
+    while (row_list_next(&rows, &name, &row)) {
+        unsigned slot = slot_of_name(name);
+        if (slot < SLOT_COUNT && is_above(quorum, &quorum->grants[slot], node, term))
+            take_over(quorum, &quorum->grants[slot], node, term);
+    }
+}
+
+bool claim_allows(struct quorum *quorum, uint64_t node, uint64_t term, struct bytes rows,
+                  uint16_t *out_slot)
+{
+    struct bytes rest = rows, name, row;
     unsigned last = SLOT_COUNT;
+    bool is_new = false;
     if (term == 0 || quorum->options.sloppy || MUTANT(older_terms_acknowledged))
         return true;
-    while (row_list_next(&rows, &name, &row)) {
+    while (row_list_next(&rest, &name, &row)) {
         unsigned slot = slot_of_name(name);
         if (slot >= SLOT_COUNT || slot == last)
             continue;
         last = slot;
         const struct grant *grant = &quorum->grants[slot];
-        if (is_above(quorum, grant, node, term) || (grant->node == node && term >= grant->since))
+        bool is_granted = grant->node == node && term >= grant->since;
+        is_new = is_new || !is_granted;
+        if (is_granted || is_above(quorum, grant, node, term))
             continue;
         *out_slot = (uint16_t)slot;
         return false;
     }
+    if (is_new)
+        adopt(quorum, node, term, rows);
     return true;
 }
 

@@ -70,8 +70,8 @@ void claims_begin_anew(struct quorum *quorum);
 /* Grants the keys' slots to the node, or refuses: then *out_slot is one that another one has. */
 bool claim_grants(struct quorum *quorum, uint64_t node, uint64_t term, struct bytes heads,
                   uint16_t *out_slot);
-/* Whether rows that the node sends may be acknowledged. */
-bool claim_allows(const struct quorum *quorum, uint64_t node, uint64_t term, struct bytes rows,
+/* Whether rows that the node sends may be acknowledged: then their slots are granted, too. */
+bool claim_allows(struct quorum *quorum, uint64_t node, uint64_t term, struct bytes rows,
                   uint16_t *out_slot);
 void claim_refuse(struct quorum *quorum, uint64_t to, unsigned type, uint64_t number,
                   uint16_t slot);

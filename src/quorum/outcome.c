@@ -199,6 +199,8 @@ static void ask_owners(struct asking *asking)
     for (unsigned i = 0; i < asking->owner_count; i++)
         if (quorum_is_up(quorum, asking->owners[i].node))
             ask(asking, &asking->owners[i]);
+        else if (asking->owners[i].node == asking->outcome->dead)
+            asking->owners[i].state = OWNER_UNKNOWING;
     step(asking);
 }
 

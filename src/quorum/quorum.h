@@ -212,6 +212,8 @@ void quorum_write_forget(struct quorum *quorum, struct quorum_write *write);
 struct quorum_outcome {
     struct request_id id;
     uint16_t slot;
+    uint64_t dead; /* who had it, if that process has ended: it need not say that it does not know
+                      it; else 0 */
     /* STATUS_OK: it was run; `reply` is what it came to (empty: it was too large to be kept), its
      * rows are with W owners now.
      * STATUS_ABSENT: none of enough owners knows it. STATUS_INVALID: nobody can tell. */

@@ -5,12 +5,13 @@
  *
  *   asks begin with       cluster(8) version(8) number(8)
  *
- *   REPLICATE             ask, term(8) message(4) rows size(4) grounds size(4) rows grounds
- *                         requests
+ *   REPLICATE             ask, term(8) message(4) rows size(4) grounds size(4), then rows,
+ *                         grounds, requests
  *     a request           origin(varint) number(varint) rows from(varint) rows size(varint)
  *                         reply size(varint) reply
  *   REPLICATED            several of: number(8) message(4) failed(1)
- *   VERIFY                ask (its number is a term), several of: number(8) heads size(varint) heads
+ *   VERIFY                ask (its number is a term), several of: number(8) heads size(varint)
+ *                         heads
  *   VERIFIED              several of: number(8) failed(1) count(varint) digests(8 each)
  *   KEY_ROWS              ask, key(4) base(4) chunk(4) heads
  *   KEY_ROWS_ARE          number(8) failed(1) key(4) base(4) chunk(4) rows

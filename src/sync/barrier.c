@@ -92,7 +92,8 @@ static bool each_member(const struct ring *ring, const struct ring *before,
 }
 
 /* One that is no member any more may still hold rows, until it has given them all away, and says
- * so: be it away for ever, as long as nobody has said that it is to be forgotten. */
+ * so: who left by its own wish is waited for, be it away for ever. Who was removed is not: it is
+ * dead, and others' memory of it does not end; if it lives it must not come back. */
 bool barrier_each_node(const struct sync *sync, bool (*each)(void *context, uint64_t node),
                        void *context)
 {
@@ -104,7 +105,7 @@ bool barrier_each_node(const struct sync *sync, bool (*each)(void *context, uint
     for (size_t i = 0; (peer = gossip_peer_at(sync->options.gossip, i)) != NULL; i++) {
         bool concerned = peer->said.cluster == layout->cluster &&
                          !layout_is_member(layout, peer->said.node) &&
-                         (peer->life == GOSSIP_UP || peer->said.keys > 0);
+                         (peer->life == GOSSIP_UP || (peer->said.leaving && peer->said.keys > 0));
         if (concerned && !each(context, peer->said.node))
             return false;
     }

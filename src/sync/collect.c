@@ -301,7 +301,8 @@ static bool is_full(const struct collect *collect)
 static bool find_more(struct sync *sync)
 {
     struct collect *collect = sync->collect;
-    uint64_t before_ms = sync->now_ms > COLLECT_GRACE_MS ? sync->now_ms - COLLECT_GRACE_MS : 0;
+    uint64_t time_ms = sync->now_ms + (uint64_t)sync->ahead_ms;
+    uint64_t before_ms = time_ms > COLLECT_GRACE_MS ? time_ms - COLLECT_GRACE_MS : 0;
     for (unsigned i = 0; i < FIND_SLOTS && collect->looked < SLOT_COUNT; i++) {
         if (is_full(collect))
             return true;

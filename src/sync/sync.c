@@ -423,6 +423,11 @@ bool sync_is_durable(const struct sync *sync, uint64_t node, uint64_t question)
 
 /* ---- what there is --------------------------------------------------------------------------- */
 
+void sync_set_time(struct sync *sync, int64_t ahead_ms)
+{
+    sync->ahead_ms = ahead_ms;
+}
+
 bool sync_is_agreed(const struct sync *sync, uint16_t slot)
 {
     return sync_owns(sync, slot) && sync->slots[slot].agreed;

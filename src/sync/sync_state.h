@@ -124,6 +124,7 @@ struct sync {
     const struct layout *layout; /* NULL: none yet */
     uint64_t layout_set_ms;
     uint64_t now_ms;
+    int64_t ahead_ms;         /* of that: the node's time */
     uint64_t number;          /* of the last message that wants an answer */
     struct sync_peer **peers; /* by node */
     size_t peer_count, peer_room;

@@ -21,6 +21,12 @@
 
 NEVER(enum quorum_route, quorum_route(const struct quorum *q, uint16_t slot, uint64_t *out_node))
 NEVER(bool, quorum_may_coordinate(const struct quorum *q, uint16_t slot))
+NEVER(uint64_t, quorum_term(const struct quorum *q, uint16_t slot))
+NEVER(bool, quorum_is_unsettled(const struct quorum *q, uint16_t slot))
+NEVER(void, quorum_settle(struct quorum *q, const uint16_t *slots, size_t count,
+                          struct quorum_write *write))
+NEVER(uint64_t, quorum_claims(const struct quorum *q))
+NEVER(bool, quorum_is_storing(const struct quorum *q, uint64_t from))
 NEVER(unsigned, quorum_others_to_ask(struct quorum *q, uint16_t slot,
                                      struct consistency consistency, bool writes, uint64_t now_ms))
 NEVER(void, quorum_verify(struct quorum *q, struct quorum_verify *verify, uint64_t now_ms))

@@ -16,7 +16,8 @@ from collections import Counter
 from shoal import ROOT, Client, check, wait_for
 
 SHOAL_SIM = os.environ.get('SHOAL_SIM', os.path.join(ROOT, 'build/release/shoal-sim'))
-ANSWER_LIMIT_S = 30
+ANSWER_LIMIT_S = 30  # no trouble lasts so long
+SILENCE = 'no-answer'
 AUDIT_LIMIT_S = 60
 # Keys come in sets, one after the other, so none has more operations than a checker can judge.
 SET_OPERATIONS = 8000
@@ -90,6 +91,11 @@ class History:
                     out.write('# {} {}\n'.format(*remarks.pop(0)))
                 out.write(operation.line() + '\n')
 
+    def silent(self):
+        """To which no reply came, though the connection held."""
+        return [operation for operation in self.operations
+                if operation.outcome == 'unknown' and operation.reply.startswith(SILENCE)]
+
     def figures(self):
         counts = Counter(operation.outcome for operation in self.operations)
         longest_us = max(operation.ended - operation.begun for operation in self.operations)
@@ -153,7 +159,8 @@ class Teller:
             kind, content = self.connection.read()
         except OSError as error:  # a connection that breaks, and no answer in time
             self.hang_up()
-            self.history.end(operation, 'unknown', f'{type(error).__name__} {error}')
+            what = SILENCE if isinstance(error, TimeoutError) else type(error).__name__
+            self.history.end(operation, 'unknown', f'{what} {error}')
             return None
         if kind == '-':
             outcome = 'unknown' if content.startswith(b'UNKNOWN') else 'refused'
@@ -266,7 +273,7 @@ class Worker(Teller):
         return f'!{number}', context[:at] + digit + context[at + 1:]
 
 
-class Traffic:
+class Workers:
     """Workers, until they are stopped."""
 
     def __init__(self, history, addresses, clients, pause_s=0.001):

@@ -197,7 +197,8 @@ static void on_turned(void *context, struct cluster_node *node)
 }
 
 /* Whether the node may count as one that has the event, or what has replaced it, as durable as it
- * has to be. Where it came and was replaced within a turn its place in the log is not known. */
+ * has to be. Where it came and was replaced within a turn its place in the log is not known. What
+ * was there once and is gone was deleted, and the tombstone removed. */
 static bool may_hold(struct copies *copies, const struct cluster_node *node, struct bytes name,
                      const struct copies_run *run)
 {
@@ -207,7 +208,7 @@ static bool may_hold(struct copies *copies, const struct cluster_node *node, str
         return true;
     if (!has_of_key(copies, node, name, &row))
         return !node->absent;
-    if (!vector_covers(&row.vector, run->dot))
+    if (at == NOT_SHOWN && !vector_covers(&row.vector, run->dot))
         return false;
     bool always = copies->settings->sync == LOG_SYNC_ALWAYS;
     return node->state == CLUSTER_DOWN || at == NOT_SHOWN || at <= safe_until(node, always);

@@ -14,6 +14,10 @@
  *   --failures N   is enough of them; --nodes N in each cluster, 1: a node without one;
  *   --mutant NAME  with that planted bug, in KIND=mutant builds (base/mutant.h)
  *
+ * KIND=hunt builds have 512 slots instead of 16384: another world of each seed, in a third of the
+ * time. So many seeds are run there; what slots in their thousands do, lists of them in parts and
+ * quotas, is for the other builds.
+ *
  * Without --world seeds run in both. Now and then a world is run twice: it must go the same way.
  */
 #include <signal.h>

@@ -179,6 +179,27 @@ static void who_left_without_a_word_is_parted_from(void **state)
     nodes_free(nodes);
 }
 
+/* Where its disk was lost another node answers now. All but the one that was told to forget it
+ * remember it, and soon that one does again; but nobody goes on asking there for who it was. */
+static void who_was_replaced_is_not_dialed(void **state)
+{
+    (void)state;
+    struct nodes *nodes = nodes_new(NODES);
+    uint64_t gone = nodes->nodes[D].number;
+    cluster_node_lose_disk(&nodes->nodes[D]);
+    assert_int_equal(peers_forget(node_peers(nodes->nodes[0].node), gone), STATUS_OK);
+    nodes_run(nodes, 30 * 1000);
+    cluster_node_start(&nodes->nodes[D]);
+    nodes_run(nodes, 90 * 1000);
+    assert_int_equal(peers_layout(node_peers(nodes->nodes[D].node))->ring.member_count, NODES);
+    for (unsigned node = 0; node < D; node++)
+        assert_non_null(gossip_peer(peers_gossip(node_peers(nodes->nodes[node].node)), gone));
+    struct sim_net_stats before = sim_net_stats(nodes->net);
+    nodes_run(nodes, 20 * 1000);
+    assert_int_equal(sim_net_stats(nodes->net).connections, before.connections);
+    nodes_free(nodes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +209,7 @@ int main(void)
         cmocka_unit_test(another_form_is_not_read),
         cmocka_unit_test(what_was_damaged_is_written_again),
         cmocka_unit_test(who_left_without_a_word_is_parted_from),
+        cmocka_unit_test(who_was_replaced_is_not_dialed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

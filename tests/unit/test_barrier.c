@@ -79,10 +79,37 @@ static void what_one_who_left_may_still_hold_is_not_collected(void **state)
     nodes_free(nodes);
 }
 
+/* Nobody is told but one node, and the others remember the dead one for as long as they live. */
+static void who_was_removed_is_not_waited_for(void **state)
+{
+    (void)state;
+    struct nodes *nodes = nodes_new(COUNT);
+    struct caller *caller = caller_new(nodes, 0);
+    for (unsigned i = 0; i < 10; i++) {
+        caller_say(caller, "SET k%u v\r\n", i);
+        caller_expect(caller, "+OK\r\n");
+    }
+    nodes_run(nodes, MANY_MS); /* it has said that it holds something */
+    uint64_t gone = nodes->nodes[LEAVER].number;
+    cluster_node_cut_power(&nodes->nodes[LEAVER]);
+    assert_int_equal(peers_forget(node_peers(nodes->nodes[0].node), gone), STATUS_OK);
+    nodes_run(nodes, 5 * MANY_MS); /* longer than the one forgets it */
+    assert_false(layout_is_member(layout_at(nodes, 0), gone));
+    assert_non_null(gossip_peer(peers_gossip(node_peers(nodes->nodes[0].node)), gone));
+    for (unsigned i = 0; i < 10; i++) {
+        caller_say(caller, "DEL k%u\r\n", i);
+        caller_expect(caller, ":1\r\n");
+    }
+    nodes_run(nodes, MANY_MS);
+    assert_int_equal(collectable(nodes), 0);
+    nodes_free(nodes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_one_who_left_may_still_hold_is_not_collected),
+        cmocka_unit_test(who_was_removed_is_not_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -226,10 +226,30 @@ static void a_value_that_is_not_synced_is_not_to_be_acknowledged(void **state)
     (void)state;
     struct story *story = story_new(LOG_SYNC_ALWAYS);
     make_it_quiet(story);
-    assert_int_equal(store_join(cluster_node_store(&story->nodes[0])), STATUS_OK);
     begin_set(story);
     acknowledge(story);
     story_end(story, "durable");
+}
+
+/* A sole owner keeps no tombstone. */
+static void what_was_deleted_before_it_is_acknowledged_was_durable(void **state)
+{
+    (void)state;
+    struct story *story = story_new(LOG_SYNC_ALWAYS);
+    make_it_quiet(story);
+    struct dot dot = begin_set(story);
+    run_for(story, SIM_SECOND);
+    struct arena arena;
+    struct row row;
+    arena_init(&arena);
+    row_init(&row);
+    row_write(&row, dot, VALUE_STRING, BYTES("?"), EXPIRY_NEVER, false, &arena);
+    row_delete(&row, (struct dot){7, dot.time + 1}, &arena);
+    import(story, &row);
+    arena_deinit(&arena);
+    run_for(story, 5 * SIM_SECOND);
+    acknowledge(story);
+    story_end(story, "");
 }
 
 /* It is synced, and then a delete of the same time, which had not seen it, is not yet. */
@@ -263,6 +283,7 @@ int main(void)
         cmocka_unit_test(an_acknowledged_value_is_on_as_many_nodes_as_it_must),
         cmocka_unit_test(a_node_that_has_lost_something_may_have_had_it),
         cmocka_unit_test(a_value_that_is_not_synced_is_not_to_be_acknowledged),
+        cmocka_unit_test(what_was_deleted_before_it_is_acknowledged_was_durable),
         cmocka_unit_test(what_arrives_beside_a_value_makes_it_no_less_durable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,8 +8,11 @@
 #include <cmocka.h>
 
 #include "cluster/timekeeper.h"
+#include "row/slot.h"
+#include "store/export.h"
 #include "support/gossip_world.h"
 #include "support/nodes_world.h"
+#include "sync/sync.h"
 
 enum { HOUR_MS = 3600 * 1000, SLACK_MS = 100 };
 static const int64_t years_ms = INT64_C(10) * 365 * 24 * HOUR_MS;
@@ -227,6 +230,34 @@ static void who_is_alone_believes_what_lasts(void **state)
 
 /* ---- what goes on meanwhile ------------------------------------------------------------------ */
 
+/* It coordinates the keys, and so proposes what is to go: what has expired goes with tombstones, a
+ * minute later. */
+static void what_has_expired_is_collected_by_the_right_time(void **state)
+{
+    (void)state;
+    for (int sign = -1; sign <= 1; sign += 2) {
+        struct nodes *nodes = nodes_new(3);
+        struct caller *caller = caller_new(nodes, 1);
+        char key[NODES_KEY_SIZE], other[NODES_KEY_SIZE];
+        nodes_key(nodes, 0, 0, key);
+        nodes_key(nodes, 0, 1, other);
+        jump(nodes, 0, sign * years_ms);
+        restart(nodes, 0);
+        nodes_run(nodes, 2000);
+        caller_ask(caller, ask_of("SET %s v PX 1000\r\n", key), "+OK\r\n");
+        for (unsigned i = 0; i < 2; i++) {
+            struct store *store = cluster_node_store(node_of(nodes, 1));
+            nodes_run(nodes, 40 * 1000);
+            caller_ask(caller, ask_of("SET %s v\r\n", other), "+OK\r\n");
+            caller_ask(caller, ask_of("DEL %s\r\n", other), ":1\r\n");
+            nodes_run(nodes, 10 * 1000);
+            assert_int_equal(store_slot_stored(store, slot_of_key(bytes_text(other))), 0);
+            assert_int_equal(store_slot_stored(store, slot_of_key(bytes_text(key))), i == 0);
+        }
+        nodes_free(nodes);
+    }
+}
+
 /* Waits end, ticks come: deadlines are told as of the wall clock. */
 static void a_node_that_doubts_its_clock_works_as_others(void **state)
 {
@@ -245,6 +276,41 @@ static void a_node_that_doubts_its_clock_works_as_others(void **state)
     }
 }
 
+static void set_cut(struct nodes *nodes, unsigned a, unsigned b, bool cut)
+{
+    (cut ? sim_net_block : sim_net_unblock)(nodes->net, a, b);
+    (cut ? sim_net_block : sim_net_unblock)(nodes->net, b, a);
+}
+
+static bool is_quiet(struct nodes *nodes, unsigned node)
+{
+    return sync_is_quiet(peers_sync(node_peers(node_of(nodes, node)->node)));
+}
+
+/* It has seen no event, and only one of the others can tell it the time. What it dated by its clock
+ * nobody would ever take from it. */
+static void the_first_event_of_one_with_a_far_clock_is_taken_by_others(void **state)
+{
+    (void)state;
+    struct nodes *nodes = nodes_new(4);
+    char key[NODES_KEY_SIZE];
+    cluster_node_cut_power(node_of(nodes, 0));
+    jump(nodes, 0, years_ms);
+    set_cut(nodes, 0, 2, true);
+    set_cut(nodes, 0, 3, true);
+    cluster_node_start(node_of(nodes, 0));
+    nodes_run(nodes, 3000);
+    struct caller *caller = caller_new(nodes, 0);
+    nodes_key(nodes, 0, 0, key);
+    caller_ask(caller, ask_of("SET %s v\r\n", key), "+OK\r\n");
+    set_cut(nodes, 0, 2, false);
+    set_cut(nodes, 0, 3, false);
+    nodes_run(nodes, 20 * 1000);
+    for (unsigned node = 0; node < 4; node++)
+        assert_true(is_quiet(nodes, node));
+    nodes_free(nodes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,7 +324,9 @@ int main(void)
         cmocka_unit_test(of_two_the_one_whose_clock_jumps_is_wrong),
         cmocka_unit_test(of_two_that_start_together_the_one_behind_is_believed),
         cmocka_unit_test(who_is_alone_believes_what_lasts),
+        cmocka_unit_test(what_has_expired_is_collected_by_the_right_time),
         cmocka_unit_test(a_node_that_doubts_its_clock_works_as_others),
+        cmocka_unit_test(the_first_event_of_one_with_a_far_clock_is_taken_by_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
