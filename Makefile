@@ -119,8 +119,10 @@ $(OUT)/shoal-sim: $(OUT)/tests.a $(OUT)/shoal.a
 	$(CC) -o $@ $^ $(LDFLAGS) -lcmocka $(LDLIBS)
 
 SEEDS ?= 300
+SCENES ?= $(shell expr $(SEEDS) / 4)
 sim: $(OUT)/shoal-sim # stores, clusters in worlds of faults: make KIND=hunt sim SEEDS=100000
 	$< --first tests/sim/seeds.txt --seeds $(SEEDS) --jobs $(shell nproc)
+	$< --world cluster --theme scenes --seeds $(SCENES) --jobs $(shell nproc)
 
 sim-mutants: # are planted bugs found? make sim-mutants ONLY=epoch SEEDS=20000 KEEP=1, or QUICK=1
 	@$(MAKE) --no-print-directory KIND=mutant build/mutant/shoal-sim

@@ -16,6 +16,7 @@ that were found into the file. Exit 1 if fewer than FOUND_SHARE of all are found
 
 import argparse
 import concurrent.futures
+import functools
 import os
 import re
 import subprocess
@@ -30,6 +31,7 @@ FOUND_SHARE = 0.95
 SCENES = ('swept', 'late', 'missed', 'pushed', 'moving', 'behind', 'flapping')
 CHUNK = {'store': 50, 'cluster': 10, **{f'cluster:{scene}': 10 for scene in SCENES}}  # in one run
 SEED_SECONDS = 60                     # a world that takes longer hangs
+STORY_SECONDS = 600                   # and so does a unit test
 BUILDING = threading.Lock()            # one make at a time
 HEADER = '''# Of each planted bug what finds it: a world, a seed and its checker; or a unit test.
 # `make sim-mutants QUICK=1` runs these. A change of what worlds draw changes what a seed means:
@@ -68,13 +70,14 @@ def write_kept(kept):
             out.write('{} {} {} {}\n'.format(name, *kept[name]))
 
 
+@functools.lru_cache(maxsize=None)
 def failing_story(name, test):
     """(0, 'story') if that unit test fails with the bug."""
     with BUILDING:
         subprocess.run(['make', '--no-print-directory', 'KIND=mutant', f'build/mutant/unit/{test}'],
                        cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
     done = subprocess.run([os.path.join(ROOT, 'build/mutant/unit', test)], cwd=ROOT,
-                          env={**os.environ, 'SHOAL_MUTANT': name or ''}, timeout=SEED_SECONDS,
+                          env={**os.environ, 'SHOAL_MUTANT': name or ''}, timeout=STORY_SECONDS,
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return (0, 'story') if done.returncode else None
 

@@ -460,7 +460,9 @@ void cluster_plan_draw_theme(uint64_t seed, unsigned nodes, enum theme theme_giv
     struct random theme = stream(seed, DRAW_THEME, THEME_SALT);
     if (nodes != 1)
         plan->theme = theme_draw(&theme);
-    if (nodes != 1 && theme_given != THEMES)
+    if (nodes != 1 && theme_given == THEME_SOME_SCENE)
+        plan->theme = (enum theme)(THEMES_DRAWN + seed % (THEMES - THEMES_DRAWN));
+    else if (nodes != 1 && theme_given != THEMES)
         plan->theme = theme_given;
     if (plan->theme != THEME_NONE) {
         theme_shape(plan->theme, &theme, nodes, &plan->settings, &plan->load);

@@ -306,13 +306,17 @@ static const struct theme_rule rules[THEMES] =
 
 const char *theme_name(enum theme theme)
 {
-    check(theme < THEMES);
+    check(theme != THEMES && theme <= THEME_SOME_SCENE);
+    if (theme == THEME_SOME_SCENE)
+        return "scenes";
     return theme == THEME_NONE ? "none" : rules[theme].name;
 }
 
 enum theme theme_named(const char *name)
 {
     enum theme theme = THEME_NONE;
+    if (strcmp(name, theme_name(THEME_SOME_SCENE)) == 0)
+        return THEME_SOME_SCENE;
     while (theme < THEMES && strcmp(theme_name(theme), name) != 0)
         theme++;
     return theme;

@@ -34,10 +34,11 @@ enum theme {
     THEME_BEHIND,               /* an owner is away while slots move, and comes back */
     THEME_FLAPPING,             /* three nodes, few keys, strict, one that comes and goes */
     THEMES,
+    THEME_SOME_SCENE, /* one of the scenes: which one the seed says */
 };
 
 const char *theme_name(enum theme theme);
-/* THEMES: none has that name. */
+/* Of "scenes" THEME_SOME_SCENE; THEMES: none has that name. */
 enum theme theme_named(const char *name);
 
 /* Once in how many worlds of that theme a kind of fault exists (enum fault_kind); 0: never. */

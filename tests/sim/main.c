@@ -9,7 +9,8 @@
  *   shoal-sim --check FILE                                         a history (history_text.h)
  *
  *   --jobs N       in so many processes, the same output in the same order (sim/jobs.h);
- *   --theme NAME   every world has that theme (cluster_theme.h), whatever its seed says;
+ *   --theme NAME   every world has that theme (cluster_theme.h), whatever its seed says; `scenes`:
+ *                  one of the scenes (cluster_scene.h), which none has that is not asked for it;
  *   --failures N   is enough of them; --nodes N in each cluster, 1: a node without one;
  *   --mutant NAME  with that planted bug, in KIND=mutant builds (base/mutant.h)
  *

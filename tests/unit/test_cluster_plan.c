@@ -66,6 +66,14 @@ static void scenes_are_within_their_bounds(void **state)
                         (unsigned)__builtin_popcount(cut) < settings->write_quorum);
         }
     }
+    bool seen[THEMES] = {false};
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        struct cluster_plan plan;
+        cluster_plan_draw_theme(seed, 0, theme_named("scenes"), &plan);
+        seen[plan.theme] = true;
+    }
+    for (int theme = THEME_NONE; theme < THEMES; theme++)
+        assert_int_equal(seen[theme], theme >= THEMES_DRAWN);
     assert_int_equal(theme_named("nothing of the kind"), THEMES);
 }
 
