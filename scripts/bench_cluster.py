@@ -118,7 +118,7 @@ def death_of_shoal(death, net, calm_s, fault_s):
                  where=lambda i: {'place': net.place()} if net else {}) as cluster:
         victim, others = cluster[2], cluster.nodes[:2]
         addresses = [(node.host, node.port) for node in others]
-        traffic = Traffic(lambda i: Direct(addresses, i), share_of_counters=0, share_of_deletes=0)
+        traffic = Traffic(lambda i: Direct(addresses, i))
         try:
             calm = phases(traffic, death, victim, others, calm_s, fault_s)
         finally:
@@ -142,7 +142,7 @@ def death_of_redis(death, net, timeout_ms, calm_s, fault_s):
         def connect(_):
             connections.append(RedisConnection(cluster))
             return connections[-1]
-        traffic = Traffic(connect, share_of_counters=0, share_of_deletes=0)
+        traffic = Traffic(connect)
         try:
             calm = phases(traffic, death, victim, others, calm_s, fault_s)
         finally:

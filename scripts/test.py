@@ -159,7 +159,7 @@ def main():
         if name not in STAGES:
             sys.exit(f'test.py: no such stage: {name} (there are: {" ".join(STAGES)})')
     if {'conversation', 'upstream', 'fuzz', 'process', 'cluster'} & set(stages):
-        build('build', ['make', '-s'])
+        build('build', ['make', '-s', 'all', 'build/release/shoal-sim'])
     for name in stages:
         STAGES[name]()
     print(f'{passed} passed, {failed} failed')

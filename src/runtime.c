@@ -19,7 +19,8 @@
 
 enum {
     INPUT_PAUSE = 1024 * 1024,  /* requests that have to wait, before their client is not read */
-    IDLE_CHECKS = 1000,         /* clients looked at for their idle time, each second */
+    IDLE_EVERY_MS = 1000,       /* clients are looked at for their idle time: */
+    IDLE_CHECKS = 1000,         /* so many */
     DESCRIPTORS_RESERVED = 256, /* not for clients: files, and what else there is */
     READ_THREADS = 4,
     COMPACTION_THREADS = 2,
@@ -262,12 +263,13 @@ static bool may_be_idle(const struct session *session)
 static void end_idle_clients(struct runtime *runtime)
 {
     uint64_t idle_ms = (uint64_t)runtime->config->timeout_s * 1000;
+    uint64_t time_ms = node_time_ms(runtime->node, runtime->now_ms);
     uint64_t count = runtime->client_count < IDLE_CHECKS ? runtime->client_count : IDLE_CHECKS;
     for (uint64_t i = 0; idle_ms > 0 && i < count; i++) {
         struct client *client = list_entry(runtime->clients.next, struct client, link);
         list_remove(&client->link);
         list_append(&runtime->clients, &client->link);
-        if (client->session->active_ms + idle_ms < runtime->now_ms && may_be_idle(client->session))
+        if (client->session->active_ms + idle_ms < time_ms && may_be_idle(client->session))
             client_end(client, true);
     }
 }
@@ -318,8 +320,9 @@ static void turn(struct runtime *runtime)
         runtime_bus_send(runtime->bus);
     close_ended(runtime); /* before whoever killed them hears of it and asks them something */
     send_outputs(runtime);
-    if (now_ms >= runtime->idle_due_ms) {
-        runtime->idle_due_ms = now_ms + 1000;
+    bool went_back = now_ms + IDLE_EVERY_MS < runtime->idle_due_ms;
+    if (now_ms >= runtime->idle_due_ms || went_back) {
+        runtime->idle_due_ms = now_ms + IDLE_EVERY_MS;
         end_idle_clients(runtime);
     }
     resume_clients(runtime);

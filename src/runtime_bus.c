@@ -75,6 +75,22 @@ static void wire_end(struct wire *wire)
     list_append(&wire->owner->ending, &wire->at);
 }
 
+/* The other side has ended it, perhaps: its system says so. */
+static void wire_broken(void *peer)
+{
+    struct wire *wire = peer;
+    if (connection_was_reset(wire->connection))
+        bus_left(wire->owner->bus, wire->link);
+    wire_end(wire);
+}
+
+static void wire_finished(void *peer)
+{
+    struct wire *wire = peer;
+    bus_left(wire->owner->bus, wire->link);
+    wire_end(wire);
+}
+
 static void wire_close(struct wire *wire)
 {
     struct runtime_bus *self = wire->owner;
@@ -97,7 +113,7 @@ static void wire_send(struct wire *wire)
         bus_sent(wire->owner->bus, wire->link, sent);
     wire->full = result == CONNECTION_FULL;
     if (result == CONNECTION_BROKEN)
-        wire_end(wire);
+        wire_broken(wire);
 }
 
 static void wire_received(void *peer, struct bytes bytes)
@@ -127,13 +143,8 @@ static void wire_writable(void *peer)
     list_append(&wire->owner->writable, &wire->writable);
 }
 
-static void wire_over(void *peer)
-{
-    wire_end(peer);
-}
-
 static const struct connection_handler wire_handler = {
-    wire_received, wire_room, wire_filled, wire_writable, wire_over, wire_over,
+    wire_received, wire_room, wire_filled, wire_writable, wire_finished, wire_broken,
 };
 
 static void wire_connect(struct wire *wire, int descriptor)

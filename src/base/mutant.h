@@ -18,7 +18,7 @@
 
 #include <string.h>
 
-extern const char *mutant_chosen; /* tests/sim/main.c has it; NULL: none */
+extern const char *mutant_chosen; /* tests/support has it; NULL: none */
 
 #define MUTANT(name) (mutant_chosen && strcmp(mutant_chosen, #name) == 0)
 

@@ -35,6 +35,7 @@ struct bus_link {
     enum stage stage;
     bool blocked;         /* the socket has not taken all yet */
     bool stranger;        /* counts among them */
+    bool left;            /* closed on the other side */
     struct peer *peer;    /* dialed: whom for; accepted: who it is. NULL: for a meet, or nobody */
     struct meet *meet;    /* what it was dialed for, or NULL */
     uint64_t claim;       /* accepted: which greeting it was, counted */
@@ -254,6 +255,24 @@ static void tell_unheard(struct bus *bus, uint64_t node, uint64_t now_ms)
         bus->options.unheard(bus->options.context, node, now_ms);
 }
 
+void bus_left(struct bus *bus, struct bus_link *link)
+{
+    (void)bus;
+    link->left = true;
+}
+
+/* A link of its, in that direction, is gone. */
+static void tell_if_ended(struct bus *bus, struct peer *peer, bool was_left, bool *direction,
+                          uint64_t now_ms)
+{
+    *direction = was_left;
+    if (!peer->left_out || !peer->left_in)
+        return;
+    peer->left_out = peer->left_in = false;
+    if (bus->options.ended)
+        bus->options.ended(bus->options.context, peer->node, now_ms);
+}
+
 void bus_closed(struct bus *bus, struct bus_link *link, uint64_t now_ms)
 {
     /* The other side does not say what it thinks of a proof: it goes. */
@@ -267,7 +286,8 @@ void bus_closed(struct bus *bus, struct bus_link *link, uint64_t now_ms)
         link->meet->try_ms = next_try(bus, &link->meet->wait_ms, now_ms);
         link->meet->link = NULL;
     }
-    bool lost = peer && peer->out == link;
+    bool lost = peer && peer->out == link, was_open = link->link.state == LINK_OPEN;
+    bool was_left = link->left;
     if (lost) {
         peer->out = NULL;
         peer->try_ms = next_try(bus, &peer->wait_ms, now_ms);
@@ -280,6 +300,10 @@ void bus_closed(struct bus *bus, struct bus_link *link, uint64_t now_ms)
     list_remove(&link->ready);
     link_deinit(&link->link);
     memory_free(link);
+    if (lost && was_open)
+        tell_if_ended(bus, peer, was_left, &peer->left_out, now_ms);
+    if (unheard)
+        tell_if_ended(bus, peer, was_left, &peer->left_in, now_ms);
     if (lost)
         bus->options.down(bus->options.context, peer->node, now_ms);
     if (unheard)
@@ -323,6 +347,7 @@ static void greeted_in(struct bus *bus, struct bus_link *link, uint64_t now_ms)
     if (link->peer->in)
         tell_unheard(bus, link->link.peer, now_ms);
     link->peer->in = link;
+    link->peer->left_in = false;
     if (!link->peer->wanted)
         bus->options.met(bus->options.context, link->link.peer, BYTES(""), 0, now_ms);
 }
@@ -350,6 +375,7 @@ static void greeted_out(struct bus *bus, struct bus_link *link, uint64_t now_ms)
         return;
     }
     link->base = peer->settled = peer->sent;
+    peer->left_out = false;
     peer->wait_ms = BUS_RETRY_MIN_MS;
     bus->options.up(bus->options.context, peer->node, now_ms);
 }
@@ -514,6 +540,12 @@ static struct bus_link *open_link(const struct bus *bus, uint64_t node)
 bool bus_is_up(const struct bus *bus, uint64_t node)
 {
     return open_link(bus, node) != NULL;
+}
+
+bool bus_hears(const struct bus *bus, uint64_t node)
+{
+    const struct peer *peer = peer_find(&bus->table, node);
+    return peer && peer->in;
 }
 
 uint64_t bus_sent_count(const struct bus *bus, uint64_t node)

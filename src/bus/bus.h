@@ -58,6 +58,11 @@ struct bus_options {
     /* The link on which that node spoke is gone, or it has greeted on a newer one: what it had said
      * and was not heard is void. May be NULL. */
     void (*unheard)(void *context, uint64_t node, uint64_t now_ms);
+    /* Its process has ended, or has closed the links in both directions: its system has said so of
+     * each (bus_left), and no newer one is there. It hears nothing of what was said to it before,
+     * and what it said and was not heard is void. Told before `down` and `unheard` are of the link
+     * that ended last. May be NULL. */
+    void (*ended)(void *context, uint64_t node, uint64_t now_ms);
     /* A node that nobody had asked for by number: the one behind an address that was dialed by
      * bus_meet, or one that has dialed this node. `host` is where a meet found it, or empty. */
     void (*met)(void *context, uint64_t node, struct bytes host, uint16_t port, uint64_t now_ms);
@@ -96,6 +101,8 @@ void bus_unwant(struct bus *bus, uint64_t node);
 void bus_meet(struct bus *bus, const char *host, uint16_t port, uint64_t now_ms, uint64_t ms);
 
 bool bus_is_up(const struct bus *bus, uint64_t node);
+/* There is a link on which it speaks. */
+bool bus_hears(const struct bus *bus, uint64_t node);
 
 /*
  * How many messages to this node were ever sent, and up to which one they are behind us: heard by
@@ -111,6 +118,9 @@ uint64_t bus_settled_count(const struct bus *bus, uint64_t node);
 struct bus_link *bus_accepted(struct bus *bus, const char *address, uint64_t now_ms);
 void bus_connected(struct bus *bus, struct bus_link *link, uint64_t now_ms);
 void bus_receive(struct bus *bus, struct bus_link *link, struct bytes bytes, uint64_t now_ms);
+/* It was closed on the other side, by the process there or with its end; bus_closed is to follow.
+ * That it can't be reached is no reason to believe that. */
+void bus_left(struct bus *bus, struct bus_link *link);
 /* The connection is gone, or never came about: frees the link. */
 void bus_closed(struct bus *bus, struct bus_link *link, uint64_t now_ms);
 

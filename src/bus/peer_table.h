@@ -13,6 +13,8 @@ struct peer {
     char host[BUS_HOST_MAX];
     uint16_t port;
     struct bus_link *out, *in; /* dialed, perhaps not open yet; accepted and open */
+    bool left_out,
+        left_in; /* the last of them that was open was closed over there, none is since */
     uint64_t sent, settled;
     uint64_t try_ms; /* when to dial, if `out` is NULL */
     uint64_t wait_ms;

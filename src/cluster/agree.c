@@ -56,6 +56,8 @@ struct agree {
     uint32_t member_count;
     struct ballot promised, accepted; /* for the next version */
     struct buffer next;               /* the accepted layout's bytes */
+    struct layout decoded; /* the last one that was, if it is not ours; cluster 0: none */
+    struct buffer decoded_bytes;
     struct proposal proposal;
     struct buffer scratch; /* a message being written */
     struct spoken spoken[AGREE_SPOKEN_MAX];
@@ -83,19 +85,39 @@ static void set_bytes(struct buffer *buffer, struct bytes bytes)
     buffer_append_bytes(buffer, bytes);
 }
 
-/* A layout of this cluster and version. */
-static enum status decode_layout(struct bytes bytes, uint64_t cluster, uint64_t version,
-                                 struct layout *out)
+static void forget_decoded(struct agree *agree)
 {
-    struct layout layout;
-    enum status status = layout_decode(bytes, &layout);
+    layout_deinit(&agree->decoded);
+    buffer_deinit(&agree->decoded_bytes);
+}
+
+/* A layout of this cluster and version. It is kept: what has been accepted is chosen in a moment,
+ * and decoding is most of the work of a change. */
+static enum status check_layout(struct agree *agree, struct bytes bytes, uint64_t cluster,
+                                uint64_t version)
+{
+    if (agree->decoded.cluster == 0 || !bytes_equal(buffer_bytes(&agree->decoded_bytes), bytes)) {
+        struct layout layout;
+        enum status status = layout_decode(bytes, &layout);
+        if (status != STATUS_OK)
+            return status;
+        layout_deinit(&agree->decoded);
+        agree->decoded = layout;
+        set_bytes(&agree->decoded_bytes, bytes);
+    }
+    bool fits = agree->decoded.cluster == cluster && agree->decoded.version == version;
+    return fits ? STATUS_OK : STATUS_CORRUPT;
+}
+
+/* As above, and it is the caller's. */
+static enum status decode_layout(struct agree *agree, struct bytes bytes, uint64_t cluster,
+                                 uint64_t version, struct layout *out)
+{
+    enum status status = check_layout(agree, bytes, cluster, version);
     if (status != STATUS_OK)
         return status;
-    if (layout.cluster != cluster || layout.version != version) {
-        layout_deinit(&layout);
-        return STATUS_CORRUPT;
-    }
-    *out = layout;
+    *out = agree->decoded;
+    agree->decoded = (struct layout){0};
     return STATUS_OK;
 }
 
@@ -214,12 +236,8 @@ static enum status load(struct agree *agree, struct bytes state)
         return STATUS_CORRUPT;
     enum status status = layout_decode(layout, &agree->layout);
     agree->has_layout = status == STATUS_OK;
-    if (status == STATUS_OK && next.size > 0) {
-        struct layout accepted;
-        status = decode_layout(next, agree->layout.cluster, agree->layout.version + 1, &accepted);
-        if (status == STATUS_OK)
-            layout_deinit(&accepted);
-    }
+    if (status == STATUS_OK && next.size > 0)
+        status = check_layout(agree, next, agree->layout.cluster, agree->layout.version + 1);
     set_bytes(&agree->bytes, layout);
     set_bytes(&agree->next, next);
     return status;
@@ -282,6 +300,7 @@ static enum status take_layout(struct agree *agree, struct layout *layout, struc
     agree->bytes = taken;
     agree->promised = agree->accepted = (struct ballot){0};
     buffer_deinit(&agree->next);
+    forget_decoded(agree);
     end_proposal(agree);
     list_members(agree);
     return save(agree);
@@ -308,7 +327,7 @@ static void finish(struct agree *agree, uint64_t now_ms)
     struct layout layout;
     memcpy(old, agree->members, old_count * sizeof(*old));
     struct bytes value = buffer_bytes(&agree->proposal.value);
-    check(decode_layout(value, chosen.cluster, chosen.version, &layout) == STATUS_OK);
+    check(decode_layout(agree, value, chosen.cluster, chosen.version, &layout) == STATUS_OK);
     if (take_layout(agree, &layout, value) == STATUS_OK) {
         for (uint32_t i = 0; i < old_count; i++)
             if (old[i] != agree->options.node)
@@ -484,7 +503,6 @@ static enum status on_prepare(struct agree *agree, uint64_t from,
 static enum status on_accept(struct agree *agree, uint64_t from,
                              const struct agree_message *message, uint64_t now_ms)
 {
-    struct layout layout;
     if (message->ballot.node != from)
         return STATUS_CORRUPT;
     if (!has_part(agree, from, message, now_ms))
@@ -493,11 +511,9 @@ static enum status on_accept(struct agree *agree, uint64_t from,
         refuse(agree, from, message->ballot);
         return STATUS_OK;
     }
-    enum status status =
-        decode_layout(message->layout, message->cluster, message->version, &layout);
+    enum status status = check_layout(agree, message->layout, message->cluster, message->version);
     if (status != STATUS_OK)
         return status;
-    layout_deinit(&layout);
     agree->promised = agree->accepted = message->ballot;
     set_bytes(&agree->next, message->layout);
     status = save(agree);
@@ -537,12 +553,10 @@ static enum status on_promised(struct agree *agree, uint64_t from,
         return STATUS_OK;
     }
     if (ballot_compare(message->other, proposal->best) > 0) {
-        struct layout layout;
         enum status status =
-            decode_layout(message->layout, message->cluster, message->version, &layout);
+            check_layout(agree, message->layout, message->cluster, message->version);
         if (status != STATUS_OK)
             return status;
-        layout_deinit(&layout);
         proposal->best = message->other;
         set_bytes(&proposal->value, message->layout);
     }
@@ -597,7 +611,7 @@ static enum status on_chosen(struct agree *agree, uint64_t from,
         return STATUS_OK;
     }
     struct bytes bytes = buffer_bytes(&agree->next);
-    check(decode_layout(bytes, message->cluster, message->version, &layout) == STATUS_OK);
+    check(decode_layout(agree, bytes, message->cluster, message->version, &layout) == STATUS_OK);
     return learn(agree, &layout, bytes, now_ms);
 }
 
@@ -609,7 +623,7 @@ static enum status on_layout(struct agree *agree, const struct agree_message *me
     if (is_ours ? message->version <= agree->layout.version : !is_free(agree))
         return STATUS_OK;
     enum status status =
-        decode_layout(message->layout, message->cluster, message->version, &layout);
+        decode_layout(agree, message->layout, message->cluster, message->version, &layout);
     if (status != STATUS_OK)
         return status;
     if (is_ours || layout_is_member(&layout, agree->options.node))
@@ -684,6 +698,7 @@ void agree_free(struct agree *agree)
     if (agree == NULL)
         return;
     end_proposal(agree);
+    forget_decoded(agree);
     layout_deinit(&agree->layout);
     buffer_deinit(&agree->bytes);
     buffer_deinit(&agree->next);

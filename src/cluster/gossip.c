@@ -11,6 +11,8 @@
  */
 #include "cluster/gossip_state.h"
 
+#include <stdlib.h>
+
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/xxh.h"
@@ -190,15 +192,15 @@ static bool is_newer(struct gossip_mark a, struct gossip_mark b)
     return a.generation > b.generation || (a.generation == b.generation && a.version > b.version);
 }
 
-/* But for the keys, which change all the time. */
+/* But for the number of keys, which changes all the time: only whether there are any. */
 static bool says_same(const struct gossip_self *a, const struct gossip_self *b)
 {
-    return a->generation == b->generation && strcmp(a->host, b->host) == 0 && a->port == b->port &&
-           a->bus_port == b->bus_port && strcmp(a->zone, b->zone) == 0 && a->weight == b->weight &&
-           a->leaving == b->leaving && a->cluster == b->cluster &&
-           a->layout_version == b->layout_version && a->synced_version == b->synced_version &&
-           a->absent_count == b->absent_count && a->lost == b->lost &&
-           a->empty_version == b->empty_version &&
+    return (a->keys == 0) == (b->keys == 0) && a->generation == b->generation &&
+           strcmp(a->host, b->host) == 0 && a->port == b->port && a->bus_port == b->bus_port &&
+           strcmp(a->zone, b->zone) == 0 && a->weight == b->weight && a->leaving == b->leaving &&
+           a->cluster == b->cluster && a->layout_version == b->layout_version &&
+           a->synced_version == b->synced_version && a->absent_count == b->absent_count &&
+           a->lost == b->lost && a->empty_version == b->empty_version &&
            memcmp(a->absent, b->absent, a->absent_count * sizeof(a->absent[0])) == 0;
 }
 
@@ -492,6 +494,7 @@ struct gossip *gossip_new(const struct gossip_options *options, uint64_t now_ms)
     gossip->outbox = options->outbox;
     gossip->random.state = options->random;
     list_init(&gossip->watched);
+    gossip->clock.sure = true;
     gossip->clock_ms = gossip->time_ms = gossip->start_ms = now_ms;
     gossip->step_ms = now_ms + GOSSIP_STEP_MS;
     /* Not all of those that are started together shall speak at once. */
@@ -672,6 +675,33 @@ uint64_t gossip_version(const struct gossip *gossip)
 int64_t gossip_clock_offset_ms(const struct gossip *gossip)
 {
     return gossip->offset_ms;
+}
+
+size_t gossip_clock_voters(const struct gossip *gossip, bool *out_sure)
+{
+    *out_sure = gossip->sure;
+    return gossip->voters;
+}
+
+void gossip_set_clock(struct gossip *gossip, const struct gossip_clock *clock)
+{
+    gossip->clock = *clock;
+}
+
+size_t gossip_walls_near(const struct gossip *gossip, uint64_t wall_ms, uint64_t off_ms)
+{
+    size_t near = 0;
+    for (size_t i = 0; i < gossip->count; i++) {
+        const struct peer *peer = gossip->peers[i];
+        int64_t off = (int64_t)(wall_ms - gossip->clock_ms) + peer->wall_ms;
+        near += peer->has_offset && (uint64_t)llabs(off) <= off_ms;
+    }
+    return near;
+}
+
+size_t gossip_peer_count(const struct gossip *gossip)
+{
+    return gossip->count;
 }
 
 bool gossip_clock_is_known(const struct gossip *gossip)

@@ -5,8 +5,9 @@
  * on direct probes (Hayashibara et al. 2004), probes through others before anybody is declared down
  * (SWIM: Das et al. 2002; Lifeguard: Dadgar et al. 2018), suspicion that can be refuted.
  *
- * Pure: messages and time in, messages out; `now_ms` is the wall clock, which may be set back. Who
- * the members are that own data is not decided here but agreed upon: cluster/layout.h.
+ * Pure: messages and time in, messages out; `now_ms` is any clock of milliseconds, which may be set
+ * back; what this node holds for the wall's is told apart (gossip_set_clock). Who the members are
+ * that own data is not decided here but agreed upon: cluster/layout.h.
  */
 #ifndef CLUSTER_GOSSIP_H
 #define CLUSTER_GOSSIP_H
@@ -40,7 +41,7 @@ struct gossip_self {
     uint64_t layout_version; /* newest that it has, durably */
     uint64_t
         synced_version; /* it has taken over all that it gained in the layout of this version */
-    uint64_t keys;      /* that it holds */
+    uint64_t keys;      /* 0: it is no member, and holds none; else it may hold some */
     unsigned absent_count;
     uint64_t absent[GOSSIP_ABSENT_MAX]; /* members that it has held for down so long that it would
                                            remove them (cluster/change.h), ascending */
@@ -124,13 +125,37 @@ bool gossip_is_up(const struct gossip *gossip, uint64_t node);
  * something from them looks whether it has. */
 uint64_t gossip_version(const struct gossip *gossip);
 
-/* The most that two clocks differ is to be a minute: how far this node's wall clock is ahead of
- * the median of its peers', as their answers tell, in milliseconds; negative: behind. Of an even
- * number of peers, the middle one that is nearer. 0 where there is none to compare with. */
+/*
+ * What this node's answers say of its clocks, each as ahead of `now_ms`: the time that it goes by,
+ * and the wall clock, which it may not believe (cluster/timekeeper.h). `sure`: another's clock, or
+ * nobody's, has confirmed that time. Until it is told: `now_ms`, and sure.
+ */
+struct gossip_clock {
+    int64_t time_ms, wall_ms;
+    bool sure;
+};
+void gossip_set_clock(struct gossip *gossip, const struct gossip_clock *clock);
+
+/*
+ * How far `now_ms` is ahead of the median of the times that peers go by, as their answers tell, in
+ * milliseconds; negative: behind. Of an even number of peers, the middle one that is nearer to what
+ * this node itself goes by. Those that are not sure count only where nobody is. 0 where there is
+ * none to compare with.
+ */
 int64_t gossip_clock_offset_ms(const struct gossip *gossip);
 
 /* Whether that is to be relied on: two peers have told, or the only one that there is. Not yet so
  * for a moment after a start. */
 bool gossip_clock_is_known(const struct gossip *gossip);
+
+/* Of whom the median is made, and whether they are sure. */
+size_t gossip_clock_voters(const struct gossip *gossip, bool *out_sure);
+
+/* How many peers' wall clocks, as they last told, show a time no further than `off_ms` from this
+ * one. */
+size_t gossip_walls_near(const struct gossip *gossip, uint64_t wall_ms, uint64_t off_ms);
+
+/* How many peers it knows. */
+size_t gossip_peer_count(const struct gossip *gossip);
 
 #endif

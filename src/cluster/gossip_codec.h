@@ -9,7 +9,7 @@
  *   ENTRIES    entry...                                  what you didn't know
  *   NEWS       entry...                                  the same, to be passed on at once
  *   PROBE      number, sent                              are you there?
- *   ANSWER     number, sent, wall clock                  yes; the first two are the probe's
+ *   ANSWER     number, sent, time, wall clock, sure 0|1  yes; the first two are the probe's
  *   PROBE_FOR  number, node                              probe that one for me
  *   PROBED     number, node, 0|1                         it has answered me (1), or not (0)
  *   REPORTS    report...                                 whom somebody suspects

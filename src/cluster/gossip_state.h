@@ -73,7 +73,9 @@ struct peer {
     bool rumoured; /* once for each incarnation */
 
     bool has_offset;
-    int64_t offset_ms; /* of our clock from its */
+    bool sure;         /* of its time */
+    int64_t offset_ms; /* of our clock from its time, */
+    int64_t wall_ms;   /* and from its wall clock */
 };
 
 /* A probe for somebody else. */
@@ -116,7 +118,10 @@ struct gossip {
 
     struct forgotten *forgotten;
     unsigned forgotten_count;
+    struct gossip_clock clock; /* what it says of its own */
     int64_t offset_ms;
+    size_t voters; /* of whom that is the median */
+    bool sure;
     struct buffer out;
 };
 

@@ -309,12 +309,29 @@ static bool is_sound(const struct ring *ring, uint32_t slot)
     return true;
 }
 
-static void take_slot(struct unpack *in, struct bits *bits, struct ring *ring, uint32_t slot)
+/* The owners of slots, one after another. Mostly they are those of the slot before. */
+struct taking {
+    struct unpack *in;
+    struct ring *ring;
+    struct bits bits;
+    unsigned width;
+    uint32_t last; /* slot */
+};
+
+static struct taking begin_taking(struct unpack *in, struct ring *ring)
 {
-    unsigned width = index_width(ring->member_count);
+    return (struct taking){
+        .in = in, .ring = ring, .width = index_width(ring->member_count), .last = NOBODY};
+}
+
+static void take_slot(struct taking *taking, uint32_t slot)
+{
+    struct ring *ring = taking->ring;
     for (unsigned i = 0; i < ring->copies; i++)
-        ring->owners[slot][i] = (uint16_t)take_bits(bits, in, width);
-    in->failed |= !is_sound(ring, slot);
+        ring->owners[slot][i] = (uint16_t)take_bits(&taking->bits, taking->in, taking->width);
+    if (taking->last == NOBODY || !ring_is_alike(ring, taking->last, slot))
+        taking->in->failed |= !is_sound(ring, slot);
+    taking->last = slot;
 }
 
 /* Which slots the next ring gives to the same nodes. */
@@ -339,12 +356,16 @@ static void take_next(struct unpack *in, struct layout *out)
     struct ring *ring = &out->ring, *next = &out->next;
     uint32_t *map = map_members(ring, next);
     bool *same = memory_zeroed(SLOT_COUNT * sizeof(*same));
-    struct bits bits = {0};
+    struct taking taking = begin_taking(in, next);
     take_runs(in, same);
     for (uint32_t slot = 0; slot < SLOT_COUNT && !in->failed; slot++) {
         if (!same[slot]) {
-            take_slot(in, &bits, next, slot);
+            take_slot(&taking, slot);
             in->failed |= is_same_slot(out, map, slot); /* then it would have been said so */
+            continue;
+        }
+        if (slot > 0 && same[slot - 1] && ring_is_alike(ring, slot - 1, slot)) {
+            memcpy(next->owners[slot], next->owners[slot - 1], sizeof(next->owners[slot]));
             continue;
         }
         in->failed |= ring->copies != next->copies;
@@ -355,14 +376,13 @@ static void take_next(struct unpack *in, struct layout *out)
         }
         in->failed |= !is_sound(next, slot);
     }
-    in->failed |= bits.held != 0;
+    in->failed |= taking.bits.held != 0;
     memory_free(map);
     memory_free(same);
 }
 
 static void take_layout(struct unpack *in, unsigned format, struct layout *out)
 {
-    struct bits bits = {0};
     out->phase = (enum layout_phase)unpack_next_u8(in);
     out->copies = unpack_next_u8(in);
     unsigned ring_copies = unpack_next_u8(in), next_copies = unpack_next_u8(in);
@@ -378,9 +398,10 @@ static void take_layout(struct unpack *in, unsigned format, struct layout *out)
     take_members(in, ring_copies, next_copies, out);
     if (!in->failed && format > FORMAT_BEFORE_DEPARTED)
         take_departed(in, out);
+    struct taking taking = begin_taking(in, &out->ring);
     for (uint32_t slot = 0; slot < SLOT_COUNT && !in->failed; slot++)
-        take_slot(in, &bits, &out->ring, slot);
-    in->failed |= bits.held != 0;
+        take_slot(&taking, slot);
+    in->failed |= taking.bits.held != 0;
     if (!in->failed && out->phase != LAYOUT_STABLE)
         take_next(in, out);
     in->failed |= in->next != in->end;

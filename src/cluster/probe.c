@@ -198,21 +198,25 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The median; of an even number, the one of the middle two that is nearer to 0. Also of those that
- * can't be reached now: time goes on there, too. */
+/* The median; of an even number, the one of the middle two that is nearer to this node's time. Also
+ * of those that can't be reached now: time goes on there, too. */
 static void judge_clock(struct gossip *gossip)
 {
     int64_t offsets[GOSSIP_PEERS_MAX];
     size_t count = 0;
+    gossip->sure = false;
     for (size_t i = 0; i < gossip->count; i++)
-        if (gossip->peers[i]->has_offset)
+        gossip->sure |= gossip->peers[i]->has_offset && gossip->peers[i]->sure;
+    for (size_t i = 0; i < gossip->count; i++)
+        if (gossip->peers[i]->has_offset && gossip->peers[i]->sure == gossip->sure)
             offsets[count++] = gossip->peers[i]->offset_ms;
+    gossip->voters = count;
     gossip->offset_ms = 0;
     if (count == 0)
         return;
     qsort(offsets, count, sizeof(*offsets), by_value);
-    int64_t low = offsets[(count - 1) / 2], high = offsets[count / 2];
-    gossip->offset_ms = llabs(low) < llabs(high) ? low : high;
+    int64_t low = offsets[(count - 1) / 2], high = offsets[count / 2], own = -gossip->clock.time_ms;
+    gossip->offset_ms = llabs(low - own) < llabs(high - own) ? low : high;
 }
 
 /* Those not heard of are asked about again: suspects each round, the dead more rarely. */
@@ -272,21 +276,34 @@ enum status probe_hear(struct gossip *gossip, uint64_t from, struct unpack *in)
         return STATUS_CORRUPT;
     gossip_put_number(&gossip->out, number);
     gossip_put_number(&gossip->out, sent_ms);
-    gossip_put_number(&gossip->out, gossip->clock_ms);
+    gossip_put_number(&gossip->out, gossip->clock_ms + (uint64_t)gossip->clock.time_ms);
+    gossip_put_number(&gossip->out, gossip->clock_ms + (uint64_t)gossip->clock.wall_ms);
+    gossip_put_number(&gossip->out, gossip->clock.sure);
     gossip_say(gossip, from, GOSSIP_ANSWER);
     return STATUS_OK;
 }
 
-/* Its first word counts at once: this node may have been started with a clock that is off. */
+struct told_clock {
+    uint64_t time_ms, wall_ms;
+    bool sure;
+};
+
+/* What it says first, and what is news, counts at once: this node may have been started with a
+ * clock that is off. */
 static void compare_clocks(struct gossip *gossip, struct peer *peer, uint64_t rtt_ms,
-                           uint64_t wall_ms)
+                           const struct told_clock *told)
 {
-    if (rtt_ms > GOSSIP_RTT_MAX_MS || wall_ms >= GOSSIP_NUMBER_MAX)
+    if (rtt_ms > GOSSIP_RTT_MAX_MS || told->time_ms >= GOSSIP_NUMBER_MAX ||
+        told->wall_ms >= GOSSIP_NUMBER_MAX)
         return;
-    bool first = !peer->has_offset;
+    int64_t now_ms = (int64_t)gossip->clock_ms - (int64_t)(rtt_ms / 2);
+    int64_t was_ms = peer->offset_ms;
+    bool news = !peer->has_offset || peer->sure != told->sure;
     peer->has_offset = true;
-    peer->offset_ms = (int64_t)gossip->clock_ms - (int64_t)(wall_ms + rtt_ms / 2);
-    if (first)
+    peer->sure = told->sure;
+    peer->offset_ms = now_ms - (int64_t)told->time_ms;
+    peer->wall_ms = now_ms - (int64_t)told->wall_ms;
+    if (news || llabs(peer->offset_ms - was_ms) > GOSSIP_RTT_MAX_MS)
         judge_clock(gossip);
 }
 
@@ -314,15 +331,17 @@ static void answered(struct gossip *gossip, struct peer *peer, uint64_t sent_ms)
 enum status probe_hear_answer(struct gossip *gossip, uint64_t from, struct unpack *in)
 {
     uint64_t number = unpack_next_varint(in), sent_ms = unpack_next_varint(in);
-    uint64_t wall_ms = unpack_next_varint(in);
+    uint64_t time_ms = unpack_next_varint(in), wall_ms = unpack_next_varint(in);
+    uint64_t sure = unpack_next_varint(in);
     struct peer *peer = gossip_find(gossip, from);
-    if (gossip_taken(in) != STATUS_OK)
+    if (gossip_taken(in) != STATUS_OK || sure > 1)
         return STATUS_CORRUPT;
+    struct told_clock told = {time_ms, wall_ms, sure};
     if (!peer || number > gossip->number || sent_ms > gossip->time_ms || sent_ms < gossip->start_ms)
         return STATUS_OK; /* forgotten, or asked in an earlier life */
     if (peer->view.life != GOSSIP_UP && number <= peer->suspect_probe)
         return STATUS_OK; /* it was on its way when the link broke */
-    compare_clocks(gossip, peer, gossip->time_ms - sent_ms, wall_ms);
+    compare_clocks(gossip, peer, gossip->time_ms - sent_ms, &told);
     answered(gossip, peer, sent_ms);
     end_errands(gossip, peer, number);
     return STATUS_OK;

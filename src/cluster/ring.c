@@ -11,8 +11,8 @@
 /* In the middle of the slot's part of the ring. */
 static struct xxh128 place_of_slot(uint16_t slot)
 {
-    _Static_assert(SLOT_COUNT == 1 << 14, "all slots make one turn");
-    return (struct xxh128){.high = (uint64_t)slot << 50 | (uint64_t)1 << 49};
+    const unsigned shift = 64 - SLOT_BITS; /* all slots make one turn */
+    return (struct xxh128){.high = (uint64_t)slot << shift | (uint64_t)1 << (shift - 1)};
 }
 
 static bool is_before(struct xxh128 a, struct xxh128 b)
@@ -176,14 +176,6 @@ void ring_owners(const struct ring *ring, uint16_t slot, uint64_t out[RING_COPIE
 {
     for (unsigned i = 0; i < ring->copies; i++)
         out[i] = ring->members[ring->owners[slot][i]].node;
-}
-
-bool ring_is_alike(const struct ring *ring, uint32_t slot, uint32_t other)
-{
-    for (unsigned i = 0; i < ring->copies; i++)
-        if (ring->owners[slot][i] != ring->owners[other][i])
-            return false;
-    return true;
 }
 
 static bool owns(const struct ring *ring, uint16_t slot, uint32_t member)

@@ -25,6 +25,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/xxh.h"
 #include "row/slot.h"
@@ -56,7 +57,8 @@ struct ring {
     uint32_t member_count;
     struct ring_point *points; /* by place; owned */
     uint32_t point_count;
-    uint16_t (*owners)[RING_COPIES_MAX]; /* of each slot, `copies` of them: in members; owned */
+    uint16_t (
+        *owners)[RING_COPIES_MAX]; /* of each slot, `copies` of them, then 0: in members; owned */
 };
 
 /*
@@ -86,7 +88,10 @@ const struct ring_member *ring_member(const struct ring *ring, uint64_t node);
 void ring_owners(const struct ring *ring, uint16_t slot, uint64_t out[RING_COPIES_MAX]);
 
 /* Whether both slots have the same owners, in the same order. */
-bool ring_is_alike(const struct ring *ring, uint32_t slot, uint32_t other);
+static inline bool ring_is_alike(const struct ring *ring, uint32_t slot, uint32_t other)
+{
+    return memcmp(ring->owners[slot], ring->owners[other], sizeof(ring->owners[slot])) == 0;
+}
 
 /*
  * Goes through the members that do not own the slot, in the order in which they stand in for owners

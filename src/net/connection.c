@@ -18,11 +18,17 @@ struct connection {
     void *peer;
     int descriptor;
     bool reading;
+    bool reset;
 };
 
 static bool is_passing(int error)
 {
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+static void note_error(struct connection *connection, int error)
+{
+    connection->reset = connection->reset || error == ECONNRESET || error == EPIPE;
 }
 
 static void on_readable(evutil_socket_t descriptor, short what, void *context)
@@ -46,6 +52,7 @@ static void on_readable(evutil_socket_t descriptor, short what, void *context)
         connection_set_reading(connection, false);
         handler->finished(connection->peer);
     } else if (!is_passing(errno)) {
+        note_error(connection, errno);
         connection_set_reading(connection, false);
         handler->broken(connection->peer);
     }
@@ -67,7 +74,7 @@ struct connection *connection_new(struct loop *loop, int descriptor,
     connection->handler = handler;
     connection->peer = peer;
     connection->descriptor = descriptor;
-    connection->reading = false;
+    connection->reading = connection->reset = false;
     int failed = event_assign(&connection->read, loop->base, descriptor, EV_READ | EV_PERSIST,
                               on_readable, connection);
     failed |=
@@ -94,8 +101,10 @@ enum connection_sent connection_send(struct connection *connection, struct bytes
     if (bytes.size == 0)
         return CONNECTION_SENT;
     ssize_t sent = send(connection->descriptor, bytes.data, bytes.size, MSG_NOSIGNAL);
-    if (sent < 0 && !is_passing(errno))
+    if (sent < 0 && !is_passing(errno)) {
+        note_error(connection, errno);
         return CONNECTION_BROKEN;
+    }
     if (sent > 0)
         *out_size = (size_t)sent;
     if (*out_size == bytes.size)
@@ -103,6 +112,11 @@ enum connection_sent connection_send(struct connection *connection, struct bytes
     int result = event_add(&connection->write, NULL);
     check(result == 0);
     return CONNECTION_FULL;
+}
+
+bool connection_was_reset(const struct connection *connection)
+{
+    return connection->reset;
 }
 
 void connection_set_reading(struct connection *connection, bool reading)

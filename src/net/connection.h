@@ -49,6 +49,9 @@ enum connection_sent {
 enum connection_sent connection_send(struct connection *connection, struct bytes bytes,
                                      size_t *out_size);
 
+/* It was the other side that broke it: its system has no such connection any more. */
+bool connection_was_reset(const struct connection *connection);
+
 /* Stops reading, so that the other side must wait, or goes on. */
 void connection_set_reading(struct connection *connection, bool reading);
 

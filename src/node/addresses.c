@@ -90,22 +90,22 @@ void addresses_deinit(struct addresses *addresses)
 
 /* ---- what gossip says ------------------------------------------------------------------------ */
 
-static void drop_others(struct addresses *addresses, const struct layout *layout)
+bool addresses_drop(struct addresses *addresses, const struct layout *layout, uint64_t *out_node)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < addresses->count; i++)
+    for (size_t i = 0; i < addresses->count; i++) {
         if (layout_is_member(layout, addresses->items[i].node))
-            addresses->items[kept++] = addresses->items[i];
-    addresses->count = kept;
+            continue;
+        *out_node = addresses->items[i].node;
+        addresses->items[i] = addresses->items[--addresses->count];
+        return true;
+    }
+    return false;
 }
 
 void addresses_keep(struct addresses *addresses, struct files *files, const struct layout *layout,
                     const struct gossip *gossip)
 {
     const struct gossip_peer *peer;
-    if (!layout)
-        return;
-    drop_others(addresses, layout);
     for (size_t i = 0; (peer = gossip_peer_at(gossip, i)); i++) {
         const struct gossip_self *said = &peer->said;
         if (!layout_is_member(layout, said->node) || !said->host[0] || said->bus_port == 0)

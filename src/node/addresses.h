@@ -26,6 +26,9 @@ void addresses_load(struct addresses *addresses, struct files *files, const stru
                     uint64_t own_node, struct bus *bus);
 void addresses_deinit(struct addresses *addresses);
 
+/* Drops one that is no member any more; false: all are. */
+bool addresses_drop(struct addresses *addresses, const struct layout *layout, uint64_t *out_node);
+
 /* Keeps what gossip says of members; what it has not heard of yet stays. Writes the file where
  * something has changed; when that fails, the next call tries again. */
 void addresses_keep(struct addresses *addresses, struct files *files, const struct layout *layout,

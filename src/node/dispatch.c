@@ -218,6 +218,8 @@ static void place_reply(struct dispatch *dispatch, struct session *session, size
         buffer_truncate(out, begin);
     if (replicates) {
         routing_replicate(dispatch, session, out, begin);
+    } else if (session->shows_unsettled && buffer_size(out) > begin) {
+        routing_settle(dispatch, session, out, begin);
     } else if (session->remote) {
         place_remote_reply(session, out, begin);
     } else if (out == &session->output) {
@@ -298,7 +300,7 @@ static enum status attempt(struct dispatch *dispatch, struct session *session, b
         return status;
     if (!again && pause_holds(session, session->request.command->flags))
         return STATUS_PAUSED;
-    if (dispatch->cluster.enabled && !again)
+    if (dispatch->cluster.enabled && (!again || routing_is_stale(dispatch, session)))
         status = routing_route(dispatch, session);
     if (status == STATUS_OK && session->remote && remote_is_late(session->remote))
         status = routing_refuse_late(session);

@@ -31,6 +31,8 @@ struct forwarder *forwarder_new(const struct forwarder_options *options)
     forwarder->due_ms = UINT64_MAX;
     list_init(&forwarder->all);
     list_init(&forwarder->busy);
+    list_init(&forwarder->farewells);
+    list_init(&forwarder->questions);
     return forwarder;
 }
 
@@ -43,6 +45,7 @@ void forwarder_free(struct forwarder *forwarder)
         for (size_t i = 0; i < forwarder->origins.room; i++)
             if (forwarder->origins.items[i].value)
                 remote_origin_gone(forwarder, forwarder->origins.items[i].number);
+    farewells_deinit(forwarder);
     number_map_deinit(&forwarder->by_number);
     number_map_deinit(&forwarder->held);
     number_map_deinit(&forwarder->origins);
@@ -244,6 +247,7 @@ static bool send_to(struct forwarder *forwarder, struct forward *forward, uint64
     uint64_t clock_ms = clock_of(forwarder, forward->node, now_ms);
     uint64_t until_ms = has_end(forward) && clock_ms > 0 ? clock_ms + forward->patience_ms : 0;
     number_anew(forwarder, forward);
+    forward->has_died = false;
     forward->end_ms = now_ms + forward->patience_ms + drift_ms(forward->patience_ms);
     if (forward->node == forwarder->options.node) {
         struct remote_call call = {
@@ -318,7 +322,7 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
 void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
     forward->first = 0;
-    forward->was_refused = false;
+    forward->has_died = forward->was_refused = false;
     forward->was_sent = forward->was_lost;
     forward->state = FORWARD_SENT;
     if (forward->writes && forward->bytes.size > FORWARD_PART_MAX)
@@ -427,6 +431,7 @@ static void find_outcome(struct forwarder *forwarder, struct forward *forward, u
     forward->outcome = (struct quorum_outcome){
         .id = {forwarder->options.node, forward->first},
         .slot = forward->slot,
+        .dead = forward->has_died ? forward->node : 0,
         .done = learned,
         .context = forward,
     };
@@ -468,11 +473,40 @@ static struct forward *put_back(struct forwarder *forwarder, struct list *rest)
     return list_entry(link, struct forward, link);
 }
 
+void forwarder_node_ended(struct forwarder *forwarder, uint64_t node, uint64_t now_ms)
+{
+    bool waits = false;
+    uint64_t heard_ms = now_ms + FORWARD_LAST_MS;
+    for (struct list *at = forwarder->all.next; at != &forwarder->all; at = at->next) {
+        struct forward *forward = list_entry(at, struct forward, link);
+        if (forward->node != node || !forward->writes || forward->state == FORWARD_WAITING)
+            continue;
+        ask_no_more(forwarder, forward);
+        forward->has_died = waits = true;
+        wait_as(forwarder, forward, FORWARD_ENDING,
+                forward->end_ms > heard_ms ? forward->end_ms : heard_ms);
+    }
+    if (waits)
+        farewell_begin(forwarder, node, now_ms);
+}
+
+void forward_last_heard(struct forwarder *forwarder, uint64_t node, uint64_t now_ms)
+{
+    for (struct list *at = forwarder->all.next; at != &forwarder->all; at = at->next) {
+        struct forward *forward = list_entry(at, struct forward, link);
+        if (forward->node != node || !forward->has_died || forward->state != FORWARD_ENDING)
+            continue;
+        forward->end_ms = now_ms;
+        wait_as(forwarder, forward, FORWARD_ENDING, 0);
+    }
+}
+
 void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, uint64_t now_ms)
 {
     struct forward *forward;
     struct list rest;
     list_init(&rest);
+    farewell_node_lost(forwarder, node);
     list_splice(&rest, &forwarder->all);
     while ((forward = put_back(forwarder, &rest)))
         if (forward->state == FORWARD_SENT && forward->node == node && may_leave(forward, gone))
@@ -483,6 +517,7 @@ void forwarder_origin_lost(struct forwarder *forwarder, uint64_t node, uint64_t 
 {
     remote_origin_gone(forwarder, node);
     forget_clock(forwarder, node);
+    farewell_unheard(forwarder, node);
     forwarder_node_lost(forwarder, node, false, now_ms); /* its answers were on that link */
 }
 
@@ -531,15 +566,20 @@ enum status forwarder_receive(struct forwarder *forwarder, uint64_t from, unsign
         return receive_forward(forwarder, from, &in);
     if (type == MESSAGE_FORWARDED)
         return receive_forwarded(forwarder, from, &in, now_ms);
-    if (type != MESSAGE_CLIENT_GONE && type != MESSAGE_CLOCK)
-        return STATUS_OK;
-    uint64_t number = unpack_next_varint(&in);
+    if (type > MESSAGE_LAST_HEARD)
+        return STATUS_OK; /* a newer node may say more */
+    uint64_t first = unpack_next_varint(&in);
+    uint64_t second = type == MESSAGE_LAST_OF ? unpack_next_varint(&in) : 0;
     if (in.failed || in.next != in.end)
         return STATUS_CORRUPT;
     if (type == MESSAGE_CLOCK)
-        heard_clock(forwarder, from, number, now_ms);
+        heard_clock(forwarder, from, first, now_ms);
+    else if (type == MESSAGE_LAST_OF)
+        farewell_asked(forwarder, from, first, second, now_ms);
+    else if (type == MESSAGE_LAST_HEARD)
+        farewell_heard(forwarder, from, first);
     else
-        remote_client_gone(forwarder, from, number);
+        remote_client_gone(forwarder, from, first);
     return STATUS_OK;
 }
 
@@ -605,6 +645,7 @@ static void give_up_on_silent(struct forwarder *forwarder, uint64_t now_ms)
 
 void forwarder_turn(struct forwarder *forwarder, uint64_t now_ms)
 {
+    farewells_turn(forwarder, now_ms);
     if (forwarder->unsettled > 0 && now_ms >= forwarder->due_ms)
         send_due(forwarder, now_ms);
     if (now_ms >= forwarder->silence_ms) {
@@ -620,5 +661,7 @@ void forwarder_turn(struct forwarder *forwarder, uint64_t now_ms)
 
 uint64_t forwarder_deadline_ms(const struct forwarder *forwarder)
 {
+    if (farewells_are_due(forwarder))
+        return 0;
     return forwarder->unsettled > 0 ? forwarder->due_ms : UINT64_MAX;
 }

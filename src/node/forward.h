@@ -18,11 +18,19 @@
  * again, with more time. A large write (more than one part) never runs twice: taking it in is
  * reason enough to stand still for a moment.
  *
+ * Of a node whose process has ended (bus.h: its links say so) nobody needs to wait for the end: it
+ * runs nothing any more. But what it had run before, others may not have heard yet, or not have
+ * stored: then nobody would know of it, and the rows of a first run would come after those of a
+ * second. So all others are asked first, and answer when they have heard the last of it and stored
+ * its rows; that takes as long as a message. The end is for where they don't answer.
+ *
  *   FORWARD   client(varint) number(varint) first(varint) flags(1) db(1) read(1) write(1)
  *             until(varint) [slots(2048): a bit for each] bytes of the request
  *   FORWARDED number(varint) flags(1) bytes of the reply
  *   GONE      client(varint): it has left
  *   CLOCK     clock(varint): what the sender's says
+ *   LAST_OF   node(varint) number(varint): has the last of that node been heard?
+ *   LAST_HEARD number(varint): it has
  *
  * Flags: 1 there is more to come in further messages; 2 RESP3; 4 slots follow; 8 (of FORWARDED) it
  * was refused and not run: the sender is to look anew for who should; 16 it may run twice, before
@@ -50,6 +58,8 @@ enum {
     FORWARD_END_MAX_MS = 4000, /* or twice what it took when it came late, up to this */
     FORWARD_CLOCK_MS = 1000,   /* how often others are told the clock */
     FORWARD_DRIFT = 500,       /* clocks gain or lose less than 1 ms in so many */
+    FORWARD_LAST_MS = 100, /* so long it is waited for the last of a node to be heard, at least, */
+    FORWARD_LAST_MAX = 4096, /* and for so many others */
     FORWARD_REMOTES_MAX = 100 * 1000,
     FORWARD_REQUESTS_MAX = 4096, /* of one client that wait for their turn; others are refused */
 };
@@ -62,6 +72,8 @@ struct forwarder_options {
     struct dispatch *dispatch; /* runs what others forward */
     struct outbox outbox;
     uint64_t timeout_ms; /* how long a request looks for somebody to run it, if it is not large */
+    bool (*hears)(void *context, uint64_t node); /* there is a link on which it speaks */
+    void *context;
 };
 
 struct forwarder *forwarder_new(const struct forwarder_options *options);
@@ -91,6 +103,7 @@ struct forward {
     uint64_t end_ms;      /* then its node has not run it, or it never will */
     uint64_t patience_ms; /* from its being sent to its end */
     unsigned state;
+    bool has_died;           /* its node: what it did last is waited for */
     bool was_refused;        /* when it was sent last */
     bool was_sent, was_lost; /* somebody may have run it; has gone before it answered: this may be
                                 so already when it is sent */
@@ -113,6 +126,10 @@ MUST_CHECK enum status forwarder_receive(struct forwarder *forwarder, uint64_t f
  * never will. Else it is only silent, and may yet run it: what must not run twice waits for it.
  */
 void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, uint64_t now_ms);
+
+/* Its process has ended: what it had been sent and not run it never will. To be told before the
+ * others, for the link that ended last. */
+void forwarder_node_ended(struct forwarder *forwarder, uint64_t node, uint64_t now_ms);
 
 /* The link on which that node spoke is gone: it counts on nothing that it has asked for there and
  * has no answer to. It is not run any more. */

@@ -6,7 +6,14 @@
 #include "base/number_map.h"
 #include "node/forward.h"
 
-enum { MESSAGE_FORWARD = MESSAGES_NODE, MESSAGE_FORWARDED, MESSAGE_CLIENT_GONE, MESSAGE_CLOCK };
+enum {
+    MESSAGE_FORWARD = MESSAGES_NODE,
+    MESSAGE_FORWARDED,
+    MESSAGE_CLIENT_GONE,
+    MESSAGE_CLOCK,
+    MESSAGE_LAST_OF,
+    MESSAGE_LAST_HEARD,
+};
 
 enum forward_flag {
     FORWARD_MORE = 1,
@@ -40,6 +47,9 @@ struct forwarder {
     struct list busy;          /* remotes with requests that have not run: */
     size_t expected;           /* so many of the next are told to the store */
     size_t remote_count;
+    struct list farewells; /* farewell.c: what this node waits for, */
+    struct list questions; /* and what others do */
+    size_t question_count;
     struct buffer scratch;
 };
 
@@ -70,5 +80,25 @@ void remote_turn(struct forwarder *forwarder);
 /* What another node, or this one, has answered. */
 void forward_answer(struct forwarder *forwarder, uint64_t number, uint8_t flags, struct bytes reply,
                     uint64_t now_ms);
+
+/* ---- forward.c, for farewell.c --------------------------------------------------------------- */
+
+/* All others have heard the last of that node. */
+void forward_last_heard(struct forwarder *forwarder, uint64_t node, uint64_t now_ms);
+
+/* ---- farewell.c ------------------------------------------------------------------------------ */
+
+/* That node's process has ended: all others are asked whether they have heard the last of it. */
+void farewell_begin(struct forwarder *forwarder, uint64_t node, uint64_t now_ms);
+void farewell_asked(struct forwarder *forwarder, uint64_t from, uint64_t node, uint64_t number,
+                    uint64_t now_ms);
+void farewell_heard(struct forwarder *forwarder, uint64_t from, uint64_t number);
+/* Who is asked does not answer. */
+void farewell_node_lost(struct forwarder *forwarder, uint64_t node);
+/* Nothing of it comes any more on the link that there was. */
+void farewell_unheard(struct forwarder *forwarder, uint64_t node);
+void farewells_turn(struct forwarder *forwarder, uint64_t now_ms);
+bool farewells_are_due(const struct forwarder *forwarder);
+void farewells_deinit(struct forwarder *forwarder);
 
 #endif

@@ -141,6 +141,15 @@ static bool holds_nothing_durably(struct peers *peers)
     return store_gate_synced(peers->options.store, peers->empty_gate);
 }
 
+void membership_note_keys(struct peers *peers)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    bool is_settled = layout && layout->phase == LAYOUT_STABLE &&
+                      !layout_is_member(layout, peers->node) && holds_nothing(peers->options.store);
+    gossip_self(peers->gossip)->keys = !is_settled;
+    gossip_changed(peers->gossip);
+}
+
 /*
  * It is no member of the layout that it has, and has nothing that could be old: it was to join, and
  * was restarted, or the change was taken back, before it did; or it was removed. It says so, and
@@ -167,6 +176,7 @@ void membership_tick(struct peers *peers, uint64_t now_ms)
     seek_cluster(peers, now_ms);
     yield_to_larger(peers);
     ask_again(peers);
+    membership_note_keys(peers);
     tell_absent(peers, now_ms);
     propose(peers, now_ms);
 }

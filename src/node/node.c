@@ -32,7 +32,8 @@ struct node {
     struct admin_cluster cluster;
     struct budget budget;
     uint64_t next_tick_ms;
-    uint64_t turn_ms; /* the clock at the end of the last turn */
+    uint64_t turn_ms;   /* the time at the end of the last turn */
+    int64_t doubted_ms; /* how far the wall clock was ahead of the time, when last asked */
     bool disk_was_full;
     bool stopping;
     bool seal_before_stop;
@@ -249,20 +250,20 @@ static enum status join_peers(struct node *node, uint64_t now_ms, struct buffer 
 }
 
 enum status node_open(const struct host *host, struct config *config,
-                      const struct command *const *tables, uint64_t now_ms, struct node **out,
+                      const struct command *const *tables, uint64_t wall_ms, struct node **out,
                       struct buffer *out_error)
 {
     struct node *node = memory_zeroed(sizeof(*node));
     node->host = *host;
     node->config = config;
     budget_init(&node->budget, (uint64_t)config->maxmemory, host->memory_total);
-    enum status status = open_store(node, now_ms, out_error);
+    enum status status = open_store(node, wall_ms, out_error);
     if (status != STATUS_OK) {
         memory_free(node);
         return status;
     }
     node->commands = command_set_new(tables);
-    stats_init(&node->stats, now_ms, command_entry_count(node->commands));
+    stats_init(&node->stats, wall_ms, command_entry_count(node->commands));
     fill_admin(node);
     fill_sessions(node);
     observer_init(&node->observer, config, &node->stats, node->commands, host->monotonic_ns,
@@ -270,7 +271,7 @@ enum status node_open(const struct host *host, struct config *config,
     store_want_delays(node->store, config->latency_threshold_ms > 0);
     dispatch_init(&node->dispatch, &node->sessions, &node->observer, config, host->journal);
     if (config_is_clustered(config))
-        status = join_peers(node, now_ms, out_error);
+        status = join_peers(node, wall_ms, out_error);
     if (status != STATUS_OK) {
         node_abandon(node);
         return status;
@@ -323,10 +324,10 @@ bool node_stopping(const struct node *node)
 /* ---- clients --------------------------------------------------------------------------------- */
 
 struct session *node_accepted(struct node *node, const char *address, const char *local_address,
-                              uint64_t now_ms)
+                              uint64_t wall_ms)
 {
     node->stats.connections_received++;
-    return session_new(&node->sessions, address, local_address, now_ms);
+    return session_new(&node->sessions, address, local_address, node_time_ms(node, wall_ms));
 }
 
 void node_rejected(struct node *node)
@@ -334,10 +335,10 @@ void node_rejected(struct node *node)
     node->stats.connections_rejected++;
 }
 
-void node_receive(struct node *node, struct session *session, struct bytes bytes, uint64_t now_ms)
+void node_receive(struct node *node, struct session *session, struct bytes bytes, uint64_t wall_ms)
 {
     node->stats.reads++;
-    dispatch_receive(&node->dispatch, session, bytes, now_ms);
+    dispatch_receive(&node->dispatch, session, bytes, node_time_ms(node, wall_ms));
 }
 
 char *node_room(struct node *node, struct session *session, size_t *out_size)
@@ -346,10 +347,10 @@ char *node_room(struct node *node, struct session *session, size_t *out_size)
     return dispatch_room(session, out_size);
 }
 
-void node_received(struct node *node, struct session *session, size_t size, uint64_t now_ms)
+void node_received(struct node *node, struct session *session, size_t size, uint64_t wall_ms)
 {
     node->stats.reads++;
-    dispatch_received(&node->dispatch, session, size, now_ms);
+    dispatch_received(&node->dispatch, session, size, node_time_ms(node, wall_ms));
 }
 
 void node_finished(struct node *node, struct session *session)
@@ -471,8 +472,16 @@ static void journal_disk_state(struct node *node)
                       "There is room on the disk: writes go on");
 }
 
-void node_tick(struct node *node, uint64_t now_ms)
+uint64_t node_time_ms(struct node *node, uint64_t wall_ms)
 {
+    uint64_t time_ms = node->peers ? peers_time_ms(node->peers, wall_ms) : wall_ms;
+    node->doubted_ms = (int64_t)(wall_ms - time_ms);
+    return time_ms;
+}
+
+void node_tick(struct node *node, uint64_t wall_ms)
+{
+    uint64_t now_ms = node_time_ms(node, wall_ms);
     store_tick(node->store, now_ms);
     dispatch_tick(&node->dispatch, now_ms);
     if (node->peers)
@@ -487,6 +496,14 @@ void node_tick(struct node *node, uint64_t now_ms)
     dispatch_retry_throttled(&node->dispatch, DISPATCH_RETRY_MAX);
 }
 
+static uint64_t of_the_wall_clock(const struct node *node, uint64_t time_ms)
+{
+    if (time_ms > (uint64_t)INT64_MAX)
+        return UINT64_MAX;
+    bool over = (int64_t)time_ms < -node->doubted_ms;
+    return over ? 0 : time_ms + (uint64_t)node->doubted_ms;
+}
+
 uint64_t node_deadline_ms(const struct node *node)
 {
     if (!list_is_empty(&node->sessions.resumed) || !list_is_empty(&node->sessions.closing))
@@ -499,12 +516,13 @@ uint64_t node_deadline_ms(const struct node *node)
         deadline_ms = sessions->pause_until_ms;
     if (node->peers && peers_deadline_ms(node->peers) < deadline_ms)
         deadline_ms = peers_deadline_ms(node->peers);
-    return deadline_ms;
+    return of_the_wall_clock(node, deadline_ms);
 }
 
-enum status node_turn_end(struct node *node, uint64_t now_ms)
+enum status node_turn_end(struct node *node, uint64_t wall_ms)
 {
-    if (now_ms < node->turn_ms) /* the clock went back: the next tick may be hours away */
+    uint64_t now_ms = node_time_ms(node, wall_ms);
+    if (now_ms < node->turn_ms) /* it went back: the next tick may be hours away */
         node->next_tick_ms = 0;
     node->turn_ms = now_ms;
     store_set_paused(node->store, node->sessions.pause != PAUSE_NONE);

@@ -6,7 +6,7 @@
  *
  * A turn: node_receive for each session with bytes, the workers' poll, node_tick if its deadline
  * has come, then node_turn_end, which writes the log's batch, and only then names the sessions
- * whose output may be sent.
+ * whose output may be sent. `wall_ms` is what the wall clock shows, wrong as it may be.
  */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
@@ -57,7 +57,7 @@ struct host {
 };
 
 MUST_CHECK enum status node_open(const struct host *host, struct config *config,
-                                 const struct command *const *tables, uint64_t now_ms,
+                                 const struct command *const *tables, uint64_t wall_ms,
                                  struct node **out, struct buffer *out_error);
 
 /* A clean stop. */
@@ -68,18 +68,18 @@ MUST_CHECK enum status node_close(struct node *node);
 void node_abandon(struct node *node);
 
 struct session *node_accepted(struct node *node, const char *address, const char *local_address,
-                              uint64_t now_ms);
+                              uint64_t wall_ms);
 
 /* A client was turned away instead. */
 void node_rejected(struct node *node);
 
 /* Bytes from a client. All are taken: what is not yet a whole request is kept. */
-void node_receive(struct node *node, struct session *session, struct bytes bytes, uint64_t now_ms);
+void node_receive(struct node *node, struct session *session, struct bytes bytes, uint64_t wall_ms);
 
 /* Where to read the next bytes instead, when a large argument is under way: room for *out_size
  * bytes in the session, to be followed by node_received; NULL where there is no such wish. */
 char *node_room(struct node *node, struct session *session, size_t *out_size);
-void node_received(struct node *node, struct session *session, size_t size, uint64_t now_ms);
+void node_received(struct node *node, struct session *session, size_t size, uint64_t wall_ms);
 
 /* The client sends nothing more. What it has sent is answered; then host.close. */
 void node_finished(struct node *node, struct session *session);
@@ -87,13 +87,17 @@ void node_finished(struct node *node, struct session *session);
 /* The connection is gone: frees the session. */
 void node_closed(struct node *node, struct session *session);
 
-void node_tick(struct node *node, uint64_t now_ms);
-uint64_t node_deadline_ms(const struct node *node);
+/* The time that it goes by, for all deadlines and durations that clients may see: the wall clock,
+ * unless the node has reason to doubt that (cluster/timekeeper.h). */
+uint64_t node_time_ms(struct node *node, uint64_t wall_ms);
+
+void node_tick(struct node *node, uint64_t wall_ms);
+uint64_t node_deadline_ms(const struct node *node); /* of the wall clock */
 
 /* Ends the turn. An error is final. Afterwards node_next_output gives each session that has
  * something new to send: bytes session->output, the first session->output_free of it; node_sent
  * says how much went out. What did not go out is not named again: whoever has the socket knows. */
-MUST_CHECK enum status node_turn_end(struct node *node, uint64_t now_ms);
+MUST_CHECK enum status node_turn_end(struct node *node, uint64_t wall_ms);
 struct session *node_next_output(struct node *node);
 void node_sent(struct node *node, struct session *session, size_t size);
 

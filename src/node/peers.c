@@ -83,7 +83,7 @@ static void adopt_layout(struct peers *peers, uint64_t now_ms)
     if (self->cluster != cluster_now)
         self->layout_version = 0; /* of another cluster */
     self->cluster = cluster_now;
-    gossip_changed(peers->gossip);
+    membership_note_keys(peers);
     if (member_count(layout) > 1 || !member)
         share(peers);
     quorum_set_layout(peers->quorum, layout, now_ms);
@@ -137,6 +137,13 @@ static void bus_down(void *context, uint64_t node, uint64_t now_ms)
     quorum_node_down(peers->quorum, node, now_ms);
     sync_node_down(peers->sync, node, now_ms);
     forwarder_node_lost(peers->forwarder, node, true, now_ms);
+}
+
+static void bus_ended(void *context, uint64_t node, uint64_t now_ms)
+{
+    struct peers *peers = context;
+    quorum_node_ended(peers->quorum, node, now_ms);
+    forwarder_node_ended(peers->forwarder, node, now_ms);
 }
 
 static void bus_unheard(void *context, uint64_t node, uint64_t now_ms)
@@ -293,6 +300,7 @@ static void describe_self(const struct peers *peers, uint64_t now_ms, struct gos
                                                                  : peers->options.host->bus_port);
     out->weight = (uint32_t)config->weight;
     out->leaving = config->weight == 0;
+    out->keys = 1; /* until it is known (membership_note_keys) */
 }
 
 /* What stands there was checked when it was read; too many are not. */
@@ -326,6 +334,7 @@ static void open_data(struct peers *peers)
         .read_quorum = (unsigned)config->read_quorum,
         .write_quorum = (unsigned)config->write_quorum,
         .sloppy = config->sloppy_quorum,
+        .floor = peers->opened_ms,
         .timeout_ms = (uint64_t)config->quorum_timeout_ms,
         .missed = missed,
         .is_agreed = is_agreed,
@@ -360,6 +369,12 @@ static uint64_t clock_ms(void *context)
     return peers_steady_ms(context);
 }
 
+static bool hears(void *context, uint64_t node)
+{
+    const struct peers *peers = context;
+    return bus_hears(peers->bus, node);
+}
+
 static void open_forwarder(struct peers *peers, uint64_t now_ms)
 {
     const struct peers_options *options = &peers->options;
@@ -371,6 +386,8 @@ static void open_forwarder(struct peers *peers, uint64_t now_ms)
         .dispatch = options->dispatch,
         .outbox = bus_outbox(peers->bus),
         .timeout_ms = (uint64_t)options->config->quorum_timeout_ms,
+        .hears = hears,
+        .context = peers,
     };
     peers->forwarder = forwarder_new(&forwarder);
     options->dispatch->cluster = (struct dispatch_cluster){
@@ -424,6 +441,7 @@ enum status peers_open(const struct peers_options *options, uint64_t now_ms, str
         .up = bus_up,
         .down = bus_down,
         .unheard = bus_unheard,
+        .ended = bus_ended,
         .met = bus_met,
         .refused = bus_refused,
         .dial = dial,
@@ -575,24 +593,45 @@ uint64_t peers_steady_ms(const struct peers *peers)
     return peers->opened_ms + (host->monotonic_ns(host->context) - peers->opened_ns) / 1000000;
 }
 
-/* For the store; 0: nobody has said yet. */
-static uint64_t cluster_time(const struct peers *peers, uint64_t now_ms)
+uint64_t peers_time_ms(struct peers *peers, uint64_t wall_ms)
 {
     const struct layout *layout = agree_layout(peers->agree);
-    bool alone = layout && member_count(layout) <= 1;
+    struct timekeeper *keeper = &peers->timekeeper;
+    uint64_t now_ms = peers_steady_ms(peers);
+    bool doubted = keeper->doubts;
+    uint64_t time_ms =
+        timekeeper_time(keeper, peers->gossip, layout ? member_count(layout) : 0, now_ms, wall_ms);
+    struct gossip_clock clock = timekeeper_says(keeper, now_ms, wall_ms);
+    gossip_set_clock(peers->gossip, &clock);
+    if (keeper->doubts && !doubted)
+        journal_write(peers->options.host->journal, JOURNAL_WARNING,
+                      "The clock is off by %" PRId64 " s and not believed: time goes on without it",
+                      (int64_t)(wall_ms - time_ms) / 1000);
+    else if (doubted && !keeper->doubts)
+        journal_write(peers->options.host->journal, JOURNAL_NOTICE, "The clock is believed again");
+    return time_ms;
+}
+
+/* For the store; 0: nobody has said yet. */
+static uint64_t cluster_time(const struct peers *peers, uint64_t now_ms, uint64_t time_ms)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    if (layout && member_count(layout) <= 1)
+        return time_ms;
     /* One that is heard of before the others have said they are there is not all that there are. */
     bool first = layout && member_count(layout) > 2 && !gossip_peer_at(peers->gossip, 1);
-    if (!alone && (first || !gossip_clock_is_known(peers->gossip)))
+    if (first || !gossip_clock_is_known(peers->gossip))
         return 0;
     return now_ms - (uint64_t)gossip_clock_offset_ms(peers->gossip);
 }
 
-void peers_turn_begin(struct peers *peers, uint64_t wall_ms)
+void peers_turn_begin(struct peers *peers, uint64_t time_ms)
 {
     uint64_t now_ms = peers_steady_ms(peers);
-    peers->ahead_ms = (int64_t)(wall_ms - now_ms);
+    peers->ahead_ms = (int64_t)(time_ms - now_ms);
+    sync_set_time(peers->sync, peers->ahead_ms);
     peers->options.dispatch->cluster.steady_ms = now_ms;
-    store_set_cluster_time(peers->options.store, cluster_time(peers, now_ms));
+    store_set_cluster_time(peers->options.store, cluster_time(peers, now_ms, time_ms));
     if (gossip_version(peers->gossip) != peers->gossip_version)
         follow_gossip(peers, now_ms);
     forwarder_turn(peers->forwarder, now_ms);
@@ -605,15 +644,27 @@ void peers_turn_end(struct peers *peers)
     sync_turn_end(peers->sync, now_ms);
 }
 
-/* Whoever has just learned of a change of layout has other members. */
-static void keep_addresses(struct peers *peers)
+/* For good: it is dialed no more, and what was for it is over. */
+static void part_from(struct peers *peers, uint64_t node, uint64_t now_ms)
 {
-    uint64_t version = gossip_version(peers->gossip) + peers->layout_version;
-    if (version == peers->addresses_version)
+    bus_unwant(peers->bus, node); /* which does not tell that it is down */
+    bus_down(peers, node, now_ms);
+}
+
+/* Whoever has just learned of a change of layout has other members. Of one that has left gossip may
+ * have never heard: it was only dialed where it was last. If it has died silently, nothing would
+ * ever be said on that link, and so nothing end it. */
+static void keep_addresses(struct peers *peers, uint64_t now_ms)
+{
+    const struct layout *layout = agree_layout(peers->agree);
+    uint64_t version = gossip_version(peers->gossip) + peers->layout_version, gone;
+    if (!layout || version == peers->addresses_version)
         return;
     peers->addresses_version = version;
-    addresses_keep(&peers->addresses, peers->options.host->files, agree_layout(peers->agree),
-                   peers->gossip);
+    while (addresses_drop(&peers->addresses, layout, &gone))
+        if (!gossip_peer(peers->gossip, gone))
+            part_from(peers, gone, now_ms);
+    addresses_keep(&peers->addresses, peers->options.host->files, layout, peers->gossip);
 }
 
 void peers_tick(struct peers *peers)
@@ -629,7 +680,7 @@ void peers_tick(struct peers *peers)
     if (now_ms < peers->tick_ms)
         return;
     peers->tick_ms = now_ms + PEERS_TICK_MS;
-    keep_addresses(peers);
+    keep_addresses(peers, now_ms);
     import_retry(peers->options.store, now_ms);
     follow_gossip(peers, now_ms);
     membership_tick(peers, now_ms);
@@ -728,8 +779,7 @@ enum status peers_forget(struct peers *peers, uint64_t node)
         return STATUS_ABSENT;
     if (!known)
         peers->removed[peers->removed_count++] = node;
-    bus_unwant(peers->bus, node); /* which does not tell that it is down */
-    bus_down(peers, node, peers->options.dispatch->cluster.steady_ms);
+    part_from(peers, node, peers->options.dispatch->cluster.steady_ms);
     gossip_forget(peers->gossip, node, peers->options.dispatch->cluster.steady_ms);
     return STATUS_OK;
 }

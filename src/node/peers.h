@@ -54,11 +54,14 @@ uint64_t peers_steady_ms(const struct peers *peers);
 /* Before anything runs that has arrived in this turn: has the process stood still? */
 void peers_wake(struct peers *peers);
 
+/* The time that the node goes by, given what the wall clock shows: cluster/timekeeper.h. */
+uint64_t peers_time_ms(struct peers *peers, uint64_t wall_ms);
+
 /* After the dispatch has resumed, and after store_turn_end. */
-void peers_turn_begin(struct peers *peers, uint64_t wall_ms);
+void peers_turn_begin(struct peers *peers, uint64_t time_ms);
 void peers_turn_end(struct peers *peers);
 void peers_tick(struct peers *peers);
-/* Of the wall clock. */
+/* Of peers_time_ms. */
 uint64_t peers_deadline_ms(const struct peers *peers);
 
 /* A failure after which the process must end. */

@@ -5,6 +5,7 @@
 #define NODE_PEERS_STATE_H
 
 #include "cluster/agree.h"
+#include "cluster/timekeeper.h"
 #include "node/addresses.h"
 #include "node/peers.h"
 #include "quorum/quorum.h"
@@ -39,8 +40,9 @@ struct peers {
     bool founder;       /* the first seed is this node */
     uint64_t opened_ms; /* the wall clock then, */
     uint64_t opened_ns; /* and the one that never goes back */
-    int64_t ahead_ms;   /* how far the wall clock is before the steady one, in this turn */
-    uint64_t met_ms;    /* when the seeds were last dialed */
+    struct timekeeper timekeeper;
+    int64_t ahead_ms; /* how far the node's time is before the steady clock, in this turn */
+    uint64_t met_ms;  /* when the seeds were last dialed */
     uint64_t refusal_told_ms;
     uint64_t tick_ms;        /* the next one */
     uint64_t turned_ns;      /* the last turn, of the clock that never goes back */
@@ -68,5 +70,7 @@ static inline void peers_fail(struct peers *peers, enum status status)
 /* Each tick: a node that belongs to no cluster looks for one, or founds one; who is alone joins a
  * larger one; and if it is this node's turn the next layout is proposed. */
 void membership_tick(struct peers *peers, uint64_t now_ms);
+/* Says whether others' copies may be older here: not when it has left, and has given all away. */
+void membership_note_keys(struct peers *peers);
 
 #endif

@@ -76,15 +76,15 @@ static void look_ahead(struct quorum *quorum, struct read_check *question, struc
 
 /* ---- the question ---------------------------------------------------------------------------- */
 
-static bool covers(const struct read_check *question, const struct read_check_key *keys,
-                   size_t count, bool writes)
+static bool covers(const struct quorum *quorum, const struct read_check *question,
+                   const struct read_check_key *keys, size_t count, bool writes)
 {
     for (size_t i = 0; i < count; i++) {
         if (keys[i].others == 0)
             continue;
         if (!question || question->state != READ_CHECK_ANSWERED ||
-            keys[i].others > question->others || (writes && !question->writes) ||
-            !is_among(question, keys[i].head))
+            question->verify.claims != quorum_claims(quorum) || keys[i].others > question->others ||
+            (writes && !question->writes) || !is_among(question, keys[i].head))
             return false;
     }
     return true;
@@ -133,7 +133,7 @@ enum status read_check_ask(struct quorum *quorum, struct session *session,
         clear(question);
         return status;
     }
-    if (covers(question, keys, count, writes))
+    if (covers(quorum, question, keys, count, writes))
         return STATUS_OK;
     if (!question) {
         question = session->read_check = memory_zeroed(sizeof(*question));

@@ -81,6 +81,24 @@ static bool find_places(struct dispatch *dispatch, struct session *session, stru
 
 /* ---- here ------------------------------------------------------------------------------------ */
 
+/* It may run here, as long as this node coordinates its slots. */
+static enum status let_run(struct quorum *quorum, struct session *session,
+                           const struct places *places)
+{
+    session->claims = quorum_claims(quorum);
+    session->txn.term = quorum_term(quorum, places->keys[0].slot);
+    session->shows_unsettled = false;
+    for (size_t i = 0; i < places->count; i++)
+        session->shows_unsettled |= quorum_is_unsettled(quorum, places->keys[i].slot);
+    return STATUS_OK;
+}
+
+bool routing_is_stale(const struct dispatch *dispatch, const struct session *session)
+{
+    return session->claims != 0 && dispatch->cluster.quorum &&
+           session->claims != quorum_claims(dispatch->cluster.quorum);
+}
+
 static enum status verify(struct dispatch *dispatch, struct session *session,
                           const struct places *places)
 {
@@ -106,10 +124,11 @@ static enum status verify(struct dispatch *dispatch, struct session *session,
             .others = others,
         };
     }
-    if (count == 0)
-        return STATUS_OK;
-    return read_check_ask(quorum, session, keys, count, dispatch->request.size, dispatch->ahead,
-                          dispatch->cluster.steady_ms);
+    enum status status = STATUS_OK;
+    if (count > 0)
+        status = read_check_ask(quorum, session, keys, count, dispatch->request.size,
+                                dispatch->ahead, dispatch->cluster.steady_ms);
+    return status == STATUS_OK ? let_run(quorum, session, places) : status;
 }
 
 /* ---- elsewhere ------------------------------------------------------------------------------- */
@@ -282,6 +301,8 @@ enum status routing_route(struct dispatch *dispatch, struct session *session)
 {
     struct dispatch_cluster *cluster = &dispatch->cluster;
     struct request *request = &session->request;
+    session->claims = session->txn.term = 0;
+    session->shows_unsettled = false;
     bool touches = request->command->first_key != 0 || request->command->key_specs ||
                    kind_of(dispatch, request) != GATHER_NONE;
     request->slots = session->remote ? remote_slots(session->remote) : NULL;
@@ -317,7 +338,8 @@ struct replicated {
     struct queued_reply reply;
     struct quorum_write write;
     struct quorum *quorum;
-    size_t size; /* of its own reply: others may stand behind */
+    size_t size;  /* of its own reply: others may stand behind */
+    bool is_read; /* it has shown what others have written */
 };
 
 static void free_replicated(struct queued_reply *reply)
@@ -341,8 +363,11 @@ static void write_over(struct quorum_write *write, enum status status)
     if (status != STATUS_OK && replicated->size > 0) {
         struct buffer with_error = {0};
         buffer_printf(&with_error,
-                      "-UNKNOWN Not enough good replicas to write: %u of %u nodes have it in "
-                      "time, it may still appear\r\n",
+                      replicated->is_read
+                          ? "-NOREPLICAS Not enough good replicas to read: %u of %u nodes have "
+                            "what was written last\r\n"
+                          : "-UNKNOWN Not enough good replicas to write: %u of %u nodes have it in "
+                            "time, it may still appear\r\n",
                       write->reached, write->needed);
         buffer_consume(bytes, replicated->size);
         buffer_append_bytes(&with_error, buffer_bytes(bytes));
@@ -352,8 +377,8 @@ static void write_over(struct quorum_write *write, enum status status)
     queue_answered(&replicated->reply);
 }
 
-void routing_replicate(struct dispatch *dispatch, struct session *session, struct buffer *out,
-                       size_t begin)
+static struct replicated *queue_replicated(struct dispatch *dispatch, struct session *session,
+                                           struct buffer *out, size_t begin)
 {
     struct replicated *replicated = memory_zeroed(sizeof(*replicated));
     replicated->quorum = dispatch->cluster.quorum;
@@ -363,16 +388,39 @@ void routing_replicate(struct dispatch *dispatch, struct session *session, struc
     replicated->reply.abandon = abandon_replicated;
     queue_push(session, &replicated->reply, out, begin);
     replicated->size = buffer_size(&replicated->reply.bytes);
+    if (session->remote)
+        replicated->reply.number = session->request_number;
+    replicated->write.done = write_over;
+    replicated->write.context = replicated;
+    return replicated;
+}
+
+void routing_replicate(struct dispatch *dispatch, struct session *session, struct buffer *out,
+                       size_t begin)
+{
+    struct replicated *replicated = queue_replicated(dispatch, session, out, begin);
     struct quorum_write *write = &replicated->write;
     write->consistency =
         (struct consistency){session->consistency.read, session->consistency.write};
     write->mark = wait_mark(session);
-    write->done = write_over;
-    write->context = replicated;
     if (session->remote) {
         write->id = remote_request_id(session->remote);
         write->reply = buffer_bytes(&replicated->reply.bytes);
-        replicated->reply.number = session->request_number;
     }
     quorum_write(dispatch->cluster.quorum, &session->txn, write, dispatch->cluster.steady_ms);
+}
+
+void routing_settle(struct dispatch *dispatch, struct session *session, struct buffer *out,
+                    size_t begin)
+{
+    struct replicated *replicated = queue_replicated(dispatch, session, out, begin);
+    struct places places;
+    replicated->is_read = true;
+    replicated->reply.gate = session->gate_request;
+    if (!find_places(dispatch, session, &places))
+        places.count = 0;
+    uint16_t *slots = arena_alloc(&session->arena, (places.count + 1) * sizeof(*slots));
+    for (size_t i = 0; i < places.count; i++)
+        slots[i] = places.keys[i].slot;
+    quorum_settle(dispatch->cluster.quorum, slots, places.count, &replicated->write);
 }

@@ -15,6 +15,10 @@
  */
 enum status routing_route(struct dispatch *dispatch, struct session *session);
 
+/* It was to run here, waited for something else, and may not coordinate its slots any more: it is to
+ * be routed anew. */
+bool routing_is_stale(const struct dispatch *dispatch, const struct session *session);
+
 /* It came from another node, and its time is over (remote_is_late): it does not run. */
 enum status routing_refuse_late(struct session *session);
 
@@ -22,5 +26,9 @@ enum status routing_refuse_late(struct session *session);
  * must have them first. */
 void routing_replicate(struct dispatch *dispatch, struct session *session, struct buffer *out,
                        size_t begin);
+/* It has written nothing, but may show what others have just written (session->shows_unsettled):
+ * that must be with W owners first. */
+void routing_settle(struct dispatch *dispatch, struct session *session, struct buffer *out,
+                    size_t begin);
 
 #endif

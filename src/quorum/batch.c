@@ -54,6 +54,7 @@ struct batch *batch_new(struct quorum *quorum, const struct acks_owners *owners,
     batch->group = NULL;
     batch->number = batch->work = quorum->number++;
     batch->gate = 0;
+    batch->term = claim_term(quorum);
     batch->begun_ms = batch->progress_ms = now_ms;
     batch->slot = slot;
     batch->is_repair = batch->is_let_go = batch->is_touched = batch->is_settled = false;
@@ -167,7 +168,7 @@ static bool send_message(struct quorum *quorum, struct batch *batch, uint64_t no
     struct buffer *message = &batch->messages[index];
     size_t grounds = index == batch->message_count - 1 ? buffer_size(&batch->grounds) : 0;
     struct quorum_ask ask = {quorum->layout->cluster, quorum->layout->version, batch->number};
-    quorum_put_replicate(message->block + message->start, &ask, index,
+    quorum_put_replicate(message->block + message->start, &ask, batch->term, index,
                          batch_rows(batch, index).size, grounds);
     quorum->stats.batches_out++;
     return outbox_send(&quorum->options.outbox, node, QUORUM_REPLICATE, buffer_bytes(message));
@@ -313,6 +314,8 @@ static void settle_slots(struct quorum *quorum, struct batch *batch, bool failed
     batch->is_settled = true;
     for (uint32_t i = 0; i < batch->message_count; i++) {
         struct bytes rest = batch_rows(batch, i), name, row;
+        quorum->claims +=
+            failed && batch->term != 0; /* what was asked before may not have seen it */
         while (row_list_next(&rest, &name, &row)) {
             uint16_t slot = row_key_slot(name);
             lease_settled(quorum, slot);
@@ -465,6 +468,14 @@ static struct batch *find_batch(struct quorum *quorum, uint64_t number)
     return batch;
 }
 
+struct batch *batch_find(struct quorum *quorum, uint64_t number)
+{
+    for (struct list *link = quorum->open.next; link != &quorum->open; link = link->next)
+        if (list_entry(link, struct batch, link)->number == number)
+            return list_entry(link, struct batch, link);
+    return find_batch(quorum, number);
+}
+
 static void lost(struct quorum *quorum, struct batch *batch, unsigned holder,
                  enum target_state state, uint64_t now_ms)
 {
@@ -527,6 +538,30 @@ void batches_refused(struct quorum *quorum, uint64_t node, uint64_t number, uint
         lost(quorum, batch, (unsigned)(holder - batch->acks.holders), TARGET_LOST, now_ms);
 }
 
+/* Not even with all that may still confirm enough would have it. */
+static bool is_hopeless(const struct quorum *quorum, const struct batch *batch)
+{
+    struct acks best = batch->acks;
+    unsigned reached, needed;
+    for (unsigned i = 0; i < best.place_count; i++)
+        if (!batch->targets[i].fenced)
+            acks_confirm(&best, best.holders[i].node);
+    return !acks_enough(&best, quorum->options.write_quorum, &reached, &needed);
+}
+
+void batches_fenced(struct quorum *quorum, uint64_t node, uint64_t number, uint64_t now_ms)
+{
+    struct batch *batch = find_batch(quorum, number);
+    struct acks_holder *holder = batch ? acks_find(&batch->acks, node) : NULL;
+    unsigned at = holder ? (unsigned)(holder - batch->acks.holders) : 0;
+    if (!holder || batch->targets[at].state != TARGET_SENT)
+        return;
+    batch->targets[at].fenced = true;
+    if (is_hopeless(quorum, batch))
+        time_out(quorum, batch);
+    lost(quorum, batch, at, TARGET_FAILED, now_ms);
+}
+
 void batches_node_down(struct quorum *quorum, uint64_t node, uint64_t now_ms)
 {
     for (struct list *link = quorum->sent.next, *next; link != &quorum->sent; link = next) {
@@ -583,7 +618,7 @@ static uint64_t look_at(struct quorum *quorum, struct batch *batch, unsigned hol
     struct target *target = &batch->targets[holder];
     unsigned place = batch->acks.holders[holder].place;
     uint64_t node = batch->acks.holders[holder].node;
-    if (is_own(quorum, batch, holder) || acks_is_filled(&batch->acks, place))
+    if (is_own(quorum, batch, holder) || acks_is_filled(&batch->acks, place) || target->fenced)
         return UINT64_MAX;
     if (target->state == TARGET_SENT && !target->speculated) {
         uint64_t due_ms = target->sent_ms + answer_time_patience(&quorum_peer(quorum, node)->write,

@@ -180,7 +180,8 @@ bool lease_forbids(struct quorum *quorum, const struct lease_firsts *firsts)
 
 void lease_count(struct quorum *quorum, const struct lease_firsts *firsts)
 {
-    for (uint32_t i = 0; firsts->count > 0 && i < quorum->peer_count; i++)
+    bool counts = firsts->count > 0 && !MUTANT(lease_confirmations_not_counted);
+    for (uint32_t i = 0; counts && i < quorum->peer_count; i++)
         quorum->peers[i]->lease.confirmations += is_among(firsts, quorum->peers[i]->node);
 }
 
@@ -240,13 +241,29 @@ void leases_release(struct quorum *quorum, uint64_t now_ms)
 
 void leases_set_layout(struct quorum *quorum, bool is_first, uint64_t now_ms)
 {
-    if (is_first && quorum->layout->ring.member_count > 1)
+    if (is_first && quorum->layout->ring.member_count > 1 && !MUTANT(lease_forgotten_at_a_start))
         quorum->leases_begin_ms = now_ms + LEASE_MS;
     for (uint32_t i = 0; i < quorum->peer_count && !MUTANT(lease_survives_a_layout); i++) {
         struct lease *lease = &quorum->peers[i]->lease;
         lease->is_known = lease->is_asked = false;
         lease->held_ms = lease->ask_ms = 0;
     }
+}
+
+void leases_node_down(struct quorum *quorum, uint64_t node)
+{
+    struct lease *lease = &quorum_peer(quorum, node)->lease;
+    lease->held_ms = 0;
+    lease->is_asked = false;
+}
+
+/* What waits for a promise finds out by itself that it is over; questions wait for a time. */
+void leases_node_ended(struct quorum *quorum, uint64_t node)
+{
+    quorum_peer(quorum, node)->lease.promised_ms = 0;
+    for (struct list *link = quorum->questions_waiting.next; link != &quorum->questions_waiting;
+         link = link->next)
+        list_entry(link, struct waiting, link)->until_ms = 0;
 }
 
 uint64_t quorum_leases_end_ms(const struct quorum *quorum)

@@ -35,6 +35,8 @@
  * LEASE_HELD_MS from before it asked, G LEASE_MS from after it heard that: the fifth that lies
  * between is for clocks that run unequally and for rounding. H looks at the clock after the
  * command's bytes were read: a process that stood still finds its promise to be over.
+ * H gives up what it holds of G as soon as it closes a link with G, or G seems to be down. So where
+ * H has closed both, by itself or by its end (bus.h, `ended`), G's promise is over at once.
  * An owner that starts does not know what it has promised: for LEASE_MS it confirms as if it had
  * promised all. A layout that changes ends H's promises; those that G gave go on, and only when
  * they are over G says that it has the next layout (quorum_leases_end_ms): before that nobody gets
@@ -124,6 +126,9 @@ void leases_release(struct quorum *quorum, uint64_t now_ms);
 
 /* There is a layout, perhaps the first. */
 void leases_set_layout(struct quorum *quorum, bool is_first, uint64_t now_ms);
+/* What that node has promised counts no more; what it was promised does not, for it has ended. */
+void leases_node_down(struct quorum *quorum, uint64_t node);
+void leases_node_ended(struct quorum *quorum, uint64_t node);
 void leases_deinit(struct quorum *quorum);
 
 #endif

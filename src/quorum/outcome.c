@@ -199,6 +199,8 @@ static void ask_owners(struct asking *asking)
     for (unsigned i = 0; i < asking->owner_count; i++)
         if (quorum_is_up(quorum, asking->owners[i].node))
             ask(asking, &asking->owners[i]);
+        else if (asking->owners[i].node == asking->outcome->dead)
+            asking->owners[i].state = OWNER_UNKNOWING;
     step(asking);
 }
 
@@ -416,7 +418,9 @@ static void spread(struct asking *asking)
 {
     struct owner *source = find_source(asking);
     unsigned count_wants = 0;
-    if (!source || asking->head_count == 0)
+    /* Where slots are claimed: who coordinates now may not know of it, so that it does not count
+     * unless it did before. */
+    if (!source || asking->head_count == 0 || claim_term(asking->quorum) != 0)
         return;
     for (unsigned i = 0; i < asking->owner_count; i++) {
         struct owner *owner = &asking->owners[i];

@@ -18,6 +18,7 @@ struct quorum *quorum_new(const struct quorum_options *options)
     /* Answers to what an earlier process of this node has asked are not to fit. */
     quorum->number = random_next(&quorum->random) >> 1;
     quorum->next_ms = UINT64_MAX;
+    quorum->claims = 1;
     struct list *heads[] = {&quorum->open,
                             &quorum->sent,
                             &quorum->gating,
@@ -118,6 +119,8 @@ void quorum_set_layout(struct quorum *quorum, const struct layout *layout, uint6
     leases_set_layout(quorum, !is_other, now_ms);
     if (!is_other)
         return;
+    quorum->now_ms = now_ms;
+    claims_begin_anew(quorum);
     replica_fence(quorum);
     writes_move(quorum, now_ms);
     verifications_restart(quorum, now_ms);
@@ -151,6 +154,8 @@ void quorum_set_numbers(struct quorum *quorum, unsigned read_quorum, unsigned wr
     quorum->options.read_quorum = read_quorum;
     quorum->options.write_quorum = write_quorum;
     quorum->options.sloppy = sloppy;
+    if (quorum->layout)
+        claims_begin_anew(quorum);
 }
 
 /* ---- what all share -------------------------------------------------------------------------- */
@@ -300,7 +305,7 @@ void quorum_refuse(struct quorum *quorum, uint64_t from, unsigned type, uint64_t
 {
     const struct layout *layout = quorum->layout;
     struct quorum_refused refused = {
-        {layout ? layout->cluster : 0, layout ? layout->version : 0, number}, type};
+        {layout ? layout->cluster : 0, layout ? layout->version : 0, number}, type, 0};
     struct buffer out = {0};
     quorum_encode_refused(&out, &refused);
     outbox_send(&quorum->options.outbox, from, QUORUM_REFUSED, buffer_bytes(&out));
@@ -369,9 +374,16 @@ static enum status receive_refused(struct quorum *quorum, uint64_t from, struct 
     if (!quorum_decode_refused(in, &refused))
         return STATUS_CORRUPT;
     const struct quorum_options *options = &quorum->options;
-    options->other_layout(options->context, from, refused.ask.cluster, refused.ask.version);
-    quorum->stats.refused_layout++;
-    if (refused.type == QUORUM_REPLICATE)
+    if (refused.term == 0) {
+        options->other_layout(options->context, from, refused.ask.cluster, refused.ask.version);
+        quorum->stats.refused_layout++;
+    } else {
+        quorum->now_ms = now_ms;
+        claim_lost(quorum, refused.term);
+    }
+    if (refused.type == QUORUM_REPLICATE && refused.term != 0)
+        batches_fenced(quorum, from, refused.ask.number, now_ms);
+    else if (refused.type == QUORUM_REPLICATE)
         batches_refused(quorum, from, refused.ask.number, now_ms);
     verifications_refused(quorum, from, refused.ask.number, now_ms);
     outcomes_lost(quorum, from, refused.ask.number, now_ms);
@@ -436,6 +448,14 @@ void quorum_node_down(struct quorum *quorum, uint64_t node, uint64_t now_ms)
     batches_node_down(quorum, node, now_ms);
     verifications_node_down(quorum, node, now_ms);
     outcomes_lost(quorum, node, 0, now_ms);
+    leases_node_down(quorum, node);
+}
+
+void quorum_node_ended(struct quorum *quorum, uint64_t node, uint64_t now_ms)
+{
+    quorum->now_ms = now_ms;
+    leases_node_ended(quorum, node);
+    quorum_wake(quorum, now_ms);
 }
 
 void quorum_turn_end(struct quorum *quorum, uint64_t now_ms)

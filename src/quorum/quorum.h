@@ -49,6 +49,7 @@ struct quorum_options {
     struct outbox outbox;
     unsigned read_quorum, write_quorum; /* R, W: 1.. or a level above */
     bool sloppy;
+    uint64_t floor;      /* wall time in ms at the start: claim.h */
     uint64_t timeout_ms; /* for a quorum; of what is long, without any progress */
     /* An owner has not confirmed these rows, and is not known to have them: to be told again later
      * (sync_missed). `heads` as in export.h. */
@@ -89,6 +90,14 @@ enum quorum_route quorum_route(const struct quorum *quorum, uint16_t slot, uint6
 /* Whether this node may coordinate it at all: it is an owner. */
 bool quorum_may_coordinate(const struct quorum *quorum, uint16_t slot);
 
+/*
+ * In strict mode one node at a time coordinates a slot (claim.h): with which term rows of the slot
+ * are to be written now; 0: there is none. And a count that grows whenever this node may have lost
+ * a slot: what was asked for a command before that does not hold for it.
+ */
+uint64_t quorum_term(const struct quorum *quorum, uint16_t slot);
+uint64_t quorum_claims(const struct quorum *quorum);
+
 /* What a client chose (CONSISTENCY); 0: as configured. */
 struct consistency {
     uint8_t read, write;
@@ -117,6 +126,7 @@ struct quorum_verify {
      * store. Not called from within quorum_verify. */
     void (*done)(struct quorum_verify *verify, enum status status);
     void *context;
+    uint64_t claims;          /* quorum_claims, of when others were asked */
     unsigned reached, needed; /* owners, this node among them: for the error's text */
     struct list link;         /* quorum's, as is the next */
     void *state;
@@ -182,6 +192,14 @@ struct quorum_write {
  * the turn, with all others of the turn for the same owners. */
 void quorum_write(struct quorum *quorum, const struct txn *txn, struct quorum_write *write,
                   uint64_t now_ms);
+/*
+ * In strict mode, of a command that has run and written nothing: rows of the slots of its keys that
+ * are not with W owners yet may be in its reply. Whether there are any; and `done` as above, when W
+ * have what this node has written to them last.
+ */
+bool quorum_is_unsettled(const struct quorum *quorum, uint16_t slot);
+void quorum_settle(struct quorum *quorum, const uint16_t *slots, size_t count,
+                   struct quorum_write *write);
 /* Nobody waits for it any more; the write goes on. */
 void quorum_write_forget(struct quorum *quorum, struct quorum_write *write);
 
@@ -194,6 +212,8 @@ void quorum_write_forget(struct quorum *quorum, struct quorum_write *write);
 struct quorum_outcome {
     struct request_id id;
     uint16_t slot;
+    uint64_t dead; /* who had it, if that process has ended: it need not say that it does not know
+                      it; else 0 */
     /* STATUS_OK: it was run; `reply` is what it came to (empty: it was too large to be kept), its
      * rows are with W owners now.
      * STATUS_ABSENT: none of enough owners knows it. STATUS_INVALID: nobody can tell. */
@@ -214,6 +234,12 @@ MUST_CHECK enum status quorum_receive(struct quorum *quorum, uint64_t from, unsi
 /* A link to that node is gone, or a node's life has changed: what was sent to it is tried
  * elsewhere at once. */
 void quorum_node_down(struct quorum *quorum, uint64_t node, uint64_t now_ms);
+
+/* Its process has ended: it counts on nothing any more that it was promised (lease.h). */
+void quorum_node_ended(struct quorum *quorum, uint64_t node, uint64_t now_ms);
+
+/* Rows of that node have come and are not yet in the store: nothing is known of their requests. */
+bool quorum_is_storing(const struct quorum *quorum, uint64_t node);
 
 /* The end of a turn, after store_turn_end and before outputs are gathered: batches go out,
  * positions of the log that have become durable are acknowledged, `done`s are called. */
@@ -244,6 +270,7 @@ struct quorum_stats {
     uint64_t hinted, speculated;   /* writes given to a node that stands in */
     uint64_t batches_out, batches_in, rows_out, rows_in;
     uint64_t refused_layout; /* messages of another layout */
+    uint64_t refused_terms;  /* messages of one who coordinates no longer */
     uint64_t pending;        /* now */
 };
 void quorum_stats(const struct quorum *quorum, struct quorum_stats *out);

@@ -60,16 +60,18 @@ bool quorum_decode_ask(struct unpack *in, struct quorum_ask *out)
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-void quorum_put_replicate(char *out, const struct quorum_ask *ask, uint32_t message,
+void quorum_put_replicate(char *out, const struct quorum_ask *ask, uint64_t term, uint32_t message,
                           size_t rows_size, size_t grounds_size)
 {
     out = pack_u64(pack_u64(pack_u64(out, ask->cluster), ask->version), ask->number);
+    out = pack_u64(out, term);
     out = pack_u32(pack_u32(out, message), (uint32_t)rows_size);
     pack_u32(out, (uint32_t)grounds_size);
 }
 
 bool quorum_decode_replicate(struct unpack *in, struct quorum_replicate *out)
 {
+    out->term = unpack_next_u64(in);
     out->message = next_u32(in);
     uint32_t size = next_u32(in), grounds_size = next_u32(in);
     out->rows = unpack_bytes(in, size);
@@ -306,6 +308,7 @@ void quorum_encode_refused(struct buffer *out, const struct quorum_refused *refu
 {
     quorum_encode_ask(out, &refused->ask);
     buffer_append_u8(out, (uint8_t)refused->type);
+    append_u64(out, refused->term);
 }
 
 bool quorum_decode_refused(struct unpack *in, struct quorum_refused *out)
@@ -313,5 +316,6 @@ bool quorum_decode_refused(struct unpack *in, struct quorum_refused *out)
     if (!quorum_decode_ask(in, &out->ask))
         return false;
     out->type = unpack_next_u8(in);
+    out->term = unpack_next_u64(in);
     return at_end(in);
 }

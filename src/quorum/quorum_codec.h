@@ -5,11 +5,12 @@
  *
  *   asks begin with       cluster(8) version(8) number(8)
  *
- *   REPLICATE             ask, message(4) rows size(4) grounds size(4) rows grounds requests
+ *   REPLICATE             ask, term(8) message(4) rows size(4) grounds size(4) rows grounds
+ *                         requests
  *     a request           origin(varint) number(varint) rows from(varint) rows size(varint)
  *                         reply size(varint) reply
  *   REPLICATED            several of: number(8) message(4) failed(1)
- *   VERIFY                ask (its number is 0), several of: number(8) heads size(varint) heads
+ *   VERIFY                ask (its number is a term), several of: number(8) heads size(varint) heads
  *   VERIFIED              several of: number(8) failed(1) count(varint) digests(8 each)
  *   KEY_ROWS              ask, key(4) base(4) chunk(4) heads
  *   KEY_ROWS_ARE          number(8) failed(1) key(4) base(4) chunk(4) rows
@@ -17,7 +18,7 @@
  *   OUTCOME_IS            number(8) known(1) reply size(varint) reply heads
  *   LEASE                 ask
  *   LEASED                number(8) confirmed(8)
- *   REFUSED               cluster(8) version(8) number(8) type(1)
+ *   REFUSED               cluster(8) version(8) number(8) type(1) term(8; 0: by the layout)
  *
  * A request's rows are those of `rows` from that byte on. Decoding takes any bytes: false where
  * they are not exactly one message; what is decoded borrows. Rows and names are not looked into.
@@ -48,7 +49,7 @@ enum quorum_message {
 
 enum {
     QUORUM_ASK_SIZE = 24,
-    QUORUM_REPLICATE_SIZE = QUORUM_ASK_SIZE + 12, /* before the rows */
+    QUORUM_REPLICATE_SIZE = QUORUM_ASK_SIZE + 20, /* before the rows */
     QUORUM_ACK_SIZE = 13,
 };
 
@@ -60,10 +61,11 @@ struct quorum_ask {
 bool quorum_decode_ask(struct unpack *in, struct quorum_ask *out);
 
 /* What stands before the rows, into QUORUM_REPLICATE_SIZE bytes that were left free for it. */
-void quorum_put_replicate(char *out, const struct quorum_ask *ask, uint32_t message,
+void quorum_put_replicate(char *out, const struct quorum_ask *ask, uint64_t term, uint32_t message,
                           size_t rows_size, size_t grounds_size);
 
 struct quorum_replicate {
+    uint64_t term; /* claim.h */
     uint32_t message;
     struct bytes rows;
     struct bytes grounds; /* store/import.h */
@@ -157,6 +159,7 @@ bool quorum_decode_leased(struct unpack *in, struct quorum_leased *out);
 struct quorum_refused {
     struct quorum_ask ask; /* the layout of the one who refuses, the number of what it refused */
     unsigned type;
+    uint64_t term; /* that another one was granted; 0: the layout forbids it */
 };
 void quorum_encode_refused(struct buffer *out, const struct quorum_refused *refused);
 bool quorum_decode_refused(struct unpack *in, struct quorum_refused *out);

@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "quorum/acks.h"
 #include "quorum/answer_time.h"
+#include "quorum/claim.h"
 #include "quorum/lease.h"
 #include "quorum/outcomes.h"
 #include "quorum/quorum.h"
@@ -62,6 +63,7 @@ enum target_state {
 struct target {
     enum target_state state;
     bool speculated;     /* somebody else was asked because it is slow */
+    bool fenced;         /* it has granted the slot to another coordinator: it will never take it */
     uint32_t sent;       /* messages */
     uint32_t acked;      /* messages */
     uint64_t *acked_set; /* of more than one message: bits */
@@ -76,6 +78,7 @@ struct batch {
     uint64_t number;
     uint64_t work; /* the number of what its rows came out of: its own, or an earlier one */
     uint64_t gate;
+    uint64_t term; /* that its rows were written with: claim.h */
     uint64_t begun_ms;
     uint64_t progress_ms; /* somebody has got a message of it */
     uint16_t slot;        /* one of them */
@@ -146,6 +149,12 @@ struct quorum {
     uint64_t leases_begin_ms; /* before that this process confirms nothing past a first reader */
     uint32_t unsettled[SLOT_COUNT]; /* rows that this node coordinates and that are short of W */
 
+    struct grant grants[SLOT_COUNT]; /* claim.c */
+    uint64_t claimed[SLOT_COUNT];    /* the term with which this node has won it */
+    uint64_t newest[SLOT_COUNT];     /* the batch that has its last rows */
+    uint64_t raised;                 /* this node's term above the least */
+    uint64_t claims, handed_over;    /* slots lost, by this node and by any: counts */
+
     struct buffer scratch, heads;
     struct quorum_stats stats;
 };
@@ -192,8 +201,9 @@ bool fence_accepts_heads(const struct quorum *quorum, uint64_t version, struct b
 /* ---- route.c --------------------------------------------------------------------------------- */
 
 /* How many of the owners must agree on a key. */
-unsigned quorum_readers_needed(const struct quorum *quorum, struct consistency consistency,
-                               bool writes, bool agreed, unsigned owners);
+unsigned quorum_readers_needed(const struct quorum *quorum, uint16_t slot,
+                               struct consistency consistency, bool writes, bool agreed,
+                               unsigned owners);
 
 /* ---- batch.c --------------------------------------------------------------------------------- */
 
@@ -207,10 +217,14 @@ struct bytes batch_rows(const struct batch *batch, uint32_t message);
 /* Nothing comes to it any more: out it goes. */
 void batch_send(struct quorum *quorum, struct batch *batch, uint64_t now_ms);
 void batch_add_part(struct batch *batch, struct pending *pending, uint8_t level);
+/* That of the number, open or sent; NULL: it is over. */
+struct batch *batch_find(struct quorum *quorum, uint64_t number);
 void batch_free(struct quorum *quorum, struct batch *batch);
 
 void batches_acked(struct quorum *quorum, struct peer *peer, const struct quorum_ack *ack,
                    uint64_t now_ms);
+/* That owner has granted its slots to another one. */
+void batches_fenced(struct quorum *quorum, uint64_t node, uint64_t number, uint64_t now_ms);
 void batches_refused(struct quorum *quorum, uint64_t node, uint64_t number, uint64_t now_ms);
 void batches_node_down(struct quorum *quorum, uint64_t node, uint64_t now_ms);
 /* Own rows that have become durable. */

@@ -21,6 +21,11 @@ static struct quorum *quorum_of(const struct asked *asked)
     return asked->round->verification->quorum;
 }
 
+bool mend_is_fetch(const struct asked *asked)
+{
+    return asked->mend && asked->mend->is_fetch;
+}
+
 void mend_free(struct asked *asked)
 {
     struct mend *mend = asked->mend;

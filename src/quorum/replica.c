@@ -14,8 +14,9 @@ struct incoming {
     struct quorum *quorum;
     struct import *import;
     uint64_t from;
-    uint64_t version; /* of the sender's layout */
-    bool is_late;     /* slots may have moved since */
+    uint64_t version;     /* of the sender's layout */
+    bool is_late;         /* slots may have moved since */
+    uint64_t handed_over; /* the count of slots, when it came (claim.h) */
     uint64_t now_ms;
     struct quorum_ack ack;
     struct lease_firsts firsts;
@@ -70,6 +71,13 @@ static void imported(void *context, enum status status, uint64_t gate)
     quorum->importing_bytes -= incoming->rows_size;
     incoming->import = NULL;
     if (status != STATUS_OK) {
+        incoming->ack.failed = true;
+        answer(quorum, incoming->from, &incoming->ack);
+        incoming_free(incoming);
+        return;
+    }
+    if (incoming->handed_over != quorum->handed_over) {
+        /* Perhaps one of these: its coordinator may have been told of what was here before. */
         incoming->ack.failed = true;
         answer(quorum, incoming->from, &incoming->ack);
         incoming_free(incoming);
@@ -131,6 +139,13 @@ static void keep(struct incoming *incoming)
     incoming->requests = bytes_of(kept + rows_size, requests_size);
 }
 
+/* Of a batch that a planted bug splits. */
+static struct bytes first_row(struct bytes rows)
+{
+    struct bytes rest = rows, name, row;
+    return row_list_next(&rest, &name, &row) ? bytes_of(rows.data, rows.size - rest.size) : rows;
+}
+
 enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct quorum_ask *ask,
                               struct unpack *in, uint64_t now_ms)
 {
@@ -140,6 +155,11 @@ enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct
     if (!fence_accepts_rows(quorum, ask->version, replicate.rows) ||
         !layout_may_bring(quorum->layout, from, ask->version)) {
         quorum_refuse(quorum, from, QUORUM_REPLICATE, ask->number);
+        return STATUS_OK;
+    }
+    uint16_t slot;
+    if (!claim_allows(quorum, from, replicate.term, replicate.rows, &slot)) {
+        claim_refuse(quorum, from, QUORUM_REPLICATE, ask->number, slot);
         return STATUS_OK;
     }
     quorum->stats.batches_in++;
@@ -155,6 +175,7 @@ enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct
     *incoming = (struct incoming){.quorum = quorum,
                                   .from = from,
                                   .version = ask->version,
+                                  .handed_over = quorum->handed_over,
                                   .now_ms = now_ms,
                                   .ack = ack,
                                   .firsts = firsts,
@@ -163,8 +184,9 @@ enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct
                                   .requests = replicate.requests};
     quorum->importing_bytes += incoming->rows_size;
     list_append(&quorum->importing, &incoming->link);
-    struct import *import = import_rows_onto(quorum->options.store, replicate.rows,
-                                             replicate.grounds, now_ms, imported, incoming);
+    struct bytes rows = MUTANT(hint_batch_split) ? first_row(replicate.rows) : replicate.rows;
+    struct import *import = import_rows_onto(quorum->options.store, rows, replicate.grounds, now_ms,
+                                             imported, incoming);
     if (!import)
         return STATUS_OK; /* done, and perhaps freed */
     incoming->import = import;
@@ -208,6 +230,15 @@ void replica_gates(struct quorum *quorum)
     }
     for (uint32_t i = 0; i < quorum->peer_count; i++)
         send_acks(quorum, quorum->peers[i]);
+}
+
+bool quorum_is_storing(const struct quorum *quorum, uint64_t node)
+{
+    const struct list *link = quorum->importing.next;
+    for (; link != &quorum->importing; link = link->next)
+        if (list_entry(link, struct incoming, link)->from == node)
+            return true;
+    return false;
 }
 
 /*

@@ -35,15 +35,20 @@ bool quorum_may_coordinate(const struct quorum *quorum, uint16_t slot)
     return placement_is_owner(&placement, quorum->options.node) || MUTANT(anybody_coordinates);
 }
 
-unsigned quorum_readers_needed(const struct quorum *quorum, struct consistency consistency,
-                               bool writes, bool agreed, unsigned owners)
+/* As many as have to grant a claim (claim.h), where there is none yet, or as the command asks for.
+ */
+unsigned quorum_readers_needed(const struct quorum *quorum, uint16_t slot,
+                               struct consistency consistency, bool writes, bool agreed,
+                               unsigned owners)
 {
     unsigned level = consistency.read ? consistency.read : quorum->options.read_quorum;
-    unsigned needed = acks_needed(level, owners);
+    unsigned needed = acks_needed(level, owners), claim = claim_needed(quorum, owners);
     if (MUTANT(read_of_one_in_strict_mode) && !writes && !quorum->options.sloppy)
         return 1;
     if (MUTANT(no_read_before_a_write) && writes)
         return 1;
+    if (claim > needed && !claim_holds(quorum, slot))
+        needed = claim;
     if (!writes || agreed)
         return needed;
     /* Rule 8: so many that one of them has whatever was acknowledged. One more than itself even
@@ -52,6 +57,8 @@ unsigned quorum_readers_needed(const struct quorum *quorum, struct consistency c
     unsigned overlap = owners - acks_needed(write_level, owners) + 1;
     if (overlap < 2 && owners > 1)
         overlap = 2;
+    if (overlap < claim)
+        overlap = claim;
     return overlap > needed ? overlap : needed;
 }
 
@@ -64,9 +71,10 @@ unsigned quorum_others_to_ask(struct quorum *quorum, uint16_t slot, struct consi
     layout_placement(quorum->layout, slot, &placement);
     const uint64_t *readers = placement_readers(&placement, &count);
     bool agreed = writes && options->is_agreed(options->context, slot);
-    unsigned needed = quorum_readers_needed(quorum, consistency, writes, agreed, count);
+    unsigned needed = quorum_readers_needed(quorum, slot, consistency, writes, agreed, count);
     unsigned others = needed - (needed > 0 && contains(readers, count, options->node));
-    if (others == 0 || !lease_covers(quorum, slot, &placement, others, now_ms))
+    if (others == 0 || !claim_holds(quorum, slot) ||
+        !lease_covers(quorum, slot, &placement, others, now_ms))
         return others;
     quorum->stats.reads_local++;
     return 0;

@@ -118,10 +118,13 @@ enum status serve_verify(struct quorum *quorum, uint64_t from, const struct quor
     if (accepted && has_to_wait(quorum, from, start, payload))
         return STATUS_OK;
     while (quorum_next_question(in, &question)) {
-        if (accepted && fence_accepts_heads(quorum, ask->version, question.heads))
-            serve_question(quorum, from, &question, now_ms);
-        else
+        uint16_t slot;
+        if (!accepted || !fence_accepts_heads(quorum, ask->version, question.heads))
             quorum_refuse(quorum, from, QUORUM_VERIFY, question.number);
+        else if (!claim_grants(quorum, from, ask->number, question.heads, &slot))
+            claim_refuse(quorum, from, QUORUM_VERIFY, question.number, slot);
+        else
+            serve_question(quorum, from, &question, now_ms);
     }
     return in->failed ? STATUS_CORRUPT : STATUS_OK;
 }

@@ -90,6 +90,8 @@ static void finish(struct verification *verification, enum status status)
 void round_end(struct round *round, enum status status)
 {
     struct verification *verification = round->verification;
+    if (status == STATUS_OK && round->is_claim)
+        claim_won(verification->quorum, round->heads);
     take_numbers(round);
     round_free(round);
     if (status != STATUS_OK || list_is_empty(&verification->rounds))
@@ -105,7 +107,8 @@ static void ask(struct round *round, struct asked *asked)
     struct peer *peer = quorum_peer(quorum, asked->node);
     struct quorum_question question = {round->number, round->heads};
     if (buffer_size(&peer->questions) == 0) {
-        struct quorum_ask ask = {quorum->layout->cluster, quorum->layout->version, 0};
+        struct quorum_ask ask = {quorum->layout->cluster, quorum->layout->version,
+                                 claim_term(quorum)};
         quorum_encode_ask(&peer->questions, &ask);
     }
     quorum_encode_question(&peer->questions, &question);
@@ -151,6 +154,7 @@ static void ask_more(struct round *round)
 
 void asked_lose(struct asked *asked)
 {
+    asked->round->has_gap = asked->round->has_gap || mend_is_fetch(asked);
     mend_free(asked);
     memory_free(asked->digests);
     asked->digests = NULL;
@@ -241,6 +245,11 @@ void round_step(struct round *round)
             step_digests(round);
         return;
     case ROUND_FETCHING:
+        while (round->has_gap && !MUTANT(fetch_that_failed_forgotten)) {
+            round->has_gap = false;
+            if (round_fetch(round))
+                return;
+        }
         enter(round, ROUND_CHECKING);
         look(round);
         return;
@@ -264,7 +273,7 @@ void round_step(struct round *round)
 /* ---- beginning ------------------------------------------------------------------------------- */
 
 static struct round *round_new(struct verification *verification, const struct acks_owners *readers,
-                               bool agreed)
+                               unsigned needed)
 {
     struct quorum *quorum = verification->quorum;
     struct round *round = memory_zeroed(sizeof(*round));
@@ -279,9 +288,8 @@ static struct round *round_new(struct verification *verification, const struct a
         asked->round = round;
         asked->node = readers->old[i];
     }
-    const struct quorum_verify *verify = verification->verify;
-    unsigned needed = quorum_readers_needed(quorum, verify->consistency, verify->writes, agreed,
-                                            readers->old_count);
+    unsigned claim = claim_needed(quorum, readers->old_count);
+    round->is_claim = claim > 0 && needed >= claim;
     round->needed = needed - (needed > 0 && round->is_owner);
     return round;
 }
@@ -292,7 +300,10 @@ static struct round *round_for(struct verification *verification, uint16_t slot,
     struct quorum *quorum = verification->quorum;
     const struct quorum_options *options = &quorum->options;
     const struct acks_owners *readers = &quorum_group(quorum, slot)->readers;
-    bool agreed = verification->verify->writes && options->is_agreed(options->context, slot);
+    const struct quorum_verify *verify = verification->verify;
+    bool agreed = verify->writes && options->is_agreed(options->context, slot);
+    unsigned needed = quorum_readers_needed(quorum, slot, verify->consistency, verify->writes,
+                                            agreed, readers->old_count);
     struct list *link = verification->rounds.prev;
     for (; link != &verification->rounds; link = link->prev) {
         struct round *round = list_entry(link, struct round, link);
@@ -303,15 +314,12 @@ static struct round *round_for(struct verification *verification, uint16_t slot,
             others += readers->old[i] != options->node;
             i++;
         }
-        unsigned needed =
-            quorum_readers_needed(quorum, verification->verify->consistency,
-                                  verification->verify->writes, agreed, readers->old_count);
         if (i == readers->old_count && others == round->asked_count &&
             needed == round->needed + round->is_owner &&
             buffer_size(&round->own_heads) + size <= QUORUM_MESSAGE_BYTES)
             return round;
     }
-    return round_new(verification, readers, agreed);
+    return round_new(verification, readers, needed);
 }
 
 /* False: the heads are none. */
@@ -476,6 +484,9 @@ void verifications_begin(struct quorum *quorum, uint64_t now_ms)
             list_append(&quorum->verify_withheld, &verification->link);
             continue;
         }
+        if (claim_term(quorum) != 0)
+            claim_begin(quorum, verification->verify->heads);
+        verification->claims = quorum->claims;
         list_append(&quorum->verifications, &verification->link);
         begin(verification);
     }
@@ -490,9 +501,11 @@ void verifications_finish(struct quorum *quorum)
         struct verification *verification = list_entry(verified.next, struct verification, link);
         struct quorum_verify *verify = verification->verify;
         enum status status = verification->status;
+        uint64_t claims = verification->claims;
         list_remove(&verification->link);
         memory_free(verification);
         verify->state = NULL;
+        verify->claims = claims;
         verify->done(verify, status);
     }
 }

@@ -43,7 +43,9 @@ struct round {
     struct export *look;
     unsigned needed; /* others */
     bool is_owner;   /* this node: it counts too */
+    bool is_claim;   /* so many grant what it claims (claim.h) */
     bool is_busy;    /* rows are being asked for, one owner after the other */
+    bool has_gap;    /* rows did not come: another may have the same */
     unsigned asked_count;
     struct asked asked[RING_COPIES_MAX];
 };
@@ -55,6 +57,7 @@ struct verification {
     struct list rounds;
     uint64_t deadline_ms; /* later with each page of rows that is through */
     enum status status;   /* when it has ended */
+    uint64_t claims;      /* the count, when it began */
 };
 
 /* Whether what the one that was asked has told of this key differs from what is held here. */
@@ -78,6 +81,7 @@ bool round_repair(struct round *round);
 /* Whether rows are on their way. */
 bool round_mends(const struct round *round);
 void mend_rows(struct asked *asked, const struct quorum_key_rows_are *are);
+bool mend_is_fetch(const struct asked *asked);
 void mend_free(struct asked *asked);
 
 #endif

@@ -122,20 +122,23 @@ static void touch(struct quorum *quorum, struct batch *batch)
     batch->rows_from -= QUORUM_REPLICATE_SIZE;
 }
 
-static void add_row(struct quorum *quorum, struct bytes name, struct bytes row, struct bytes ground,
-                    bool is_long, uint64_t now_ms)
+/* `term` is that of the moment when it was written. */
+static void add_row(struct quorum *quorum, uint64_t term, struct bytes name, struct bytes row,
+                    struct bytes ground, bool is_long, uint64_t now_ms)
 {
     uint16_t slot = row_key_slot(name);
     struct owners_group *group = quorum_group(quorum, slot);
-    if (!group->open) {
+    if (!group->open || group->open->term != term) {
         group->open = batch_new(quorum, &group->owners, slot, now_ms);
         group->open->group = group;
+        group->open->term = term;
     }
     if (!group->open->is_touched)
         touch(quorum, group->open);
     batch_add_row(group->open, name, row, ground, is_long);
     lease_add_first(quorum, &group->open->firsts, slot, quorum->options.node);
     lease_unsettled(quorum, slot);
+    quorum->newest[slot] = group->open->number;
     quorum->stats.rows_out++;
 }
 
@@ -185,7 +188,7 @@ static void add_staged(struct quorum *quorum, const struct txn *txn, const struc
 {
     bool has_ground = staged->ground.size > 0 && has_earlier_chunks(txn, staged);
     struct bytes ground = has_ground ? staged->ground : BYTES("");
-    add_row(quorum, staged->name, staged->row, ground, is_long, now_ms);
+    add_row(quorum, claim_term(quorum), staged->name, staged->row, ground, is_long, now_ms);
 }
 
 /* Chunks first: a head is not to be where its chunks aren't. Heads with a ground are last, since
@@ -260,6 +263,25 @@ void quorum_write(struct quorum *quorum, const struct txn *txn, struct quorum_wr
         finish(quorum, pending, STATUS_OK);
 }
 
+bool quorum_is_unsettled(const struct quorum *quorum, uint16_t slot)
+{
+    return quorum->unsettled[slot] > 0 && quorum->layout && claim_term(quorum) != 0;
+}
+
+void quorum_settle(struct quorum *quorum, const uint16_t *slots, size_t count,
+                   struct quorum_write *write)
+{
+    struct pending *pending = pending_new(quorum, write);
+    for (size_t i = 0; i < count; i++) {
+        struct batch *batch =
+            quorum->unsettled[slots[i]] > 0 ? batch_find(quorum, quorum->newest[slots[i]]) : NULL;
+        if (batch && !batch->is_settled)
+            batch_add_part(batch, pending, (uint8_t)quorum->options.write_quorum);
+    }
+    if (pending->open == 0)
+        finish(quorum, pending, STATUS_OK);
+}
+
 void writes_send(struct quorum *quorum, uint64_t now_ms)
 {
     while (!list_is_empty(&quorum->open)) {
@@ -317,7 +339,8 @@ static void move_batch(struct quorum *quorum, struct batch *batch, uint64_t now_
         struct bytes grounds = is_last ? buffer_bytes(&batch->grounds) : BYTES("");
         for (size_t at = 0; row_list_next(&rest, &name, &row); at = rows.size - rest.size) {
             bool has_ground = import_ground_at(&grounds, at, &ground);
-            add_row(quorum, name, row, has_ground ? ground : BYTES(""), !is_last, now_ms);
+            add_row(quorum, batch->term, name, row, has_ground ? ground : BYTES(""), !is_last,
+                    now_ms);
         }
     }
     move_parts(quorum, batch);

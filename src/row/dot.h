@@ -15,7 +15,10 @@
 /* node number (48 bits) << 16 | epoch (16 bits) */
 typedef uint64_t actor_t;
 
-enum { ACTOR_EPOCH_MAX = UINT16_MAX };
+enum {
+    ACTOR_EPOCH_MAX = UINT16_MAX,
+    TERM_ACTOR = 0, /* no node's: row_term */
+};
 
 static inline actor_t actor_of(uint64_t node, uint16_t epoch)
 {

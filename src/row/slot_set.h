@@ -32,6 +32,17 @@ static inline void slot_set_put(struct slot_set *set, uint16_t slot, bool in)
         set->words[slot / 64] &= ~bit;
 }
 
+/* All slots from `slot` to before `end`. */
+static inline void slot_set_put_run(struct slot_set *set, uint32_t slot, uint32_t end, bool in)
+{
+    for (; slot < end && slot % 64 != 0; slot++)
+        slot_set_put(set, (uint16_t)slot, in);
+    for (; slot + 64 <= end; slot += 64)
+        set->words[slot / 64] = in ? UINT64_MAX : 0;
+    for (; slot < end; slot++)
+        slot_set_put(set, (uint16_t)slot, in);
+}
+
 /* The first slot in it from `slot` on; SLOT_COUNT: there is none. */
 static inline uint32_t slot_set_next(const struct slot_set *set, uint32_t slot)
 {

@@ -99,7 +99,9 @@ struct session {
     struct request_parser parser;
     struct arena
         arena; /* of the request under way: lent by the dispatch, kept while the request waits */
-    struct txn txn; /* begun while a request runs, and in SESSION_FETCHING */
+    struct txn txn;       /* begun while a request runs, and in SESSION_FETCHING */
+    uint64_t claims;      /* quorum_claims, when its request was found to run here; 0: it was not */
+    bool shows_unsettled; /* and rows that were not with W owners yet may be in its reply */
     struct progress progress;
     struct request request;
     struct reply reply;

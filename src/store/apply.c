@@ -229,7 +229,8 @@ static void derive_head(struct store *store, struct slot *slot, struct entry *en
         buffer_deinit(&index_name);
     }
     struct chunked_base *dead;
-    unsigned count = before.chunked ? derive_dead_bases(old, row, arena, &dead) : 0;
+    bool drops = before.chunked && !MUTANT(head_collected_before_its_elements);
+    unsigned count = drops ? derive_dead_bases(old, row, arena, &dead) : 0;
     for (unsigned i = 0; i < count; i++)
         apply_drop_chunks(store, slot, name, &dead[i]);
     if (store->orphans.count > 0)

@@ -71,7 +71,7 @@ static bool holds_foreign(const struct barrier *barrier)
     struct bit_span span = {0, SLOT_COUNT};
     while ((span.first = bits_find(bits, span, true)) < SLOT_COUNT) {
         uint16_t slot = (uint16_t)span.first++;
-        if (!sync->slots[slot].owned &&
+        if (!slot_set_has(&sync->owned, slot) &&
             (store_slot_stored(sync->options.store, slot) > 0 || give_away_is_giving(sync, slot)))
             return true;
     }

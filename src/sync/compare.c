@@ -50,22 +50,22 @@ static void set_run(struct sync *sync, uint32_t slot, uint32_t end)
     layout_placement(sync->layout, (uint16_t)slot, &placement);
     const uint64_t *readers = placement_readers(&placement, &reader_count);
     unsigned count = placement_writers(&placement, writers);
-    state.owned = is_among(writers, count, sync->options.node);
+    bool owned = is_among(writers, count, sync->options.node);
     state.first = reader_count > 0 && readers[0] == sync->options.node;
-    for (unsigned i = 0; state.owned && i < count; i++) {
+    for (unsigned i = 0; owned && i < count; i++) {
         if (writers[i] == sync->options.node || !is_among(readers, reader_count, writers[i]))
             continue;
         state.readers |= (uint16_t)(1u << i);
         add_shared(sync, writers[i], slot, end, i);
     }
     unsigned enough = sync->options.write_quorum;
-    if (state.owned)
+    if (owned)
         state.needed = (uint8_t)(enough < reader_count ? reader_count - enough : reader_count > 1);
-    state.agreed = state.owned && state.needed == 0;
-    for (uint32_t each = slot; each < end; each++) {
+    state.agreed = owned && state.needed == 0;
+    for (uint32_t each = slot; each < end; each++)
         sync->slots[each] = state;
-        slot_set_put(&sync->open, (uint16_t)each, state.readers != 0);
-    }
+    slot_set_put_run(&sync->owned, slot, end, owned);
+    slot_set_put_run(&sync->open, slot, end, state.readers != 0);
 }
 
 void compare_set_layout(struct sync *sync)
@@ -110,14 +110,19 @@ void compare_reopen(struct sync *sync)
         sync->peers[i]->open_ms = 0;
 }
 
-void sync_disagree(struct sync *sync, uint16_t slot)
+static void disagree(struct sync *sync, uint16_t slot)
 {
     struct sync_slot *state = &sync->slots[slot];
-    compare_reopen(sync);
     state->since = sync->number;
     state->equal = state->same = 0;
-    state->agreed = state->needed == 0 && state->owned;
+    state->agreed = state->needed == 0 && slot_set_has(&sync->owned, slot);
     compare_note(sync, slot);
+}
+
+void sync_disagree(struct sync *sync, uint16_t slot)
+{
+    compare_reopen(sync);
+    disagree(sync, slot);
 }
 
 uint16_t sync_same_readers(const struct sync *sync, uint16_t slot)
@@ -136,8 +141,11 @@ void sync_distrust(struct sync *sync, uint64_t node)
     peer->open_ms = 0;
     for (uint32_t i = 0; i < peer->shared_count; i++) {
         struct sync_shared *shared = &peer->shared[i];
-        sync->slots[shared->slot].same &= (uint16_t) ~(1u << shared->bit);
-        compare_note(sync, shared->slot);
+        struct sync_slot *state = &sync->slots[shared->slot];
+        if (state->same != 0) {
+            state->same &= (uint16_t) ~(1u << shared->bit);
+            compare_note(sync, shared->slot);
+        }
         shared->tries = 0;
         shared->due_ms = sync->now_ms;
     }
@@ -145,6 +153,8 @@ void sync_distrust(struct sync *sync, uint64_t node)
 
 static void want(struct sync *sync, uint16_t slot, uint16_t bits)
 {
+    if (sync->slots[slot].wanted == bits)
+        return;
     sync->slots[slot].wanted = bits;
     slot_set_put(&sync->wanted, slot, bits != 0);
 }
@@ -157,9 +167,11 @@ static void set_differs(struct sync *sync, struct sync_slot *state, uint16_t bit
 
 void compare_node_up(struct sync *sync, struct sync_peer *peer)
 {
+    if (peer->shared_count > 0)
+        compare_reopen(sync);
     peer->open_ms = 0;
     for (uint32_t i = 0; i < peer->shared_count; i++) {
-        sync_disagree(sync, peer->shared[i].slot);
+        disagree(sync, peer->shared[i].slot);
         peer->shared[i].tries = 0;
         peer->shared[i].due_ms = sync->now_ms;
     }
@@ -168,8 +180,9 @@ void compare_node_up(struct sync *sync, struct sync_peer *peer)
 
 void compare_node_down(struct sync *sync, struct sync_peer *peer)
 {
+    bool any = sync->differing > 0 || slot_set_next(&sync->wanted, 0) < SLOT_COUNT;
     peer->question = 0;
-    for (uint32_t i = 0; i < peer->shared_count; i++) {
+    for (uint32_t i = 0; any && i < peer->shared_count; i++) {
         struct sync_slot *state = &sync->slots[peer->shared[i].slot];
         uint16_t others = (uint16_t) ~(1u << peer->shared[i].bit);
         want(sync, peer->shared[i].slot, state->wanted & others);
@@ -272,6 +285,8 @@ static uint32_t next_choice(const struct sync *sync, const struct sync_peer *pee
     uint32_t last = choice.all ? peer->shared_count : choice.end;
     while (index < last) {
         uint32_t slot = peer->shared[index].slot;
+        if (slot_set_has(&sync->open, (uint16_t)slot))
+            return index;
         uint32_t open = slot_set_next(&sync->open, slot), in_use = SLOT_COUNT;
         if (index < choice.first)
             in_use = slot_set_next(used, peer->shared[choice.first].slot);
@@ -396,7 +411,8 @@ static void found_equal(struct sync *sync, const struct sync_peer *peer, struct 
 {
     struct sync_slot *state = &sync->slots[shared->slot];
     uint16_t bit = (uint16_t)(1u << shared->bit);
-    set_differs(sync, state, state->differs & (uint16_t)~bit);
+    if (state->differs & bit)
+        set_differs(sync, state, state->differs & (uint16_t)~bit);
     want(sync, shared->slot, state->wanted & (uint16_t)~bit);
     shared->tries = 0;
     if (peer->question <= state->since)

@@ -270,6 +270,16 @@ static bool begin(struct sync *sync, uint16_t slot)
     return true;
 }
 
+uint64_t give_away_count(const struct sync *sync)
+{
+    const struct slot_set *used = store_slots_used(sync->options.store);
+    uint64_t rows = 0;
+    for (uint32_t slot = 0; (slot = slot_set_next(used, slot)) < SLOT_COUNT; slot++)
+        if (!slot_set_has(&sync->owned, (uint16_t)slot))
+            rows += store_slot_stored(sync->options.store, (uint16_t)slot);
+    return rows;
+}
+
 static void scan(struct sync *sync)
 {
     uint64_t changes = store_slot_changes(sync->options.store);
@@ -278,11 +288,7 @@ static void scan(struct sync *sync)
     if (unchanged)
         return;
     sync->scan_changes = changes;
-    sync->foreign = 0;
-    const struct slot_set *used = store_slots_used(sync->options.store);
-    for (uint32_t slot = 0; (slot = slot_set_next(used, slot)) < SLOT_COUNT; slot++)
-        if (!sync->slots[slot].owned)
-            sync->foreign += store_slot_stored(sync->options.store, (uint16_t)slot);
+    sync->foreign = give_away_count(sync);
 }
 
 void give_away_tick(struct sync *sync)
@@ -294,7 +300,7 @@ void give_away_tick(struct sync *sync)
     while (sync->foreign > 0 && sync->giving_count < GIVINGS_MAX &&
            (next = slot_set_walk(used, &sync->give_cursor, &passed)) < SLOT_COUNT) {
         uint16_t slot = (uint16_t)next;
-        if (sync->slots[slot].owned || sync->now_ms < sync->give_at_ms[slot] ||
+        if (slot_set_has(&sync->owned, (uint16_t)slot) || sync->now_ms < sync->give_at_ms[slot] ||
             barrier_holds(sync, slot) || give_away_is_giving(sync, slot))
             continue;
         if (!begin(sync, slot))

@@ -10,6 +10,7 @@
  */
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/mutant.h"
 #include "row/row_list.h"
 #include "sync/sync_state.h"
 
@@ -130,6 +131,8 @@ static void pick(struct pull *pull, const uint64_t *ours, size_t count)
     for (uint32_t i = 0; sync_next_name(&rest, &name); i++) {
         if (ours[i] == pull->theirs[i])
             continue;
+        if (MUTANT(all_owners_wipe)) /* and take it from the other, who does the same */
+            (void)!store_give_away(pull->sync->options.store, name, ours[i]);
         sync_add_name(&pull->wanted, name);
         pull->wanted_count++;
     }

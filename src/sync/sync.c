@@ -177,11 +177,6 @@ unsigned sync_writers(const struct sync *sync, uint16_t slot, uint64_t out[LAYOU
     return placement_writers(&placement, out);
 }
 
-bool sync_owns(const struct sync *sync, uint16_t slot)
-{
-    return sync->layout != NULL && sync->slots[slot].owned;
-}
-
 /* ---- messages -------------------------------------------------------------------------------- */
 
 bool sync_send(struct sync *sync, uint64_t node, unsigned type, struct sync_message message)
@@ -428,6 +423,11 @@ bool sync_is_durable(const struct sync *sync, uint64_t node, uint64_t question)
 
 /* ---- what there is --------------------------------------------------------------------------- */
 
+void sync_set_time(struct sync *sync, int64_t ahead_ms)
+{
+    sync->ahead_ms = ahead_ms;
+}
+
 bool sync_is_agreed(const struct sync *sync, uint16_t slot)
 {
     return sync_owns(sync, slot) && sync->slots[slot].agreed;
@@ -446,7 +446,7 @@ void sync_stats(const struct sync *sync, struct sync_stats *out)
     *out = sync->stats;
     out->slots_unequal = sync->differing;
     out->hints_pending = count_hints(sync);
-    out->foreign = sync->foreign;
+    out->foreign = sync->layout ? give_away_count(sync) : 0;
     out->slots_to_gain = sync->to_gain;
     out->collectable = store_collectable_count(sync->options.store);
 }
@@ -457,6 +457,6 @@ bool sync_is_quiet(const struct sync *sync)
         return false;
     if (sync->pull_count + sync->serve_count + sync->carry_count + sync->giving_count > 0)
         return false;
-    return sync->foreign == 0 && sync->to_gain == 0 && count_hints(sync) == 0 &&
+    return give_away_count(sync) == 0 && sync->to_gain == 0 && count_hints(sync) == 0 &&
            compare_is_quiet(sync);
 }

@@ -62,6 +62,9 @@ void sync_set_layout(struct sync *sync, const struct layout *layout, uint64_t no
 void sync_set_numbers(struct sync *sync, unsigned read_quorum, unsigned write_quorum,
                       uint64_t now_ms);
 
+/* How far the time that the node goes by is ahead of `now_ms`: what has expired is told by it. */
+void sync_set_time(struct sync *sync, int64_t ahead_ms);
+
 /* That owner has not confirmed rows of these heads (export.h): it is sent them when it is up. Kept
  * in memory, in bounds; beyond them, and after a restart, anti-entropy finds out. */
 void sync_missed(struct sync *sync, uint64_t node, uint16_t slot, struct bytes heads);
@@ -111,6 +114,7 @@ struct sync_stats {
     uint64_t foreign;       /* rows of slots that this node does not own, now */
     uint64_t slots_to_gain; /* still, in the change under way */
     uint64_t collected;     /* tombstones and expired rows */
+    uint64_t collect_steps; /* of rounds of collection that this node has begun */
     uint64_t collectable;   /* that wait */
 };
 void sync_stats(const struct sync *sync, struct sync_stats *out);

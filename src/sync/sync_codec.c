@@ -123,13 +123,16 @@ bool sync_next_slot(struct bytes *body, uint16_t *out_slot)
 
 bool sync_next_digest(struct bytes *body, uint16_t *out_slot, uint64_t *out_digest)
 {
-    struct unpack in = unpack_begin(*body);
-    uint16_t slot = unpack_slot(&in);
-    uint64_t digest = unpack_next_u64(&in);
-    if (!took(body, &in))
+    uint16_t slot;
+    if (body->size < sizeof(slot) + sizeof(*out_digest))
+        return false;
+    memcpy(&slot, body->data, sizeof(slot));
+    if (slot >= SLOT_COUNT)
         return false;
     *out_slot = slot;
-    *out_digest = digest;
+    memcpy(out_digest, body->data + sizeof(slot), sizeof(*out_digest));
+    size_t size = sizeof(slot) + sizeof(*out_digest);
+    *body = bytes_of(body->data + size, body->size - size);
     return true;
 }
 

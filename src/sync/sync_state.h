@@ -66,7 +66,7 @@ struct sync_slot {
     uint16_t differs; /* found unequal by the last answer */
     uint16_t wanted;  /* found unequal twice: to be pulled from */
     uint8_t needed;   /* others that must be equal: then it is agreed */
-    bool owned, agreed;
+    bool agreed;
     bool first;       /* this node is the first of its readers */
     uint16_t same;    /* readers found equal since they were distrusted, since a disagreement, */
     uint64_t imports; /* and since so many imports */
@@ -124,6 +124,7 @@ struct sync {
     const struct layout *layout; /* NULL: none yet */
     uint64_t layout_set_ms;
     uint64_t now_ms;
+    int64_t ahead_ms;         /* of that: the node's time */
     uint64_t number;          /* of the last message that wants an answer */
     struct sync_peer **peers; /* by node */
     size_t peer_count, peer_room;
@@ -135,6 +136,7 @@ struct sync {
     struct list pulls, serves, carries, givings, barriers;
     size_t pull_count, serve_count, carry_count, giving_count, barrier_count;
     uint32_t pull_cursor, gain_cursor, give_cursor;
+    struct slot_set owned;   /* slots of which this node is a writer */
     struct slot_set open;    /* slots not equal to some reader's; gaining ones: not through */
     struct slot_set wanted;  /* slots with `wanted` */
     struct slot_set gaining; /* slots that are */
@@ -172,7 +174,10 @@ bool sync_send(struct sync *sync, uint64_t node, unsigned type, struct sync_mess
 
 /* The bits of slot's owners, and the nodes behind them. */
 unsigned sync_writers(const struct sync *sync, uint16_t slot, uint64_t out[LAYOUT_OWNERS_MAX]);
-bool sync_owns(const struct sync *sync, uint16_t slot);
+static inline bool sync_owns(const struct sync *sync, uint16_t slot)
+{
+    return sync->layout != NULL && slot_set_has(&sync->owned, slot);
+}
 
 /* ---- compare.c ------------------------------------------------------------------------------- */
 
@@ -242,6 +247,8 @@ size_t hints_pending(const struct sync_peer *peer);
 void give_away_tick(struct sync *sync);
 void give_away_drop(struct sync *sync); /* all that is under way */
 bool give_away_is_giving(const struct sync *sync, uint16_t slot);
+/* Rows of slots that this node does not own, by now: sync->foreign is as old as the last scan. */
+uint64_t give_away_count(const struct sync *sync);
 
 /* ---- moving.c -------------------------------------------------------------------------------- */
 

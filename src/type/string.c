@@ -2,6 +2,7 @@
 #include "type/string.h"
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "base/number.h"
 #include "row/row.h"
 #include "type/string_chunks.h"
@@ -253,6 +254,8 @@ enum status string_copy(struct cell *from, struct cell *to)
     enum status status = look(from, &is_chunked, &chunked, &text);
     if (status != STATUS_OK)
         return status;
+    if (!is_chunked && MUTANT(rename_keeps_dots))
+        return cell_write(to, from->newest.dot, from->newest.form, text, from->at_ms, false);
     if (!is_chunked)
         return string_set(to, text, from->at_ms, false);
     if (!do_names_fit(to, chunked.length))

@@ -489,7 +489,7 @@ void fake_copies_run(struct store *store, uint64_t now_ms)
     store->now_ms = now_ms;
     if (random_once_in(&store->random, 4))
         fake_copies_sync(store);
-    for (;;) {
+    while (!store->holds) {
         struct list *at = store->jobs.next;
         while (at != &store->jobs && random_once_in(&store->random, 3))
             at = at->next;

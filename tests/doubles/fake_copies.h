@@ -52,6 +52,7 @@ struct store {
 
     bool always;    /* passed means synced */
     unsigned slow;  /* one of so many jobs waits; 0: none */
+    bool holds;     /* what waits goes on waiting */
     unsigned fails; /* one of so many jobs fails; 0: none */
     unsigned cold;  /* one of so many rows is cold when it is to be given away; 0: none */
     unsigned page;  /* rows of an export, at most; 0: as many as fit */

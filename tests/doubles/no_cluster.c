@@ -21,8 +21,8 @@
 
 NEVER(enum quorum_route, quorum_route(const struct quorum *q, uint16_t slot, uint64_t *out_node))
 NEVER(bool, quorum_may_coordinate(const struct quorum *q, uint16_t slot))
-NEVER(unsigned, quorum_others_to_ask(const struct quorum *q, uint16_t slot,
-                                     struct consistency consistency, bool writes))
+NEVER(unsigned, quorum_others_to_ask(struct quorum *q, uint16_t slot,
+                                     struct consistency consistency, bool writes, uint64_t now_ms))
 NEVER(void, quorum_verify(struct quorum *q, struct quorum_verify *verify, uint64_t now_ms))
 NEVER(void, quorum_verify_cancel(struct quorum *q, struct quorum_verify *verify))
 NEVER(void, quorum_write(struct quorum *q, const struct txn *txn, struct quorum_write *write,
@@ -45,6 +45,7 @@ NEVER(enum status, peers_open(const struct peers_options *options, uint64_t now_
                               struct peers **out, struct buffer *out_error))
 NEVER(struct bus *, peers_bus(struct peers *peers))
 NEVER(uint64_t, peers_steady_ms(const struct peers *peers))
+NEVER(uint64_t, peers_time_ms(struct peers *peers, uint64_t wall_ms))
 NEVER(void, peers_turn_begin(struct peers *peers, uint64_t wall_ms))
 NEVER(void, peers_turn_end(struct peers *peers))
 NEVER(void, peers_tick(struct peers *peers))

@@ -204,6 +204,7 @@ static void begin_process(struct world_node *node)
                                      .read_quorum = 2,
                                      .write_quorum = 2,
                                      .sloppy = true,
+                                     .floor = world->now_ms,
                                      .timeout_ms = WORLD_TIMEOUT_MS,
                                      .missed = missed,
                                      .is_agreed = is_agreed,

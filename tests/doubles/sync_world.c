@@ -586,7 +586,8 @@ static bool is_held_back(const struct world *world, unsigned from, unsigned type
 {
     if (type == SYNC_PUSHED && world->silent == from + 1)
         return true;
-    return world->holds_answers && (type == SYNC_PUSHED || type == SYNC_WANTED);
+    return (world->holds_rows && type == SYNC_ROWS) ||
+           (world->holds_answers && (type == SYNC_PUSHED || type == SYNC_WANTED));
 }
 
 static void deliver(struct world *world, unsigned from, unsigned to)

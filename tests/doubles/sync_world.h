@@ -68,6 +68,7 @@ struct world {
     unsigned resets;       /* one of so many messages breaks its link; 0: none */
     uint64_t silent;       /* this node's PUSHED do not arrive; 0: none */
     bool holds_answers;    /* PUSHED and WANTED do not arrive */
+    bool holds_rows;       /* nor do ROWS */
     uint64_t types[0x100]; /* messages that have arrived, of each kind */
 };
 

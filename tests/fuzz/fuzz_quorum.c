@@ -104,7 +104,7 @@ void fuzz_seeds(fuzz_seed seed, void *context)
     world_run(&work->world, 20);
     seed(context, buffer_bytes(&said));
     buffer_clear(&said, SIZE_MAX);
-    struct quorum_refused refused = {{WORLD_CLUSTER, 9, 1}, QUORUM_VERIFY};
+    struct quorum_refused refused = {{WORLD_CLUSTER, 9, 1}, QUORUM_VERIFY, 2};
     struct buffer one = {0};
     quorum_encode_refused(&one, &refused);
     hear(&said, 1, 0, QUORUM_REFUSED, buffer_bytes(&one));

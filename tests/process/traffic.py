@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Clients of a cluster that write values of which no two are equal, and know at the end what must
-be there.
+"""Clients for benchmarks of clusters, as many commands as they can: they write values of which no
+two are equal, and know at the end how many of these are lost.
 
-Each client has registers of its own (SET, DEL, GET); counters are everybody's (INCR, GET). A
-command is acknowledged, or unknown: it got an error or no answer, and may have been done, or be
-done later.
+Each client has registers of its own (SET, GET). A command is acknowledged, or unknown: it got an
+error or no answer, and may have been done, or be done later. Whether what clients see is right is
+judged elsewhere (history.py).
 """
 
 import binascii
@@ -15,7 +15,6 @@ from collections import Counter
 
 from shoal import Client, ServerError
 
-COUNTERS = 20
 ANSWER_LIMIT_S = 30
 
 
@@ -50,18 +49,17 @@ class Direct:
 class Register:
     """One key: which writes were attempted, and which are unknown or acknowledged."""
 
-    __slots__ = ('attempted', 'unknown', 'acknowledged', 'deletes')
+    __slots__ = ('attempted', 'unknown', 'acknowledged')
 
     def __init__(self):
         self.attempted = 0      # the number of the newest write
         self.acknowledged = 0   # of the newest that was
         self.unknown = set()
-        self.deletes = set()    # those that were no SET
 
     def fault(self, numbers):
         """What is wrong when just these values are there. None: nothing."""
         for number in numbers:
-            if not 0 < number <= self.attempted or number in self.deletes:
+            if not 0 < number <= self.attempted:
                 return 'invented'
         if self.acknowledged == 0:
             return None
@@ -70,11 +68,7 @@ class Register:
             older = [n for n in numbers if n < self.acknowledged and n not in self.unknown]
             return 'came back' if older else None
         # One that got no answer may have been done late, on top.
-        if any(n in self.unknown for n in numbers) or self.unknown & self.deletes:
-            return None
-        if self.acknowledged in self.deletes:
-            return 'came back' if numbers else None
-        return 'lost'
+        return None if any(n in self.unknown for n in numbers) else 'lost'
 
 
 class Figures:
@@ -102,9 +96,6 @@ class Writer:
     def __init__(self, traffic, me, connection):
         self.traffic, self.me, self.connection = traffic, me, connection
         self.registers = {f'{traffic.name}:{me}:{i}': Register() for i in range(traffic.keys)}
-        self.counters = Counter()   # acknowledged
-        self.unsure = Counter()     # of unknown fate
-        self.numbers = Counter()
         self.figures = Figures()
         self.begun = None           # when the command under way was
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -115,22 +106,16 @@ class Writer:
         try:
             while not self.traffic.stopping:
                 self.one(chance)
-                if self.traffic.pause_s:
-                    time.sleep(self.traffic.pause_s)
         except Exception as error:  # pylint: disable=broad-except
             self.figures.faults.append(f'client {self.me}: {error!r}')
         self.connection.close()
 
     def one(self, chance):
-        kind = chance.random()
-        if kind < self.traffic.share_of_counters:
-            self.count(f'{self.traffic.name}:count:{chance.randrange(COUNTERS)}')
-            return
         key = chance.choice(self.traffic.names[self.me])
         if chance.random() < 0.5:
             self.look(key)
         else:
-            self.write(key, delete=chance.random() < self.traffic.share_of_deletes)
+            self.write(key)
 
     def call(self, key, *words):
         """(acknowledged, reply)."""
@@ -150,16 +135,13 @@ class Writer:
             self.begun = None
             figures.longest_s = max(figures.longest_s, time.monotonic() - begin)
 
-    def write(self, key, delete):
+    def write(self, key):
         register = self.registers[key]
         register.attempted += 1
         number = register.attempted
-        if delete:
-            register.deletes.add(number)
         # Unknown until it is known: whoever looks at it in between is on the safe side.
         register.unknown.add(number)
-        words = ('DEL', key) if delete else ('SET', key, self.traffic.value(key, number))
-        acknowledged, _ = self.call(key, *words)
+        acknowledged, _ = self.call(key, 'SET', key, self.traffic.value(key, number))
         if acknowledged:
             register.unknown.discard(number)
             register.acknowledged = number
@@ -177,22 +159,14 @@ class Writer:
             self.figures.stale += 1
             self.figures.stale_ones.append(
                 f'{key}: {numbers} was read, {register.acknowledged} acknowledged, unknown '
-                f'{sorted(register.unknown)[-5:]}, deletes {sorted(register.deletes)[-5:]}')
-
-    def count(self, key):
-        self.unsure[key] += 1
-        if self.call(key, 'INCR', key)[0]:
-            self.counters[key] += 1
-            self.unsure[key] -= 1
+                f'{sorted(register.unknown)[-5:]}')
 
 
 class Traffic:
     """All the clients. `connect(i)` gives client i its connection (Direct)."""
 
-    def __init__(self, connect, clients=8, keys=500, name='t', size=64, pause_s=0,
-                 share_of_counters=0.2, share_of_deletes=0.1):
-        self.name, self.keys, self.size, self.pause_s = name, keys, size, pause_s
-        self.share_of_counters, self.share_of_deletes = share_of_counters, share_of_deletes
+    def __init__(self, connect, clients=8, keys=500, name='t', size=64):
+        self.name, self.keys, self.size = name, keys, size
         self.names = [[f'{name}:{me}:{i}' for i in range(keys)] for me in range(clients)]
         self.stopping = False
         self.phases = [{}]  # for each phase, figures of each writer
@@ -254,14 +228,6 @@ class Traffic:
                     faults.append(f'{fault}: {key} has {[value[:60] for value in values]}, '
                                   f'acknowledged {register.acknowledged}, attempted '
                                   f'{register.attempted}, unknown {sorted(register.unknown)[-5:]}')
-        for i in range(COUNTERS):
-            key = f'{self.name}:count:{i}'
-            least = sum(writer.counters[key] for writer in self.writers)
-            unsure = sum(writer.unsure[key] for writer in self.writers)
-            count = int(call.values(key)[0] or 0) if least + unsure else 0
-            if not least <= count <= least + unsure:
-                faults.append(f'{"lost" if count < least else "invented"}: {key} is {count}, '
-                              f'acknowledged {least}, unknown {unsure}')
         return faults
 
 
@@ -273,8 +239,6 @@ class Reader:
         self.client.call('CONSISTENCY', 'R', copies)
 
     def values(self, key):
-        if ':count:' in key:
-            return [self.client.call('GET', key)]
         return self.client.call('VC.GET', key)[1:]
 
     def close(self):

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/check.h"
+#include "base/memory.h"
 #include "row/row_list.h"
 #include "row/slot.h"
 #include "sim/cluster_client.h"
@@ -11,6 +12,7 @@
 #include "store/state.h"
 
 enum { LOOK_US = 1500 * SIM_MS };
+#define NOT_SHOWN UINT64_MAX
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
@@ -105,6 +107,8 @@ static void on_started(void *context, struct cluster_node *node)
                        node->index + 1, (int)key.key.size, key.key.data);
     }
     buffer_clear(&copies->kept[node->index], SIZE_MAX);
+    for (size_t i = 0; i < copies->run_count; i++) /* what it has is from its disk */
+        copies->runs[i].at[node->index] = NOT_SHOWN;
 }
 
 /* ---- durable on W nodes ---------------------------------------------------------------------- */
@@ -116,19 +120,6 @@ static bool kept_row(const struct copies *copies, unsigned index, struct bytes n
     while (row_list_next(&rest, &each, out_row))
         if (bytes_equal(each, name))
             return true;
-    return false;
-}
-
-/* The dot of the sibling that shows that value; false: none does. */
-static bool find_dot(const struct row *row, struct bytes value, struct dot *out)
-{
-    for (uint32_t i = 0; i < row->sibling_count; i++) {
-        if (row->siblings[i].form == VALUE_STRING &&
-            bytes_starts_with(row->siblings[i].value, value)) {
-            *out = row->siblings[i].dot;
-            return true;
-        }
-    }
     return false;
 }
 
@@ -145,61 +136,108 @@ static bool has_of_key(struct copies *copies, const struct cluster_node *node, s
     return row.size == 0 || row_decode(row, &copies->arena, out) == STATUS_OK;
 }
 
-/* Whether the event was the last one in its slot there: then what the log has not yet synced is
- * that event. One that came later may be dated earlier: then it stands beside it. */
-static bool was_last(const struct cluster_node *node, struct bytes name, const struct row *row,
-                     struct dot dot)
+static struct copies_run *run_of(struct copies *copies, size_t event, struct dot dot)
 {
-    return row_newest_time(row) == dot.time && row->sibling_count == 1 &&
-           store_slot_stored(cluster_node_store(node), row_key_slot(name)) == 1;
+    for (size_t i = 0; i < copies->run_count; i++)
+        if (copies->runs[i].event == event && dot_equal(copies->runs[i].dot, dot))
+            return &copies->runs[i];
+    if (copies->run_count == copies->run_room) {
+        copies->run_room = copies->run_room * 2 + 16;
+        copies->runs = memory_resize(copies->runs, copies->run_room * sizeof(*copies->runs));
+    }
+    struct copies_run *run = &copies->runs[copies->run_count++];
+    *run = (struct copies_run){.event = event, .dot = dot};
+    for (unsigned i = 0; i < CLUSTER_NODES_MAX; i++)
+        run->at[i] = NOT_SHOWN;
+    return run;
 }
 
-/* Whether the node may count as one that has the event as durable as it has to be. */
+static bool writes_value(enum history_verb verb)
+{
+    return verb == VERB_SET || verb == VERB_SETNX || verb == VERB_GETSET || verb == VERB_VC_SET;
+}
+
+static void note_runs(struct copies *copies, const struct cluster_node *node, size_t number)
+{
+    const struct history *history = copies->history;
+    size_t key = history->events[number].key;
+    arena_clear(&copies->arena);
+    struct bytes name = name_of(copies, key);
+    struct store *store = cluster_node_store(node);
+    struct entry *entry = table_find(&store->table.slots[row_key_slot(name)], name);
+    struct row row;
+    if (!entry || entry_row(entry).size == 0 ||
+        row_decode(entry_row(entry), &copies->arena, &row) != STATUS_OK)
+        return; /* what has just been written is in memory */
+    for (uint32_t i = 0; i < row.sibling_count; i++) {
+        if (row.siblings[i].form != VALUE_STRING ||
+            history_parse(history, key, row.siblings[i].value) != number + 1)
+            continue;
+        struct copies_run *run = run_of(copies, number, row.siblings[i].dot);
+        if (run->at[node->index] == NOT_SHOWN)
+            run->at[node->index] = written_at(node, name);
+    }
+}
+
+static void on_turned(void *context, struct cluster_node *node)
+{
+    struct copies *copies = context;
+    const struct history *history = copies->history;
+    size_t kept = 0;
+    while (copies->pending_from < history->event_count &&
+           history->events[copies->pending_from].outcome != OUTCOME_PENDING)
+        copies->pending_from++;
+    for (size_t i = 0; i < copies->run_count; i++)
+        if (copies->runs[i].event >= copies->pending_from)
+            copies->runs[kept++] = copies->runs[i];
+    copies->run_count = kept;
+    for (size_t i = copies->pending_from; i < history->event_count; i++)
+        if (history->events[i].outcome == OUTCOME_PENDING && writes_value(history->events[i].verb))
+            note_runs(copies, node, i);
+}
+
+/* Whether the node may count as one that has the event, or what has replaced it, as durable as it
+ * has to be. Where it came and was replaced within a turn its place in the log is not known. What
+ * was there once and is gone was deleted, and the tombstone removed. */
 static bool may_hold(struct copies *copies, const struct cluster_node *node, struct bytes name,
-                     struct dot dot, uint64_t since_us)
+                     const struct copies_run *run)
 {
     struct row row;
-    if (copies->unsure_us[node->index] >= since_us && copies->unsure_us[node->index] > 0)
+    uint64_t unsure_us = copies->unsure_us[node->index], at = run->at[node->index];
+    if (unsure_us > 0 && unsure_us >= copies->history->events[run->event].begun_us)
         return true;
     if (!has_of_key(copies, node, name, &row))
         return !node->absent;
-    if (!vector_covers(&row.vector, dot))
+    if (at == NOT_SHOWN && !vector_covers(&row.vector, run->dot))
         return false;
     bool always = copies->settings->sync == LOG_SYNC_ALWAYS;
-    return node->state == CLUSTER_DOWN || !was_last(node, name, &row, dot) ||
-           written_at(node, name) <= safe_until(node, always);
+    return node->state == CLUSTER_DOWN || at == NOT_SHOWN || at <= safe_until(node, always);
 }
 
-static unsigned count_holders(struct copies *copies, struct bytes name, struct dot dot,
-                              uint64_t since_us)
+static unsigned count_holders(struct copies *copies, struct bytes name,
+                              const struct copies_run *run)
 {
     unsigned holders = 0;
     for (unsigned i = 0; i < copies->settings->nodes; i++)
-        holders += may_hold(copies, &copies->nodes[i], name, dot, since_us);
+        holders += may_hold(copies, &copies->nodes[i], name, run);
     return holders;
 }
 
-/* A write may have been run twice: then the nodes show two events of it, and one is enough. */
+/* Of a write that was run twice one run is enough. */
 static void judge_value(struct copies *copies, size_t number)
 {
     const struct history_event *event = &copies->history->events[number];
     unsigned most = 0, needed = copies->settings->nodes == 1 ? 1 : copies->settings->write_quorum;
-    struct buffer value = {0};
     arena_clear(&copies->arena);
-    history_value(copies->history, number, 0, &value);
     struct bytes name = name_of(copies, event->key);
     bool found = false;
-    for (unsigned i = 0; i < copies->settings->nodes && most < needed; i++) {
-        struct row row;
-        struct dot dot;
-        if (!has_of_key(copies, &copies->nodes[i], name, &row) ||
-            !find_dot(&row, buffer_bytes(&value), &dot))
+    for (size_t i = 0; i < copies->run_count; i++) {
+        if (copies->runs[i].event != number)
             continue;
-        unsigned holders = count_holders(copies, name, dot, event->begun_us);
+        unsigned holders = count_holders(copies, name, &copies->runs[i]);
         most = holders > most ? holders : most;
         found = true;
     }
-    buffer_deinit(&value);
     copies->counts.durable += found;
     copies->counts.unjudged += !found;
     if (found && most < needed)
@@ -331,6 +369,7 @@ static const struct node_watch watch = {
     .dying = on_dying,
     .disk_changed = on_disk_changed,
     .started = on_started,
+    .turned = on_turned,
     .replied = on_replied,
 };
 
@@ -362,5 +401,6 @@ void copies_deinit(struct copies *copies)
         copies->nodes[i].watch = NULL;
     for (unsigned i = 0; i < CLUSTER_NODES_MAX; i++)
         buffer_deinit(&copies->kept[i]);
+    memory_free(copies->runs);
     arena_deinit(&copies->arena);
 }

@@ -22,6 +22,14 @@ struct copies_counts {
     uint64_t merged;
 };
 
+/* An event of a store that shows the value of an event of the history which nobody has answered
+ * yet: one may be run twice, and then there are two. */
+struct copies_run {
+    size_t event;
+    struct dot dot;
+    uint64_t at[CLUSTER_NODES_MAX]; /* how far a node's log was when it first showed it */
+};
+
 struct copies {
     const struct cluster_settings *settings;
     const struct history *history;
@@ -32,6 +40,9 @@ struct copies {
     struct sim_timer timer;
     struct buffer kept[CLUSTER_NODES_MAX]; /* of who is down: a row list of what must be there */
     uint64_t unsure_us[CLUSTER_NODES_MAX]; /* when one last lost what it may have acknowledged */
+    struct copies_run *runs;
+    size_t run_count, run_room;
+    size_t pending_from; /* earlier events of the history are not pending */
     struct arena arena;
     struct copies_counts counts;
 };

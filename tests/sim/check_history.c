@@ -68,6 +68,19 @@ static bool changes_time(const struct history_event *event)
     return event->verb == VERB_EXPIRE || event->verb == VERB_PERSIST;
 }
 
+/* Whether a deletion may have taken away what the event wrote. */
+static bool may_be_deleted(const struct checking *checking, const struct history_event *written,
+                           const struct history_event *read)
+{
+    for_each_event(checking, event)
+    {
+        if (event->verb == VERB_DEL && history_may_apply(event) &&
+            event->begun_us <= read->ended_us && !was_before(checking, event, written))
+            return true;
+    }
+    return false;
+}
+
 /* Who wrote a value after `written` (NULL: the key's beginning) was done, and was done before
  * `read` began: then what `written` wrote is not to be seen any more. */
 static const struct history_event *overwriter(const struct checking *checking,
@@ -78,9 +91,11 @@ static const struct history_event *overwriter(const struct checking *checking,
     {
         if (!sets_value(event) || !history_has_applied(event) || event->ended_us >= read->begun_us)
             continue;
-        /* Whoever deletes what it has not seen has deleted nothing. */
+        /* Whoever deletes what it has not seen has deleted nothing; and where it has deleted only
+         * what had come later, that hides it no more. */
         bool sees_all = checking->options->strict || checking->options->undivided;
-        if (written && event->verb == VERB_DEL && !sees_all)
+        if (written && !sees_all &&
+            (event->verb == VERB_DEL || may_be_deleted(checking, event, read)))
             continue;
         if (!written || was_before(checking, written, event))
             return event;
@@ -281,34 +296,46 @@ static void check_register(const struct checking *checking)
 
 /* ---- counters -------------------------------------------------------------------------------- */
 
+struct range {
+    int64_t least, most;
+};
+
+static void may_add(struct range *range, int64_t amount)
+{
+    range->least += amount < 0 ? amount : 0;
+    range->most += amount > 0 ? amount : 0;
+}
+
+static bool is_within(const struct range *range, int64_t sum)
+{
+    return sum >= range->least && sum <= range->most;
+}
+
 static void check_sum(const struct checking *checking, const struct history_event *read)
 {
-    int64_t least = 0, most = 0; /* of what may be there */
-    bool current = must_be_current(checking, read);
-    int64_t certain_sum = 0;
+    struct range any = {0}, current = {0}; /* `current`: with all that was acknowledged before */
     checking->counts->reads++;
     checking->counts->final_reads += read->final;
     for_each_event(checking, event)
     {
-        if (event->verb != VERB_INCRBY || !history_may_apply(event))
+        if (event->verb != VERB_INCRBY || !history_may_apply(event) ||
+            event->begun_us > read->ended_us)
             continue;
-        bool certain =
-            event == read || (history_has_applied(event) && event->ended_us < read->begun_us);
-        if (certain)
-            certain_sum += event->amount;
-        if (event->begun_us > read->ended_us)
-            continue;
-        if (event->amount > 0 || (certain && current))
-            most += event->amount;
-        if (event->amount < 0 || (certain && current))
-            least += event->amount;
+        may_add(&any, event->amount);
+        if (event == read || (history_has_applied(event) && event->ended_us < read->begun_us)) {
+            current.least += event->amount;
+            current.most += event->amount;
+        } else {
+            may_add(&current, event->amount);
+        }
     }
-    checking->counts->stale += !current && read->sum < certain_sum;
+    checking->counts->stale += !is_within(&current, read->sum);
+    const struct range *expected = must_be_current(checking, read) ? &current : &any;
     char what[120];
     snprintf(what, sizeof(what),
              "the sum is %" PRId64 ", between %" PRId64 " and %" PRId64 " was to be expected",
-             read->sum, least, most);
-    if (read->sum > most || read->sum < least)
+             read->sum, expected->least, expected->most);
+    if (!is_within(expected, read->sum))
         fail(checking, "A8", read, NULL, what);
 }
 
@@ -375,7 +402,8 @@ static void check_log_read(const struct checking *checking, const struct history
             continue;
         bool there = has_token(checking, read, number_of(checking, event));
         bool certain = history_has_applied(event) && event->ended_us < read->begun_us;
-        if (certain && !there && checking->options->undivided && must_be_current(checking, read))
+        bool keeps_all = checking->options->undivided || checking->options->linear;
+        if (certain && !there && keeps_all && must_be_current(checking, read))
             fail(checking, currency_checker(read), read, event, "an acknowledged part is missing");
         if (certain)
             last = event;
@@ -405,12 +433,11 @@ static void check_log(const struct checking *checking)
     }
 }
 
-/* Whether an order of all operations is promised: while there is one coordinator. Two that overlap
- * both do what they are asked, in strict mode too. */
+/* Whether an order of all operations is promised: while there is one coordinator. */
 static bool is_linear(const struct checking *checking)
 {
     enum history_class class = checking->key->class;
-    return checking->options->undivided &&
+    return (checking->options->undivided || checking->options->linear) &&
            (class == HISTORY_REGISTER || class == HISTORY_PRIVATE || class == HISTORY_COUNTER);
 }
 

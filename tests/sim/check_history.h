@@ -32,6 +32,7 @@
 struct check_options {
     bool strict;       /* R + W > N and no stand-ins, and clocks that agree */
     bool monotonic;    /* strict, and what one read has shown the next one shows */
+    bool linear;       /* the same: operations of a key have an order */
     bool undivided;    /* no two coordinators ever at once: a log keeps all of its tokens */
     uint64_t slack_us; /* see above */
 };

@@ -4,14 +4,21 @@
 #include "base/check.h"
 #include "cluster/layout.h"
 #include "node/peers.h"
+#include "sync/sync.h"
 
-enum { OPERATOR_US = 5 * SIM_SECOND, FAR_YEARS = 10, AT_ONCE_ODDS = 4, ELSEWHERE_ODDS = 4 };
+enum {
+    OPERATOR_US = 5 * SIM_SECOND,
+    FAR_YEARS = 10,
+    SIGHT_US = SIM_MS / 2,
+    AT_ONCE_ODDS = 4,
+    ELSEWHERE_ODDS = 4,
+};
 
 static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
 
-static bool has(const struct cluster_fault *fault, unsigned node)
+static bool has(const struct cluster_trouble *trouble, unsigned node)
 {
-    return fault->nodes >> node & 1;
+    return trouble->nodes >> node & 1;
 }
 
 /* ---- links ----------------------------------------------------------------------------------- */
@@ -20,7 +27,7 @@ static bool has(const struct cluster_fault *fault, unsigned node)
 static bool cuts(const struct cluster_trouble *trouble, unsigned from, unsigned to)
 {
     const struct cluster_fault *fault = trouble->fault;
-    bool apart = has(fault, from) != has(fault, to);
+    bool apart = has(trouble, from) != has(trouble, to);
     unsigned bridge = (unsigned)(fault->draw % trouble->faults->plan->settings.nodes);
     switch (fault->kind) {
     case FAULT_HALVES:
@@ -30,7 +37,7 @@ static bool cuts(const struct cluster_trouble *trouble, unsigned from, unsigned 
     case FAULT_AWAY:
         return apart && fault->draw & 1;
     case FAULT_ONE_WAY:
-        return has(fault, from) && !has(fault, to);
+        return has(trouble, from) && !has(trouble, to);
     case FAULT_LINKS:
         return fault->draw >> ((from * 8 + to) % 63) & 1;
     case FAULT_BRIDGE:
@@ -64,10 +71,21 @@ static void set_slow(struct cluster_trouble *trouble, uint64_t extra_us)
     unsigned nodes = trouble->faults->plan->settings.nodes;
     for (unsigned from = 0; from < nodes; from++) {
         for (unsigned to = 0; to < nodes; to++) {
-            if (has(trouble->fault, from) || has(trouble->fault, to))
+            if (has(trouble, from) || has(trouble, to))
                 sim_net_set_slow(trouble->faults->net, from, to, extra_us);
         }
     }
+}
+
+/* Of those of the set one in two, drawn. */
+static void set_ways_slow(struct cluster_trouble *trouble, uint64_t extra_us)
+{
+    unsigned nodes = trouble->faults->plan->settings.nodes;
+    for (unsigned from = 0; from < nodes; from++)
+        for (unsigned to = 0; to < nodes; to++)
+            if (from != to && has(trouble, from) && has(trouble, to) &&
+                trouble->fault->draw >> ((from * 8 + to) % 63) & 1)
+                sim_net_set_slow(trouble->faults->net, from, to, extra_us);
 }
 
 static void set_clients_cut(struct cluster_trouble *trouble, bool cut)
@@ -76,7 +94,7 @@ static void set_clients_cut(struct cluster_trouble *trouble, bool cut)
     for (unsigned i = 0; i < trouble->faults->plan->load.clients; i++) {
         unsigned client = CLUSTER_CLIENT_MACHINE + i;
         for (unsigned node = 0; node < trouble->faults->plan->settings.nodes; node++) {
-            if (!has(trouble->fault, node) || !(trouble->fault->draw >> i & 1))
+            if (!has(trouble, node) || !(trouble->fault->draw >> i & 1))
                 continue;
             (cut ? sim_net_block : sim_net_unblock)(net, client, node);
             (cut ? sim_net_block : sim_net_unblock)(net, node, client);
@@ -232,7 +250,7 @@ static void at_each_node(struct cluster_trouble *trouble,
                          void (*what)(struct cluster_trouble *, struct cluster_node *))
 {
     for (unsigned i = 0; i < trouble->faults->plan->settings.nodes; i++)
-        if (has(trouble->fault, i))
+        if (has(trouble, i))
             what(trouble, &trouble->faults->nodes[i]);
 }
 
@@ -253,6 +271,8 @@ static void begin(struct cluster_trouble *trouble)
     set_cut(trouble, true);
     if (trouble->fault->kind == FAULT_SLOW_LINKS)
         set_slow(trouble, trouble->fault->amount);
+    if (trouble->fault->kind == FAULT_SLOW_WAYS)
+        set_ways_slow(trouble, trouble->fault->amount);
     if (trouble->fault->kind == FAULT_CLIENTS_CUT)
         set_clients_cut(trouble, true);
     at_each_node(trouble, begin_at);
@@ -266,6 +286,8 @@ static void end(struct cluster_trouble *trouble)
     set_cut(trouble, false);
     if (trouble->fault->kind == FAULT_SLOW_LINKS)
         set_slow(trouble, 0);
+    if (trouble->fault->kind == FAULT_SLOW_WAYS)
+        set_ways_slow(trouble, 0);
     if (trouble->fault->kind == FAULT_CLIENTS_CUT)
         set_clients_cut(trouble, false);
     at_each_node(trouble, end_at);
@@ -287,6 +309,11 @@ static void on_timer(void *context)
     struct cluster_trouble *trouble = context;
     const struct cluster_fault *fault = trouble->fault;
     uint64_t now_us = trouble->faults->clock->now_us, next_us;
+    if (fault->trigger != TRIGGER_NONE && !trouble->lies_in_wait) {
+        trouble->lies_in_wait = true;
+        sim_timer_advance(trouble->faults->clock, &trouble->faults->sight, now_us + SIGHT_US);
+        return;
+    }
     if (!trouble->begun)
         begin(trouble);
     else if (now_us >= trouble->end_us)
@@ -303,6 +330,61 @@ static void on_timer(void *context)
         next_us = trouble->end_us;
     sim_timer_set(trouble->faults->clock, &trouble->timer, next_us);
 }
+
+/* ---- what faults wait for -------------------------------------------------------------------- */
+
+/* Counts of what a node has done, since its process began. */
+static struct cluster_seen what_is_seen(const struct cluster_node *node)
+{
+    struct peers *peers = node->node ? node_peers(node->node) : NULL;
+    const struct layout *layout = peers ? peers_layout(peers) : NULL;
+    struct sync_stats stats;
+    if (!layout)
+        return (struct cluster_seen){{0}};
+    sync_stats(peers_sync(peers), &stats);
+    return (struct cluster_seen){{
+        [TRIGGER_COLLECTION] = stats.collect_steps,
+        [TRIGGER_SENT] = stats.foreign ? stats.keys_sent : 0,
+        [TRIGGER_LAYOUT] = layout->version,
+    }};
+}
+
+/* True: some still wait. */
+static bool strike(struct cluster_faults *faults, unsigned node, enum fault_trigger trigger)
+{
+    bool waiting = false;
+    for (unsigned i = 0; i < faults->plan->fault_count; i++) {
+        struct cluster_trouble *trouble = &faults->troubles[i];
+        if (!trouble->lies_in_wait || trouble->begun || sim_timer_is_set(&trouble->timer))
+            continue;
+        if (trouble->fault->trigger != trigger) {
+            waiting = true;
+            continue;
+        }
+        if (trouble->nodes == 0)
+            trouble->nodes = 1u << node;
+        sim_timer_set(faults->clock, &trouble->timer,
+                      faults->clock->now_us + trouble->fault->after_us);
+    }
+    return waiting;
+}
+
+static void look(void *context)
+{
+    struct cluster_faults *faults = context;
+    bool waiting = strike(faults, 0, TRIGGER_NONE);
+    for (unsigned i = 0; i < faults->plan->settings.nodes; i++) {
+        struct cluster_seen seen = what_is_seen(&faults->nodes[i]), before = faults->seen[i];
+        faults->seen[i] = seen;
+        for (int trigger = TRIGGER_NONE + 1; trigger < TRIGGERS && waiting; trigger++)
+            if (seen.counts[trigger] > before.counts[trigger] && before.counts[trigger] > 0)
+                strike(faults, i, (enum fault_trigger)trigger);
+    }
+    if (waiting)
+        sim_timer_set(faults->clock, &faults->sight, faults->clock->now_us + SIGHT_US);
+}
+
+/* ---- whoever looks after it ------------------------------------------------------------------ */
 
 /* A node that is up and has it in its layout; NULL: it is forgotten, or nobody is up. */
 static struct cluster_node *who_remembers(struct cluster_faults *faults, uint64_t number,
@@ -362,12 +444,14 @@ void cluster_faults_start(struct cluster_faults *faults, const struct cluster_pl
         .clock = clock,
         .trace = trace,
         .operator= {.fire = operate, .context = faults},
+        .sight = {.fire = look, .context = faults},
     };
     for (unsigned i = 0; i < plan->fault_count; i++) {
         struct cluster_trouble *trouble = &faults->troubles[i];
         *trouble = (struct cluster_trouble){
             .faults = faults,
             .fault = &plan->faults[i],
+            .nodes = plan->faults[i].nodes,
             .random = {plan->faults[i].draw},
             .timer = {.fire = on_timer, .context = trouble},
         };
@@ -380,6 +464,7 @@ void cluster_faults_start(struct cluster_faults *faults, const struct cluster_pl
 
 void cluster_faults_heal(struct cluster_faults *faults)
 {
+    sim_timer_cancel(faults->clock, &faults->sight);
     for (unsigned i = 0; i < faults->plan->fault_count; i++) {
         struct cluster_trouble *trouble = &faults->troubles[i];
         sim_timer_cancel(faults->clock, &trouble->timer);

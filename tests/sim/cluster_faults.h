@@ -11,11 +11,17 @@ struct cluster_faults;
 struct cluster_trouble {
     struct cluster_faults *faults;
     const struct cluster_fault *fault;
+    unsigned nodes; /* that it strikes */
     struct sim_timer timer;
-    bool begun, ended;
+    bool lies_in_wait, begun, ended;
     bool cut; /* links are blocked now */
     uint64_t end_us;
     struct random random;
+};
+
+/* How often a node has done what faults wait for. */
+struct cluster_seen {
+    uint64_t counts[TRIGGERS];
 };
 
 struct cluster_faults {
@@ -26,6 +32,8 @@ struct cluster_faults {
     struct cluster_trace *trace;
     struct cluster_trouble troubles[CLUSTER_FAULTS_MAX];
     struct sim_timer operator; /* looks after nodes whose disks are lost */
+    struct sim_timer sight;    /* for faults that lie in wait */
+    struct cluster_seen seen[CLUSTER_NODES_MAX];
 };
 
 /* Before any node starts: who is not to, at first. */

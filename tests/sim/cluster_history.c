@@ -30,16 +30,16 @@ static void *grow(void *array, size_t count, size_t *room, size_t size)
 size_t history_add_key(struct history *history, enum history_class class, unsigned number,
                        int owner)
 {
-    static const char *const names[HISTORY_CLASSES] = {"hot", "own", "ttl", "sum", "log", "ver"};
+    const char *name = history_class_name(class);
     history->keys =
         grow(history->keys, history->key_count, &history->key_room, sizeof(*history->keys));
     struct history_key *key = &history->keys[history->key_count];
     *key = (struct history_key){
         .class = class, .number = number, .owner = owner, .first = SIZE_MAX, .last = SIZE_MAX};
     if (owner < 0)
-        snprintf(key->name, sizeof(key->name), "%s:%u", names[class], number);
+        snprintf(key->name, sizeof(key->name), "%s:%u", name, number);
     else
-        snprintf(key->name, sizeof(key->name), "%s:%d:%u", names[class], owner, number);
+        snprintf(key->name, sizeof(key->name), "%s:%d:%u", name, owner, number);
     return history->key_count++;
 }
 
@@ -143,6 +143,13 @@ void history_parse_log(struct history *history, size_t key, struct bytes text,
         text = bytes_of(text.data + size, text.size - size);
     }
     out->text_end = history->token_count;
+}
+
+const char *history_class_name(enum history_class class)
+{
+    static const char *const names[HISTORY_CLASSES] = {"hot", "own", "ttl", "sum", "log", "ver"};
+    check(class < HISTORY_CLASSES);
+    return names[class];
 }
 
 const char *history_verb_name(enum history_verb verb)

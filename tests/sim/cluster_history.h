@@ -28,9 +28,9 @@ enum history_class {
 
 struct history_key {
     enum history_class class;
-    unsigned number; /* among those of its class */
-    int owner;       /* the only client that writes it; -1: anybody */
-    char name[32];
+    unsigned number;    /* among those of its class */
+    int owner;          /* the only client that writes it; -1: anybody */
+    char name[32];      /* CLASS:NUMBER, or CLASS:OWNER:NUMBER */
     size_t first, last; /* its events, linked by `next`; SIZE_MAX: none */
 };
 
@@ -116,6 +116,7 @@ void history_add_token(struct history *history, uint64_t token);
 void history_parse_log(struct history *history, size_t key, struct bytes text,
                        struct history_event *out);
 
+const char *history_class_name(enum history_class class); /* with which its keys' names begin */
 const char *history_verb_name(enum history_verb verb);
 const char *history_outcome_name(enum history_outcome outcome);
 

@@ -249,6 +249,8 @@ static void link_turn(struct node_link *link, uint64_t now_ms)
             bus_receive(node_bus(node->node), link->bus, bytes, node_steady_ms(node->node));
     }
     sim_socket_consume(link->socket, bytes.size);
+    if (link->bus && sim_socket_was_closed(link->socket))
+        bus_left(node_bus(node->node), link->bus);
     if (sim_socket_has_ended(link->socket))
         link_end(link, true);
     else if (link->full) { /* there may be room */
@@ -305,6 +307,8 @@ static void process_turn(void *context)
         cluster_node_crash(node);
         return;
     }
+    if (node->watch)
+        node->watch->turned(node->watch_context, node);
     close_ended(node);
     struct session *session;
     while ((session = node_next_output(node->node)))

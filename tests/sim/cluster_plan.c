@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/xxh.h"
+#include "sim/cluster_scene.h"
 #include "store/export.h"
 
 enum {
@@ -55,6 +56,7 @@ static const struct fault_rule rules[FAULT_KINDS] = {
     [FAULT_DISK_LOST] = {"disk lost", 1, 50, 9000, 0, 0},
     [FAULT_OLD_DIRECTORY] = {"old directory", 1, 500, 15000, 0, 0},
     [FAULT_AWAY] = {"away", 1, 12000, 30000, 0, 0},
+    [FAULT_SLOW_WAYS] = {"slow ways", 1, 500, 9000, 5000, 400000},
 };
 
 const char *cluster_fault_name(enum fault_kind kind)
@@ -76,7 +78,8 @@ enum purpose {
     DRAW_SWARM,
     DRAW_FAULT,
     DRAW_THEME,
-    DRAW_TOGETHER
+    DRAW_TOGETHER,
+    DRAW_SCENE,
 };
 
 /* So chosen that the seeds that were kept before there were themes have none, and mean what they
@@ -162,7 +165,7 @@ static void draw_net(struct random *random, struct sim_net_options *net)
  * (CORRECTNESS, durability), unless every acknowledgement waits for its sync. */
 static unsigned victims(const struct cluster_settings *settings, uint64_t seed)
 {
-    struct random random = stream(seed, DRAW_SWARM, FAULT_KINDS);
+    struct random random = stream(seed, DRAW_SWARM, FAULT_ALONE);
     unsigned all = (1u << settings->nodes) - 1, set = 0;
     if (settings->sync == LOG_SYNC_ALWAYS)
         return all;
@@ -272,12 +275,17 @@ static void draw_fault(struct cluster_plan *plan, enum fault_kind kind, unsigned
 
 /* ---- faults that go together ----------------------------------------------------------------- */
 
-static void add_fault(struct cluster_plan *plan, struct random *random, struct cluster_fault fault)
+void cluster_plan_add(struct cluster_plan *plan, struct random *random, struct cluster_fault fault)
 {
     fault.draw = random_next(random);
-    if (plan->fault_count < CLUSTER_FAULTS_MAX && fault.nodes != 0 &&
+    if (plan->fault_count < CLUSTER_FAULTS_MAX && (fault.nodes != 0 || fault.trigger) &&
         fault.at_us < plan->duration_us)
         plan->faults[plan->fault_count++] = fault;
+}
+
+unsigned cluster_plan_losers(const struct cluster_plan *plan)
+{
+    return victims(&plan->settings, plan->seed);
 }
 
 static unsigned draw_node(struct random *random, unsigned nodes, unsigned but)
@@ -304,9 +312,9 @@ static void draw_return(struct cluster_plan *plan, struct random *random, unsign
                                    .for_us = for_us,
                                    .nodes = node,
                                    .amount = between(random, 5, 300)};
-    add_fault(plan, random, slow);
+    cluster_plan_add(plan, random, slow);
     if (random_once_in(random, 2))
-        add_fault(plan, random, resets);
+        cluster_plan_add(plan, random, resets);
 }
 
 /* An owner is away while those who may lose what they have not synced do so, or just after: what
@@ -332,8 +340,8 @@ static void draw_losses(struct cluster_plan *plan, struct random *random)
     }
     if (random_once_in(random, 4))
         away.nodes = losers; /* what they alone have nobody may have been promised */
-    add_fault(plan, random, away);
-    add_fault(plan, random, cut);
+    cluster_plan_add(plan, random, away);
+    cluster_plan_add(plan, random, cut);
 }
 
 /* One misses deletions, and is told of them slowly. */
@@ -343,7 +351,7 @@ static void draw_missed(struct cluster_plan *plan, struct random *random)
                                  .at_us = random_below(random, plan->duration_us),
                                  .for_us = between(random, 500, 4000) * SIM_MS,
                                  .nodes = draw_node(random, plan->settings.nodes, 0)};
-    add_fault(plan, random, away);
+    cluster_plan_add(plan, random, away);
     draw_return(plan, random, away.nodes, away.at_us + away.for_us - 50 * SIM_MS);
 }
 
@@ -368,9 +376,29 @@ static void draw_joining(struct cluster_plan *plan, struct random *random)
             .for_us = between(random, 300, 4000) * SIM_MS,
             .nodes = 1,
         };
-        add_fault(plan, random, slow);
-        add_fault(plan, random, links);
+        cluster_plan_add(plan, random, slow);
+        cluster_plan_add(plan, random, links);
     }
+}
+
+/* Two disks have no room, and then the third node is away: what these two could not store they do
+ * not have. */
+static void draw_full_disks(struct cluster_plan *plan, struct random *random)
+{
+    unsigned nodes = plan->settings.nodes;
+    uint64_t for_us = between(random, 1000, 5000) * SIM_MS;
+    uint64_t at_us = random_below(random, plan->duration_us);
+    unsigned first = draw_node(random, nodes, 0), second = draw_node(random, nodes, first);
+    struct cluster_fault full = {.kind = FAULT_FULL_DISK, .at_us = at_us, .for_us = for_us};
+    struct cluster_fault away = {.kind = FAULT_ISOLATED,
+                                 .at_us = at_us + for_us / 4 + random_below(random, for_us / 2),
+                                 .for_us = between(random, 500, 3000) * SIM_MS,
+                                 .nodes = draw_node(random, nodes, first | second)};
+    full.nodes = first;
+    cluster_plan_add(plan, random, full);
+    full.nodes = second;
+    cluster_plan_add(plan, random, full);
+    cluster_plan_add(plan, random, away);
 }
 
 static void draw_together(struct cluster_plan *plan)
@@ -382,6 +410,8 @@ static void draw_together(struct cluster_plan *plan)
     for (unsigned i = 0; i < count; i++) {
         if (plan->theme == THEME_HANDOVER)
             draw_losses(plan, &random);
+        else if (plan->theme == THEME_STRICT)
+            draw_full_disks(plan, &random);
         else if (plan->theme == THEME_DELETIONS)
             draw_missed(plan, &random);
     }
@@ -392,7 +422,7 @@ static void draw_together(struct cluster_plan *plan)
 static void draw_themed(struct cluster_plan *plan, struct random *random)
 {
     plan->duration_us = between(random, 4, 12) * SIM_SECOND;
-    for (int kind = 0; kind < FAULT_KINDS; kind++) {
+    for (int kind = 0; kind < FAULT_ALONE; kind++) {
         unsigned odds = theme_fault_odds(plan->theme, kind);
         bool exists = odds > 0 && random_once_in(random, odds);
         unsigned count = 1 + (unsigned)random_below(random, rules[kind].most);
@@ -400,6 +430,8 @@ static void draw_themed(struct cluster_plan *plan, struct random *random)
             draw_fault(plan, (enum fault_kind)kind, i);
     }
     draw_together(plan);
+    struct random scene = stream(plan->seed, DRAW_SCENE, 0);
+    scene_draw(plan, &scene);
 }
 
 /* Who is away is removed within the time of a world that has such a fault, and there is some left
@@ -420,7 +452,13 @@ static void allow_for_away(struct cluster_plan *plan)
 
 void cluster_plan_draw(uint64_t seed, unsigned nodes, struct cluster_plan *plan)
 {
-    *plan = (struct cluster_plan){.seed = seed};
+    cluster_plan_draw_theme(seed, nodes, THEMES, plan);
+}
+
+void cluster_plan_draw_theme(uint64_t seed, unsigned nodes, enum theme theme_given,
+                             struct cluster_plan *plan)
+{
+    *plan = (struct cluster_plan){.seed = seed, .events_max = CLUSTER_EVENTS_MAX};
     struct random settings = stream(seed, DRAW_SETTINGS, 0), load = stream(seed, DRAW_LOAD, 0);
     struct random net = stream(seed, DRAW_NET, 0), swarm = stream(seed, DRAW_SWARM, 0);
     draw_settings(&settings, nodes, &plan->settings);
@@ -429,6 +467,8 @@ void cluster_plan_draw(uint64_t seed, unsigned nodes, struct cluster_plan *plan)
     struct random theme = stream(seed, DRAW_THEME, THEME_SALT);
     if (nodes != 1)
         plan->theme = theme_draw(&theme);
+    if (nodes != 1 && theme_given != THEMES)
+        plan->theme = theme_given;
     if (plan->theme != THEME_NONE) {
         theme_shape(plan->theme, &theme, nodes, &plan->settings, &plan->load);
         draw_themed(plan, &theme);
@@ -438,7 +478,7 @@ void cluster_plan_draw(uint64_t seed, unsigned nodes, struct cluster_plan *plan)
     plan->duration_us = between(&swarm, 5, 20) * SIM_SECOND;
     if (random_once_in(&swarm, CALM_ODDS))
         return;
-    for (int kind = 0; kind < FAULT_KINDS; kind++) {
+    for (int kind = 0; kind < FAULT_ALONE; kind++) {
         bool exists = random_once_in(&swarm, changes_members((enum fault_kind)kind) ? MEMBERS_ODDS
                                                                                     : KIND_ODDS);
         unsigned count = 1 + (unsigned)random_below(&swarm, rules[kind].most);
@@ -474,6 +514,7 @@ struct check_options cluster_plan_checks(const struct cluster_plan *plan)
             apart_us = fault->amount * SIM_MS;
     }
     options.monotonic = options.strict && 2 * settings->read_quorum > settings->copies;
+    options.linear = options.monotonic;
     options.slack_us += 2 * apart_us; /* one may be ahead, the other behind */
     if (settings->nodes == 1)
         options.strict = options.undivided = true;
@@ -483,6 +524,8 @@ struct check_options cluster_plan_checks(const struct cluster_plan *plan)
 void cluster_plan_print(const struct cluster_plan *plan, struct buffer *out)
 {
     static const char *const syncs[] = {"no", "everysec", "always"};
+    static const char *const triggers[] = {"", "a step of a collection", "rows were sent",
+                                           "a newer layout"};
     const struct cluster_settings *settings = &plan->settings;
     buffer_printf(out,
                   "%u nodes, N=%u R=%u W=%u %s, appendfsync %s, %u clients, %.0f s, latency "
@@ -499,9 +542,14 @@ void cluster_plan_print(const struct cluster_plan *plan, struct buffer *out)
         for (unsigned node = 0; node < settings->nodes; node++)
             if (fault->nodes >> node & 1)
                 buffer_printf(out, " n%u", node + 1);
-        buffer_printf(out, ", from %.3f for %.3f s, %" PRIu64 "\n",
-                      (double)fault->at_us / SIM_SECOND, (double)fault->for_us / SIM_SECOND,
-                      fault->amount);
+        if (fault->nodes == 0)
+            buffer_append_bytes(out, BYTES(" whoever does it"));
+        buffer_printf(out, ", from %.3f for %.3f s, %" PRIu64, (double)fault->at_us / SIM_SECOND,
+                      (double)fault->for_us / SIM_SECOND, fault->amount);
+        if (fault->trigger != TRIGGER_NONE)
+            buffer_printf(out, ", %.3f s after %s", (double)fault->after_us / SIM_SECOND,
+                          triggers[fault->trigger]);
+        buffer_append_bytes(out, BYTES("\n"));
     }
 }
 

@@ -41,18 +41,34 @@ enum fault_kind {
     FAULT_DISK_LOST,     /* a node comes back with an empty directory; its old self is forgotten */
     FAULT_OLD_DIRECTORY, /* a node's is put back as it was some time before */
     FAULT_AWAY,          /* a node is down, or cut off, until it is removed; and comes back */
+    FAULT_ALONE,         /* so many kinds can be drawn by themselves; scenes have these, too: */
+    FAULT_SLOW_WAYS = FAULT_ALONE, /* some links, each way by itself */
     FAULT_KINDS,
 };
 
-enum { CLUSTER_FAULTS_MAX = 48 };
+/* What a fault of a scene may wait for: from its time on, looked for now and then. */
+enum fault_trigger {
+    TRIGGER_NONE,
+    TRIGGER_COLLECTION, /* a step of a collection begins */
+    TRIGGER_SENT,       /* a node has sent others rows that it does not own */
+    TRIGGER_LAYOUT,     /* a node has a newer layout */
+    TRIGGERS,
+};
+
+enum {
+    CLUSTER_FAULTS_MAX = 48,
+    CLUSTER_EVENTS_MAX = 3000000, /* of a world: busy ones have 170,000 */
+};
 
 struct cluster_fault {
     enum fault_kind kind;
     uint64_t at_us, for_us;
-    unsigned nodes;  /* a set, bit by bit */
-    uint64_t amount; /* microseconds, milliseconds, changes: as the kind has it */
-    uint64_t draw;   /* for what is decided when it happens */
-    bool dropped;    /* it does not happen */
+    unsigned nodes; /* a set, bit by bit */
+    enum fault_trigger trigger;
+    uint64_t after_us; /* what it has waited for; `nodes` 0: it strikes the node that did it */
+    uint64_t amount;   /* microseconds, milliseconds, changes: as the kind has it */
+    uint64_t draw;     /* for what is decided when it happens */
+    bool dropped;      /* it does not happen */
 };
 
 struct cluster_plan {
@@ -64,11 +80,21 @@ struct cluster_plan {
     uint64_t duration_us;       /* of load and faults */
     struct cluster_fault faults[CLUSTER_FAULTS_MAX];
     unsigned fault_count;
+    uint64_t events_max;   /* a world that has more goes in circles */
     unsigned idle_clients; /* a set: they do nothing, for shrinking */
 };
 
 /* `nodes` 0: as many as the seed says. One node is a node without a cluster, and has no theme. */
 void cluster_plan_draw(uint64_t seed, unsigned nodes, struct cluster_plan *plan);
+/* The same of a world with that theme, whatever the seed says. */
+void cluster_plan_draw_theme(uint64_t seed, unsigned nodes, enum theme theme,
+                             struct cluster_plan *plan);
+
+/* Another fault: not if there are too many, or it would come too late. */
+void cluster_plan_add(struct cluster_plan *plan, struct random *random, struct cluster_fault fault);
+
+/* Those whose power may be cut, all through the world. */
+unsigned cluster_plan_losers(const struct cluster_plan *plan);
 
 /* What may be checked in this world, whatever was dropped. */
 struct check_options cluster_plan_checks(const struct cluster_plan *plan);

@@ -5,6 +5,9 @@
  * has an old copy just then; and a clock that is off by minutes forgives nearly everything. So half
  * of the seeds have a theme: it says how many nodes and copies there are, what clients mostly do,
  * and which faults come, some of them together. The other half is drawn as cluster_plan.c has it.
+ *
+ * Some themes are scenes (cluster_scene.h): they are for rules whose breach only a certain order of
+ * faults can show. They are run where they are asked for, so what other seeds mean stays.
  */
 #ifndef SIM_CLUSTER_THEME_H
 #define SIM_CLUSTER_THEME_H
@@ -22,10 +25,20 @@ enum theme {
     THEME_STRICT,    /* quorums of owners alone, links that fail */
     THEME_CALM,      /* nothing fails, everything is slow, clients change their nodes */
     THEME_DISKS,     /* every acknowledgement waits for a sync; power, room and disks go */
+    THEMES_DRAWN,    /* these are drawn; the others, for which scenes are set, are asked for: */
+    THEME_SWEPT = THEMES_DRAWN, /* power is cut where tombstones are being collected */
+    THEME_LATE,                 /* what is deleted and collected is still on slow ways elsewhere */
+    THEME_MISSED,               /* one misses writes, another deletions; then both are back */
+    THEME_PUSHED,               /* who hands over what it alone has is cut off while it does */
+    THEME_MOVING,               /* strict quorums while slots move, over slow ways */
+    THEME_BEHIND,               /* an owner is away while slots move, and comes back */
+    THEME_FLAPPING,             /* three nodes, few keys, strict, one that comes and goes */
     THEMES,
 };
 
 const char *theme_name(enum theme theme);
+/* THEMES: none has that name. */
+enum theme theme_named(const char *name);
 
 /* Once in how many worlds of that theme a kind of fault exists (enum fault_kind); 0: never. */
 unsigned theme_fault_odds(enum theme theme, int kind);

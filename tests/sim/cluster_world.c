@@ -49,7 +49,9 @@ static void run_for(struct cluster_world *world, uint64_t us)
 {
     uint64_t until_us = world->clock.now_us + us;
     while (!world->trace.failed && sim_clock_step(&world->clock, until_us))
-        continue;
+        if (world->clock.fired > world->plan->events_max)
+            trace_fail(&world->trace, "A12", "more than %" PRIu64 " events: something goes round",
+                       world->plan->events_max);
 }
 
 /* Until the condition holds; false if it doesn't in time. */

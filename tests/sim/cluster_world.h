@@ -7,7 +7,8 @@
  *
  *   A4   owners are equal within a bound after all was healed, hold no hints, and stay equal
  *        through two more rounds of anti-entropy without a repair
- *   A12  every key can be read at every node within a bound
+ *   A12  every key can be read at every node within a bound; and the world ends: what goes round
+ *        and round is stopped after so many events
  */
 #ifndef SIM_CLUSTER_WORLD_H
 #define SIM_CLUSTER_WORLD_H

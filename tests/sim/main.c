@@ -6,10 +6,16 @@
  *   shoal-sim [--first FILE] --seeds N [--from SEED] [--world W]   the seeds in a file, then N more
  *   shoal-sim [--world W] [--drop TEXT] SEED                       one, with all that happens
  *   shoal-sim --shrink SEED                                        what of a failing world it needs
+ *   shoal-sim --check FILE                                         a history (history_text.h)
  *
- *   --theme NAME   runs only those of the seeds whose world has it (cluster_theme.h);
+ *   --jobs N       in so many processes, the same output in the same order (sim/jobs.h);
+ *   --theme NAME   every world has that theme (cluster_theme.h), whatever its seed says;
  *   --failures N   is enough of them; --nodes N in each cluster, 1: a node without one;
  *   --mutant NAME  with that planted bug, in KIND=mutant builds (base/mutant.h)
+ *
+ * KIND=hunt builds have 512 slots instead of 16384: another world of each seed, in a third of the
+ * time. So many seeds are run there; what slots in their thousands do, lists of them in parts and
+ * quotas, is for the other builds.
  *
  * Without --world seeds run in both. Now and then a world is run twice: it must go the same way.
  */
@@ -21,24 +27,34 @@
 
 #include "base/mutant.h"
 #include "sim/cluster_world.h"
+#include "sim/history_text.h"
+#include "sim/jobs.h"
 #include "sim/store_world.h"
 
-enum { TWICE_EVERY = 50, LINE_MAX_SIZE = 256, SHRINK_TRIES = 400 };
+enum {
+    TWICE_EVERY = 50,
+    LINE_MAX_SIZE = 256,
+    SHRINK_TRIES = 400,
+    FIRST_MAX = 1000,
+    READ_SIZE = 1 << 16
+};
 
 enum world { WORLD_STORE, WORLD_CLUSTER, WORLDS, WORLD_ANY = WORLDS };
 
 static const char *const world_names[WORLDS] = {"store", "cluster"};
 
 struct arguments {
-    const char *program, *first, *drop;
+    const char *program, *first, *drop, *check;
     unsigned long long seeds, from, seed;
-    unsigned long long failures_max; /* after so many nothing more is run; 0: all is */
+    unsigned long long failures_max; /* after so many nothing more is told; 0: all is */
+    unsigned jobs;
     bool one, shrink;
     unsigned nodes; /* of a cluster; 0: as its seed says */
     enum world world;
-    const char *theme; /* NULL: any */
+    enum theme theme; /* THEMES: as its seed says */
 };
 
+/* Of one run, or of all. */
 struct tally {
     unsigned long long passed, failed;
     struct check_counts counts;
@@ -46,9 +62,20 @@ struct tally {
     unsigned long long events, virtual_s;
 };
 
-#ifdef SHOAL_MUTANTS
-const char *mutant_chosen;
-#endif
+/* Which world a run is of. */
+struct run_id {
+    enum world world;
+    enum theme theme;
+    unsigned long long seed;
+};
+
+/* What such a file names, and then a range of seeds. */
+struct runs {
+    const struct arguments *arguments;
+    struct run_id first[FIRST_MAX];
+    size_t first_count;
+    struct tally tally;
+};
 
 #ifdef SHOAL_JEMALLOC
 /* Worlds come and go: what one gives back the next takes, in few large pages. */
@@ -72,8 +99,10 @@ static int usage(void)
 {
     fprintf(stderr,
             "usage: shoal-sim [--first FILE] --seeds N [--from SEED] [--world store|cluster]\n"
+            "                 [--jobs N] [--theme NAME] [--failures N] [--nodes N]\n"
             "       shoal-sim [--world store|cluster] [--drop f1,c2] SEED\n"
-            "       shoal-sim --shrink SEED\n");
+            "       shoal-sim --shrink SEED\n"
+            "       shoal-sim --check FILE\n");
     return 2;
 }
 
@@ -81,8 +110,40 @@ static int usage(void)
 static bool plan_of(const struct arguments *arguments, unsigned long long seed,
                     struct cluster_plan *plan)
 {
-    cluster_plan_draw(seed, arguments->nodes, plan);
+    cluster_plan_draw_theme(seed, arguments->nodes, arguments->theme, plan);
     return !arguments->drop || cluster_plan_drop(plan, arguments->drop);
+}
+
+static void add_counts(struct check_counts *to, const struct check_counts *counts)
+{
+    to->acknowledged += counts->acknowledged;
+    to->unknown += counts->unknown;
+    to->refused += counts->refused;
+    to->reads += counts->reads;
+    to->stale += counts->stale;
+    to->session_reads += counts->session_reads;
+    to->steps_back += counts->steps_back;
+    to->steps_back_staying += counts->steps_back_staying;
+    to->linear_keys += counts->linear_keys;
+    to->linear_given_up += counts->linear_given_up;
+}
+
+static void add_copies(struct copies_counts *to, const struct copies_counts *counts)
+{
+    to->rows_kept += counts->rows_kept;
+    to->durable += counts->durable;
+    to->unjudged += counts->unjudged;
+    to->merged += counts->merged;
+}
+
+static void add_tally(struct tally *to, const struct tally *tally)
+{
+    to->passed += tally->passed;
+    to->failed += tally->failed;
+    to->events += tally->events;
+    to->virtual_s += tally->virtual_s;
+    add_counts(&to->counts, &tally->counts);
+    add_copies(&to->copies, &tally->copies);
 }
 
 static bool run_cluster(const struct arguments *arguments, unsigned long long seed, bool told,
@@ -98,20 +159,8 @@ static bool run_cluster(const struct arguments *arguments, unsigned long long se
         fprintf(stderr, "seed %llu: %s: %s\n", seed, result.checker, result.failure);
     tally->events += result.events;
     tally->virtual_s += result.virtual_us / SIM_SECOND;
-    tally->counts.acknowledged += result.counts.acknowledged;
-    tally->counts.unknown += result.counts.unknown;
-    tally->counts.refused += result.counts.refused;
-    tally->counts.reads += result.counts.reads;
-    tally->counts.stale += result.counts.stale;
-    tally->counts.session_reads += result.counts.session_reads;
-    tally->counts.steps_back += result.counts.steps_back;
-    tally->counts.steps_back_staying += result.counts.steps_back_staying;
-    tally->counts.linear_keys += result.counts.linear_keys;
-    tally->counts.linear_given_up += result.counts.linear_given_up;
-    tally->copies.rows_kept += result.copies.rows_kept;
-    tally->copies.durable += result.copies.durable;
-    tally->copies.unjudged += result.copies.unjudged;
-    tally->copies.merged += result.copies.merged;
+    add_counts(&tally->counts, &result.counts);
+    add_copies(&tally->copies, &result.copies);
     return result.passed;
 }
 
@@ -123,15 +172,24 @@ static bool run_world(const struct arguments *arguments, enum world world, unsig
     return run_cluster(arguments, seed, told, out_hash, tally);
 }
 
+/* The options that say which plan a seed has. */
+static void write_options(const struct arguments *arguments, char *out, size_t size)
+{
+    int used = 0;
+    if (arguments->nodes)
+        used = snprintf(out, size, " --nodes %u", arguments->nodes);
+    if (arguments->theme != THEMES)
+        snprintf(out + used, size - (size_t)used, " --theme %s", theme_name(arguments->theme));
+}
+
 static void run(const struct arguments *arguments, enum world world, unsigned long long seed,
                 bool twice, struct tally *tally)
 {
     uint64_t hash, again;
-    char nodes[24] = "";
-    if (arguments->nodes)
-        snprintf(nodes, sizeof(nodes), " --nodes %u", arguments->nodes);
+    char options[64] = "";
+    write_options(arguments, options, sizeof(options));
     snprintf(replay, sizeof(replay), "replay: %s --world %s%s%s%s %llu\n", arguments->program,
-             world_names[world], nodes, arguments->drop ? " --drop " : "",
+             world_names[world], options, arguments->drop ? " --drop " : "",
              arguments->drop ? arguments->drop : "", seed);
     bool passed = run_world(arguments, world, seed, false, &hash, tally);
     if (passed && twice &&
@@ -145,25 +203,6 @@ static void run(const struct arguments *arguments, enum world world, unsigned lo
         fputs(replay, stderr);
 }
 
-static bool has_theme(const struct arguments *arguments, unsigned long long seed)
-{
-    struct cluster_plan plan;
-    if (!arguments->theme)
-        return true;
-    cluster_plan_draw(seed, arguments->nodes, &plan);
-    return strcmp(theme_name(plan.theme), arguments->theme) == 0;
-}
-
-static void run_seed(const struct arguments *arguments, enum world world, unsigned long long seed,
-                     bool twice, struct tally *tally)
-{
-    if (!has_theme(arguments, seed))
-        return;
-    for (int each = 0; each < WORLDS; each++)
-        if (world == WORLD_ANY || world == (enum world)each)
-            run(arguments, (enum world)each, seed, twice, tally);
-}
-
 static bool world_of(const char *name, enum world *out)
 {
     for (int world = 0; world < WORLDS; world++) {
@@ -175,24 +214,127 @@ static bool world_of(const char *name, enum world *out)
     return false;
 }
 
-/* The seeds that a file names, "[WORLD] SEED why": one at the start of each line that has one. */
-static bool run_file(const struct arguments *arguments, struct tally *tally)
+/* A theme's name; what follows it. */
+static const char *take_theme(const char *text, enum theme *out)
 {
+    char name[32] = "";
+    size_t size = strcspn(text, " ");
+    if (size < sizeof(name))
+        memcpy(name, text, size);
+    *out = theme_named(name);
+    return text + size;
+}
+
+/* The seeds that a file names, "[WORLD[:THEME]] SEED why": one at the start of each line that has
+ * one. */
+static bool read_seeds(struct runs *runs)
+{
+    const struct arguments *arguments = runs->arguments;
     char line[LINE_MAX_SIZE], *end;
     FILE *file = fopen(arguments->first, "r");
     if (!file) {
         perror(arguments->first);
         return false;
     }
-    while (fgets(line, sizeof(line), file)) {
+    while (fgets(line, sizeof(line), file) && runs->first_count < FIRST_MAX) {
         enum world world = WORLD_STORE;
         const char *number = world_of(line, &world) ? line + strlen(world_names[world]) : line;
+        enum theme theme = THEMES;
+        if (*number == ':')
+            number = take_theme(number + 1, &theme);
         unsigned long long seed = strtoull(number, &end, 10);
-        if (end != number && (arguments->world == WORLD_ANY || arguments->world == world))
-            run(arguments, world, seed, true, tally);
+        if (end == number || (arguments->world != WORLD_ANY && arguments->world != world))
+            continue;
+        runs->first[runs->first_count++] = (struct run_id){world, theme, seed};
     }
     fclose(file);
     return true;
+}
+
+static unsigned worlds_of(const struct arguments *arguments)
+{
+    return arguments->world == WORLD_ANY ? WORLDS : 1;
+}
+
+/* The run of that number: first the file's, then each seed's, in each of its worlds. */
+static struct run_id run_id(const struct runs *runs, uint64_t number)
+{
+    const struct arguments *arguments = runs->arguments;
+    unsigned worlds = worlds_of(arguments);
+    if (number < runs->first_count)
+        return runs->first[number];
+    number -= runs->first_count;
+    enum world world = worlds == 1 ? arguments->world : (enum world)(number % worlds);
+    return (struct run_id){world, arguments->theme, arguments->from + number / worlds};
+}
+
+static void run_number(void *context, uint64_t number, void *result)
+{
+    const struct runs *runs = context;
+    struct run_id id = run_id(runs, number);
+    struct arguments arguments = *runs->arguments;
+    arguments.theme = id.theme;
+    run(&arguments, id.world, id.seed, number < runs->first_count || id.seed % TWICE_EVERY == 0,
+        result);
+}
+
+static bool take_result(void *context, uint64_t number, const void *result, struct bytes said,
+                        bool died)
+{
+    struct runs *runs = context;
+    if (died)
+        fprintf(stderr, "seed %llu ends its process:\n", run_id(runs, number).seed);
+    fwrite(said.data, 1, said.size, stderr);
+    add_tally(&runs->tally, result);
+    runs->tally.failed += died;
+    unsigned long long enough = runs->arguments->failures_max;
+    return !enough || runs->tally.failed < enough;
+}
+
+static void print_counts(const struct check_counts *counts)
+{
+    printf("writes: %llu acknowledged, %llu unknown, %llu refused; %llu reads, %llu of them old\n",
+           (unsigned long long)counts->acknowledged, (unsigned long long)counts->unknown,
+           (unsigned long long)counts->refused, (unsigned long long)counts->reads,
+           (unsigned long long)counts->stale);
+    printf(
+        "sessions: %llu reads, %llu steps back, %llu of these at the same node; linear: %llu keys, "
+        "%llu given up\n",
+        (unsigned long long)counts->session_reads, (unsigned long long)counts->steps_back,
+        (unsigned long long)counts->steps_back_staying, (unsigned long long)counts->linear_keys,
+        (unsigned long long)counts->linear_given_up);
+}
+
+static void print_tally(const struct tally *tally)
+{
+    const struct copies_counts *copies = &tally->copies;
+    printf("clusters: %llu s, %llu events; ", tally->virtual_s, tally->events);
+    print_counts(&tally->counts);
+    printf("copies: %llu rows kept over a restart; %llu acknowledged values found on W nodes, %llu "
+           "nowhere to be judged; %llu merges\n",
+           (unsigned long long)copies->rows_kept, (unsigned long long)copies->durable,
+           (unsigned long long)copies->unjudged, (unsigned long long)copies->merged);
+    printf("simulation: %llu passed, %llu failed\n", tally->passed, tally->failed);
+}
+
+/* All of them. */
+static int run_all(const struct arguments *arguments)
+{
+    static struct runs runs;
+    runs.arguments = arguments;
+    signal(SIGABRT, on_abort);
+    signal(SIGSEGV, on_abort);
+    if (arguments->first && !read_seeds(&runs))
+        return 2;
+    struct jobs jobs = {.processes = arguments->jobs,
+                        .count = runs.first_count + arguments->seeds * worlds_of(arguments),
+                        .result_size = sizeof(struct tally),
+                        .context = &runs,
+                        .run = run_number,
+                        .take = take_result};
+    jobs_run(&jobs);
+    print_tally(&runs.tally);
+    return runs.tally.failed > 0;
 }
 
 /* One world, told; a cluster's plan first. */
@@ -220,8 +362,10 @@ static int shrink(const struct arguments *arguments)
     struct cluster_plan plan;
     struct cluster_result result;
     struct buffer text = {0}, dropped = {0};
+    char options[64] = "";
     if (!plan_of(arguments, arguments->seed, &plan))
         return usage();
+    write_options(arguments, options, sizeof(options));
     cluster_world_shrink(&plan, SHRINK_TRIES);
     cluster_world_run(&plan, false, &result);
     cluster_plan_print(&plan, &text);
@@ -230,12 +374,56 @@ static int shrink(const struct arguments *arguments)
     if (result.passed)
         printf("it passes\n");
     else
-        printf("%s: %s\nreplay: %s --world cluster --drop %.*s %llu\n", result.checker,
-               result.failure, arguments->program, (int)buffer_size(&dropped),
+        printf("%s: %s\nreplay: %s --world cluster%s --drop %.*s %llu\n", result.checker,
+               result.failure, arguments->program, options, (int)buffer_size(&dropped),
                buffer_bytes(&dropped).data, arguments->seed);
     buffer_deinit(&text);
     buffer_deinit(&dropped);
     return result.passed ? 0 : 1;
+}
+
+static bool read_file(const char *path, struct buffer *out)
+{
+    FILE *file = fopen(path, "r");
+    size_t size = 1;
+    while (file && size > 0) {
+        size = fread(buffer_reserve(out, READ_SIZE), 1, READ_SIZE, file);
+        buffer_commit(out, size);
+    }
+    bool good = file && !ferror(file);
+    if (!good)
+        perror(path);
+    if (file)
+        fclose(file);
+    return good;
+}
+
+/* What clients of real processes saw: all that is wrong with it. */
+static int check_file(const char *path)
+{
+    struct sim_clock clock = {0};
+    struct cluster_trace trace = {.clock = &clock, .told = true};
+    struct history history;
+    struct check_options options;
+    struct check_counts counts;
+    struct history_fault fault;
+    struct buffer text = {0};
+    int status = 2;
+    history_init(&history);
+    if (read_file(path, &text)) {
+        if (!history_text_read(buffer_bytes(&text), &history, &options, &fault)) {
+            fprintf(stderr, "%s:%zu: %s\n", path, fault.line, fault.what);
+        } else {
+            check_history(&history, &options, &trace, &counts);
+            printf("%zu operations on %zu keys; ", history.event_count, history.key_count);
+            print_counts(&counts);
+            printf("history: %s\n", trace.failed ? "failed" : "passed");
+            status = trace.failed;
+        }
+    }
+    history_deinit(&history);
+    buffer_deinit(&text);
+    return status;
 }
 
 static bool take_argument(struct arguments *arguments, const char *name, const char *value)
@@ -248,6 +436,8 @@ static bool take_argument(struct arguments *arguments, const char *name, const c
         arguments->first = value;
     else if (strcmp(name, "--drop") == 0)
         arguments->drop = value;
+    else if (strcmp(name, "--check") == 0)
+        arguments->check = value;
     else if (strcmp(name, "--failures") == 0)
         arguments->failures_max = strtoull(value, NULL, 10);
 #ifdef SHOAL_MUTANTS
@@ -255,9 +445,11 @@ static bool take_argument(struct arguments *arguments, const char *name, const c
         mutant_chosen = value;
 #endif
     else if (strcmp(name, "--theme") == 0)
-        arguments->theme = value;
+        return (arguments->theme = theme_named(value)) != THEMES;
     else if (strcmp(name, "--nodes") == 0)
         arguments->nodes = (unsigned)strtoul(value, NULL, 10);
+    else if (strcmp(name, "--jobs") == 0)
+        arguments->jobs = (unsigned)strtoul(value, NULL, 10);
     else if (strcmp(name, "--world") == 0)
         return world_of(value, &arguments->world);
     else if (strcmp(name, "--shrink") == 0) {
@@ -280,45 +472,21 @@ static bool take_arguments(struct arguments *arguments, int argc, char **argv)
             i++;
         }
     }
-    return arguments->one || arguments->shrink || arguments->seeds > 0;
+    return arguments->one || arguments->shrink || arguments->check || arguments->seeds > 0;
 }
 
 int main(int argc, char **argv)
 {
-    struct arguments arguments = {.program = argv[0], .from = 1, .world = WORLD_ANY};
-    struct tally tally = {0};
-    if (!take_arguments(&arguments, argc, argv) || arguments.nodes > CLUSTER_NODES_MAX)
+    struct arguments arguments = {
+        .program = argv[0], .from = 1, .world = WORLD_ANY, .theme = THEMES, .jobs = 1};
+    if (!take_arguments(&arguments, argc, argv) || arguments.nodes > CLUSTER_NODES_MAX ||
+        arguments.jobs < 1 || arguments.jobs > JOBS_PROCESSES_MAX)
         return usage();
+    if (arguments.check)
+        return check_file(arguments.check);
     if (arguments.shrink)
         return shrink(&arguments);
     if (arguments.one)
         return replay_one(&arguments);
-    signal(SIGABRT, on_abort);
-    signal(SIGSEGV, on_abort);
-    if (arguments.first && !run_file(&arguments, &tally))
-        return 2;
-    bool enough = false;
-    for (unsigned long long i = 0; i < arguments.seeds && !enough; i++) {
-        run_seed(&arguments, arguments.world, arguments.from + i,
-                 (arguments.from + i) % TWICE_EVERY == 0, &tally);
-        enough = arguments.failures_max && tally.failed >= arguments.failures_max;
-    }
-    const struct check_counts *counts = &tally.counts;
-    printf("clusters: %llu s, %llu events; writes: %llu acknowledged, %llu unknown, %llu refused; "
-           "%llu reads, %llu of them old\n",
-           tally.virtual_s, tally.events, (unsigned long long)counts->acknowledged,
-           (unsigned long long)counts->unknown, (unsigned long long)counts->refused,
-           (unsigned long long)counts->reads, (unsigned long long)counts->stale);
-    printf(
-        "sessions: %llu reads, %llu steps back, %llu of these at the same node; linear: %llu keys, "
-        "%llu given up\n",
-        (unsigned long long)counts->session_reads, (unsigned long long)counts->steps_back,
-        (unsigned long long)counts->steps_back_staying, (unsigned long long)counts->linear_keys,
-        (unsigned long long)counts->linear_given_up);
-    printf("copies: %llu rows kept over a restart; %llu acknowledged values found on W nodes, %llu "
-           "nowhere to be judged; %llu merges\n",
-           (unsigned long long)tally.copies.rows_kept, (unsigned long long)tally.copies.durable,
-           (unsigned long long)tally.copies.unjudged, (unsigned long long)tally.copies.merged);
-    printf("simulation: %llu passed, %llu failed\n", tally.passed, tally.failed);
-    return tally.failed > 0;
+    return run_all(&arguments);
 }

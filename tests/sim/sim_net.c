@@ -18,7 +18,8 @@ enum segment_kind {
     SEGMENT_DIAL, /* of the dialer: may I? */
     SEGMENT_OPEN, /* you may */
     SEGMENT_DATA,
-    SEGMENT_END, /* it is closed, or was refused */
+    SEGMENT_END,      /* it is closed, or was refused */
+    SEGMENT_GIVEN_UP, /* the other side's machine has ended it, whatever its process does */
 };
 
 struct segment {
@@ -38,6 +39,7 @@ struct sim_socket {
     struct sim_socket *peer; /* NULL: closed there, or lost */
     bool hidden;             /* the machine does not know of it: not yet accepted, or refused */
     bool connected, ended;
+    bool closed;       /* ended by the other side's process */
     bool orphan;       /* the other side's machine has lost power, and does not know it any more */
     bool wants_room;   /* to be told that there is some */
     struct list wire;  /* on its way to this socket, in order */
@@ -210,7 +212,8 @@ static void deliver(struct sim_socket *socket)
     arm(socket);
     if (kind == SEGMENT_DIAL) {
         deliver_dial(socket);
-    } else if (kind == SEGMENT_END) {
+    } else if (kind == SEGMENT_END || kind == SEGMENT_GIVEN_UP) {
+        socket->closed = kind == SEGMENT_END;
         end(socket);
     } else {
         socket->connected = true;
@@ -234,7 +237,7 @@ static void give_up(struct sim_socket *socket)
     if (socket->hidden) {
         destroy(socket);
     } else {
-        put(socket, SEGMENT_END, bytes_of(NULL, 0)); /* waits for the way too */
+        put(socket, SEGMENT_GIVEN_UP, bytes_of(NULL, 0)); /* waits for the way too */
     }
     end(sender);
 }
@@ -247,6 +250,7 @@ static void find_orphaned(struct sim_socket *socket)
                  !net->blocked[socket->other][socket->machine] &&
                  !net->blocked[socket->machine][socket->other];
     uint64_t waited_us = now_us(net) - socket->stuck_us;
+    socket->closed = there;
     if (there || (net->options.reset_us && waited_us >= net->options.reset_us))
         end(socket);
     else
@@ -339,6 +343,11 @@ bool sim_socket_is_connected(const struct sim_socket *socket)
 bool sim_socket_has_ended(const struct sim_socket *socket)
 {
     return socket->ended;
+}
+
+bool sim_socket_was_closed(const struct sim_socket *socket)
+{
+    return socket->ended && socket->closed;
 }
 
 void *sim_socket_owner(const struct sim_socket *socket)

@@ -70,6 +70,8 @@ uint16_t sim_socket_port(const struct sim_socket *socket); /* that was dialed */
 bool sim_socket_is_connected(const struct sim_socket *socket);
 /* Nothing more comes after what can be read now, and nothing can be sent. */
 bool sim_socket_has_ended(const struct sim_socket *socket);
+/* And the other side's process has closed it, or is no more: its machine says so. */
+bool sim_socket_was_closed(const struct sim_socket *socket);
 
 void *sim_socket_owner(const struct sim_socket *socket);
 void sim_socket_set_owner(struct sim_socket *socket, void *owner);

@@ -61,6 +61,15 @@ static void on_down(void *context, uint64_t node, uint64_t now_ms)
     buffer_printf(&host->told, "down %llu; ", (unsigned long long)node);
 }
 
+static void on_ended(void *context, uint64_t node, uint64_t now_ms)
+{
+    (void)now_ms;
+    struct bus_host *host = context;
+    assert_false(bus_hears(host->bus, node));
+    assert_false(bus_is_up(host->bus, node));
+    buffer_printf(&host->told, "ended %llu; ", (unsigned long long)node);
+}
+
 static void on_met(void *context, uint64_t node, struct bytes name, uint16_t port, uint64_t now_ms)
 {
     (void)now_ms;
@@ -115,6 +124,7 @@ void bus_world_start(struct bus_world *world, unsigned number, uint64_t node, co
         .message = on_message,
         .up = on_up,
         .down = on_down,
+        .ended = on_ended,
         .met = on_met,
         .refused = on_refused,
         .dial = on_dial,
@@ -137,6 +147,15 @@ static void bus_pipe_free(struct bus_pipe *pipe)
     buffer_deinit(&pipe->moving[0]);
     buffer_deinit(&pipe->moving[1]);
     memory_free(pipe);
+}
+
+void bus_pipe_leave(struct bus_pipe *pipe, unsigned end)
+{
+    bus_pipe_close_end(pipe, end);
+    if (pipe->link[!end])
+        bus_left(pipe->host[!end]->bus, pipe->link[!end]);
+    bus_pipe_close_end(pipe, !end);
+    bus_pipe_free(pipe);
 }
 
 /* The other end finds out when what came before is read, or at once when the bytes are lost. */

@@ -78,6 +78,9 @@ void bus_pipe_close_end(struct bus_pipe *pipe, unsigned end);
 /* Both ends are told at once, what is on its way is lost. */
 void bus_pipe_cut(struct bus_pipe *pipe);
 
+/* That end's process closes it, and its system tells the other: all that was sent has come. */
+void bus_pipe_leave(struct bus_pipe *pipe, unsigned end);
+
 /* Some of the bytes on their way to that end. */
 void bus_pipe_deliver(struct bus_pipe *pipe, unsigned end);
 

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -10,6 +11,7 @@
 #include "node/addresses.h"
 #include "sim/sim_files.h"
 #include "support/nodes_world.h"
+#include "sync/sync.h"
 
 enum { NODES = 4, C = 2, D = 3 }; /* the first two are the seeds */
 
@@ -115,6 +117,68 @@ static void what_was_damaged_is_written_again(void **state)
     nodes_free(nodes);
 }
 
+static bool links_to(struct nodes *nodes, unsigned node, uint64_t number)
+{
+    return bus_is_up(peers_bus(node_peers(nodes->nodes[node].node)), number);
+}
+
+/* All that it has said to that one was heard. */
+static bool is_heard_by(struct nodes *nodes, unsigned node, uint64_t number)
+{
+    const struct bus *bus = peers_bus(node_peers(nodes->nodes[node].node));
+    uint64_t sent = bus_sent_count(bus, number);
+    return sent > 0 && bus_settled_count(bus, number) == sent;
+}
+
+static struct sync_stats sync_of(struct nodes *nodes, unsigned node)
+{
+    struct sync_stats stats;
+    sync_stats(peers_sync(node_peers(nodes->nodes[node].node)), &stats);
+    return stats;
+}
+
+/* All but D start anew, and dial D where it was. It listens to them, but dies before it has noticed
+ * that it must dial them, too, to say who it is. Then it misses a write that C coordinates. */
+static struct nodes *one_has_died_unheard(void)
+{
+    char key[NODES_KEY_SIZE], set[2 * NODES_KEY_SIZE];
+    struct nodes *nodes = nodes_new(NODES);
+    uint64_t gone = nodes->nodes[D].number;
+    for (unsigned node = 0; node < D; node++)
+        cluster_node_cut_power(&nodes->nodes[node]);
+    for (unsigned node = 0; node < D; node++)
+        cluster_node_start(&nodes->nodes[node]);
+    for (unsigned ms = 0; ms < 5000 && !is_heard_by(nodes, C, gone); ms++)
+        nodes_run(nodes, 1);
+    cluster_node_cut_power(&nodes->nodes[D]);
+    assert_null(gossip_peer(peers_gossip(node_peers(nodes->nodes[C].node)), gone));
+    nodes_run(nodes, 5000);
+    struct caller *caller = caller_new(nodes, C);
+    for (unsigned i = 0; i < 20 && sync_of(nodes, C).hints_pending == 0; i++) {
+        nodes_key(nodes, C, i, key);
+        snprintf(set, sizeof(set), "SET %s v\r\n", key);
+        caller_ask(caller, set, "+OK\r\n");
+        nodes_run(nodes, 2000);
+    }
+    return nodes;
+}
+
+/* Nothing goes over the link with it, so nothing would ever break that. */
+static void who_left_without_a_word_is_parted_from(void **state)
+{
+    (void)state;
+    struct nodes *nodes = one_has_died_unheard();
+    uint64_t gone = nodes->nodes[D].number;
+    assert_true(links_to(nodes, C, gone));
+    assert_int_not_equal(sync_of(nodes, C).hints_pending, 0);
+    assert_int_equal(peers_forget(node_peers(nodes->nodes[0].node), gone), STATUS_OK);
+    nodes_run(nodes, BUS_SILENCE_MS / 2); /* before what was said at the change goes unheard */
+    assert_int_equal(peers_layout(node_peers(nodes->nodes[C].node))->ring.member_count, D);
+    assert_false(links_to(nodes, C, gone));
+    assert_int_equal(sync_of(nodes, C).hints_pending, 0);
+    nodes_free(nodes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +187,7 @@ int main(void)
         cmocka_unit_test(damaged_files_are_as_if_there_were_none),
         cmocka_unit_test(another_form_is_not_read),
         cmocka_unit_test(what_was_damaged_is_written_again),
+        cmocka_unit_test(who_left_without_a_word_is_parted_from),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -255,6 +255,48 @@ static void what_was_not_acknowledged_is_settled_by_the_next_greeting(void **sta
     assert_int_equal(bus_settled_count(one->bus, 2), 4);
 }
 
+/* Its system says so, of both directions. A link that only broke says nothing. */
+static void who_has_left_in_both_directions_has_ended(void **state)
+{
+    struct bus_world *world = *state;
+    struct bus_host *one = &world->hosts[1];
+    for (unsigned how = 0; how < 4; how++) { /* bit 0: it dialed first; bit 1: one only broke */
+        bus_world_start_two(world);
+        struct bus_pipe *first = bus_world_pipe_from(world, how & 1 ? 2 : 1);
+        struct bus_pipe *last = bus_world_pipe_from(world, how & 1 ? 1 : 2);
+        assert_true(bus_hears(one->bus, 2));
+        bus_pipe_leave(first, first->host[1] == &world->hosts[2]);
+        bus_host_expect_told(one, how & 1 ? "" : "down 2; ");
+        if (how & 2)
+            bus_pipe_cut(last);
+        else
+            bus_pipe_leave(last, last->host[1] == &world->hosts[2]);
+        bus_host_expect_told(one, how == 0   ? "ended 2; "
+                                  : how == 1 ? "ended 2; down 2; "
+                                  : how == 2 ? ""
+                                             : "down 2; ");
+        assert_false(bus_hears(one->bus, 2));
+        bus_world_stop(world, 1);
+        bus_world_stop(world, 2);
+    }
+}
+
+/* What is there is a newer process, or the old one that has closed one link and opened another. */
+static void who_has_come_back_meanwhile_has_not_ended(void **state)
+{
+    struct bus_world *world = *state;
+    struct bus_host *one = &world->hosts[1];
+    bus_world_start_two(world);
+    bus_pipe_leave(bus_world_pipe_from(world, 1), 1);
+    bus_world_run_for_ms(world, 1000);
+    bus_host_expect_told(one, "down 2; up 2; ");
+    bus_pipe_leave(bus_world_pipe_from(world, 2), 0);
+    bus_host_expect_told(one, "");
+    bus_world_run_for_ms(world, 1000);
+    assert_true(bus_hears(one->bus, 2));
+    bus_host_expect_told(one, "");
+}
+
 /* The dialer has given up a link of which the other side has yet to read. */
 static void the_newest_greeting_wins_over_what_is_unread(void **state)
 {
@@ -627,6 +669,8 @@ int main(void)
         TEST(another_node_with_the_own_number_is_refused),
         TEST(another_node_than_the_wanted_one_is_no_link),
         TEST(what_was_not_acknowledged_is_settled_by_the_next_greeting),
+        TEST(who_has_left_in_both_directions_has_ended),
+        TEST(who_has_come_back_meanwhile_has_not_ended),
         TEST(the_newest_greeting_wins_over_what_is_unread),
         TEST(a_late_proof_does_not_take_a_newer_links_place),
         TEST(a_newer_greeting_under_way_is_not_dropped),

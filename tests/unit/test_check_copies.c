@@ -7,9 +7,13 @@
 
 #include <cmocka.h>
 
+#include "row/clock.h"
 #include "row/row_list.h"
 #include "sim/check_copies.h"
 #include "sim/cluster_client.h"
+#include "store/export.h"
+#include "store/import.h"
+#include "store/state.h"
 
 struct story {
     struct sim_clock clock;
@@ -159,6 +163,117 @@ static void a_node_that_has_lost_something_may_have_had_it(void **state)
     story_end(story, "");
 }
 
+/* ---- a value, and a delete that has not seen it ---------------------------------------------- */
+
+static void ignore(void *context, enum status status, uint64_t gate)
+{
+    (void)context, (void)gate;
+    assert_int_equal(status, STATUS_OK);
+}
+
+/* A row of the last key arrives, and the turn in which it does ends. */
+static void import(struct story *story, const struct row *row)
+{
+    struct arena arena;
+    struct buffer rows = {0};
+    arena_init(&arena);
+    struct bytes name =
+        row_key_head(&arena, 0, bytes_text(story->history.keys[story->history.key_count - 1].name));
+    row_list_append(&rows, name, row_encode(row, &arena));
+    assert_null(import_rows(cluster_node_store(&story->nodes[0]), buffer_bytes(&rows),
+                            cluster_node_wall_ms(&story->nodes[0]), ignore, NULL));
+    const struct log *log = cluster_node_store(&story->nodes[0])->log;
+    uint64_t written = log_written(log);
+    cluster_node_set_offset(&story->nodes[0], 0); /* it wakes */
+    while (log_written(log) == written)
+        sim_clock_step(&story->clock, UINT64_MAX);
+    assert_true(log_synced(log) < log_written(log));
+    buffer_deinit(&rows);
+    arena_deinit(&arena);
+}
+
+/* The client has asked for a SET of a new key; what it writes arrives. */
+static struct dot begin_set(struct story *story)
+{
+    struct arena arena;
+    struct row row;
+    struct buffer value = {0};
+    struct dot dot = {7, cluster_node_wall_ms(&story->nodes[0]) << CLOCK_COUNTER_BITS};
+    size_t key = history_add_key(&story->history, HISTORY_PRIVATE, 100, 0);
+    story->client.events[0] = history_begin(&story->history, key, VERB_SET, 0, story->clock.now_us);
+    story->client.event_count = 1;
+    story->client.verb = VERB_SET;
+    history_value(&story->history, story->client.events[0], 0, &value);
+    arena_init(&arena);
+    row_init(&row);
+    row_write(&row, dot, VALUE_STRING, buffer_bytes(&value), EXPIRY_NEVER, false, &arena);
+    import(story, &row);
+    arena_deinit(&arena);
+    buffer_deinit(&value);
+    return dot;
+}
+
+static void acknowledge(struct story *story)
+{
+    story->client.state = CLIENT_WAITING;
+    story->nodes[0].watch->replied(story->nodes[0].watch_context, &story->nodes[0], &story->client,
+                                   BYTES("+OK\r\n"));
+    story->client.state = CLIENT_IDLE;
+}
+
+static void a_value_that_is_not_synced_is_not_to_be_acknowledged(void **state)
+{
+    (void)state;
+    struct story *story = story_new(LOG_SYNC_ALWAYS);
+    make_it_quiet(story);
+    begin_set(story);
+    acknowledge(story);
+    story_end(story, "durable");
+}
+
+/* A sole owner keeps no tombstone. */
+static void what_was_deleted_before_it_is_acknowledged_was_durable(void **state)
+{
+    (void)state;
+    struct story *story = story_new(LOG_SYNC_ALWAYS);
+    make_it_quiet(story);
+    struct dot dot = begin_set(story);
+    run_for(story, SIM_SECOND);
+    struct arena arena;
+    struct row row;
+    arena_init(&arena);
+    row_init(&row);
+    row_write(&row, dot, VALUE_STRING, BYTES("?"), EXPIRY_NEVER, false, &arena);
+    row_delete(&row, (struct dot){7, dot.time + 1}, &arena);
+    import(story, &row);
+    arena_deinit(&arena);
+    run_for(story, 5 * SIM_SECOND);
+    acknowledge(story);
+    story_end(story, "");
+}
+
+/* It is synced, and then a delete of the same time, which had not seen it, is not yet. */
+static void what_arrives_beside_a_value_makes_it_no_less_durable(void **state)
+{
+    (void)state;
+    struct story *story = story_new(LOG_SYNC_ALWAYS);
+    make_it_quiet(story);
+    assert_int_equal(store_join(cluster_node_store(&story->nodes[0])), STATUS_OK);
+    uint64_t durable = story->copies.counts.durable;
+    struct dot dot = begin_set(story);
+    run_for(story, SIM_SECOND);
+    struct arena arena;
+    struct row row;
+    arena_init(&arena);
+    row_init(&row);
+    row_delete(&row, (struct dot){8, dot.time}, &arena);
+    import(story, &row);
+    arena_deinit(&arena);
+    acknowledge(story);
+    assert_int_equal(story->copies.counts.durable, durable + 1);
+    story_end(story, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +282,9 @@ int main(void)
         cmocka_unit_test(what_is_missing_after_a_restart_is_found),
         cmocka_unit_test(an_acknowledged_value_is_on_as_many_nodes_as_it_must),
         cmocka_unit_test(a_node_that_has_lost_something_may_have_had_it),
+        cmocka_unit_test(a_value_that_is_not_synced_is_not_to_be_acknowledged),
+        cmocka_unit_test(what_was_deleted_before_it_is_acknowledged_was_durable),
+        cmocka_unit_test(what_arrives_beside_a_value_makes_it_no_less_durable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

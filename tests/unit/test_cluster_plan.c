@@ -34,8 +34,39 @@ static void plans_are_within_their_bounds(void **state)
         }
     }
     assert_true(calm);
-    for (int kind = 0; kind < FAULT_KINDS; kind++)
+    for (int kind = 0; kind < FAULT_ALONE; kind++)
         assert_true(seen[kind]);
+}
+
+/* Scenes are set where they are asked for, and nowhere else; each is one that sets something. */
+static void scenes_are_within_their_bounds(void **state)
+{
+    (void)state;
+    for (int theme = THEMES_DRAWN; theme < THEMES; theme++) {
+        assert_int_equal(theme_named(theme_name((enum theme)theme)), theme);
+        for (uint64_t seed = 1; seed <= 300; seed++) {
+            struct cluster_plan plan, drawn;
+            cluster_plan_draw(seed, 0, &drawn);
+            assert_true(drawn.theme < THEMES_DRAWN);
+            cluster_plan_draw_theme(seed, 0, (enum theme)theme, &plan);
+            const struct cluster_settings *settings = &plan.settings;
+            unsigned cut = 0;
+            assert_int_equal(plan.theme, theme);
+            assert_in_range(plan.load.clients, 1, CLUSTER_CLIENTS_MAX);
+            assert_true(settings->read_quorum + settings->write_quorum > settings->copies);
+            assert_in_range(plan.fault_count, 1, CLUSTER_FAULTS_MAX);
+            for (unsigned i = 0; i < plan.fault_count; i++) {
+                const struct cluster_fault *fault = &plan.faults[i];
+                assert_true(fault->nodes != 0 || fault->trigger != TRIGGER_NONE);
+                assert_true(fault->nodes < 1u << settings->nodes);
+                assert_true(fault->at_us < plan.duration_us);
+                cut |= fault->kind == FAULT_POWER_CUT ? fault->nodes : 0;
+            }
+            assert_true(settings->sync == LOG_SYNC_ALWAYS ||
+                        (unsigned)__builtin_popcount(cut) < settings->write_quorum);
+        }
+    }
+    assert_int_equal(theme_named("nothing of the kind"), THEMES);
 }
 
 /* What was acknowledged by W nodes must survive: so many are never cut off at once, unless each
@@ -157,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plans_are_within_their_bounds),
+        cmocka_unit_test(scenes_are_within_their_bounds),
         cmocka_unit_test(power_cuts_spare_one_of_each_quorum),
         cmocka_unit_test(what_is_dropped_changes_nothing_else),
         cmocka_unit_test(checks_fit_the_faults),

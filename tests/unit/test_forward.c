@@ -56,6 +56,16 @@ static void expect_everywhere(struct story *story, const char *request, const ch
     }
 }
 
+/* The two that are left say so. */
+static void expect_of_both(struct story *story, const char *request, const char *reply)
+{
+    struct caller *callers[] = {story->caller, story->other};
+    for (unsigned i = 0; i < 2; i++) {
+        caller_say(callers[i], "%s %s\r\n", request, story->key);
+        caller_expect(callers[i], reply);
+    }
+}
+
 /* ---- a node that stands still ---------------------------------------------------------------- */
 
 static void what_must_not_run_twice_waits_for_who_stands_still(void **state)
@@ -100,6 +110,31 @@ static void what_went_elsewhere_does_not_run_late(void **state)
     nodes_run(story.nodes, 3000);
     expect_everywhere(&story, "GET", "$3\r\nnew\r\n");
     expect_everywhere(&story, "STRLEN", ":3\r\n");
+    end(&story);
+}
+
+/* Its links break, which says nothing of what it has in its sockets: before its end is over it may
+ * go on, and run it. What its client says next waits for that. */
+static void what_it_has_in_its_sockets_may_still_run(void **state)
+{
+    enum { RESETS = 30 };
+    (void)state;
+    struct story story = begin();
+    nodes_run(story.nodes, 10000); /* its copies are compared: */
+    caller_ask(story.caller, "CONSISTENCY R ONE\r\n",
+               "+OK\r\n"); /* it asks nobody before it writes */
+    cluster_node_pause(coordinator(&story));
+    caller_say(story.caller, "SET %s old\r\n", story.key);
+    nodes_run(story.nodes, 5);
+    for (uint64_t i = 0; i < RESETS; i++)
+        sim_net_reset(story.nodes->net, 1, i);
+    nodes_run(story.nodes, 20);
+    caller_say(story.caller, "SET %s new\r\n", story.key);
+    nodes_run(story.nodes, 30);
+    cluster_node_resume(coordinator(&story));
+    caller_expect(story.caller, "+OK\r\n+OK\r\n");
+    nodes_run(story.nodes, 5000);
+    expect_everywhere(&story, "GET", "$3\r\nnew\r\n");
     end(&story);
 }
 
@@ -172,6 +207,86 @@ static void a_plain_write_of_which_nobody_has_heard_is_run_again(void **state)
     restart(&story, 2, deaf);
     expect_everywhere(&story, "GET", "$1\r\nv\r\n");
     end(&story);
+}
+
+/* It has the request, and has not run it. */
+static void die_with(struct story *story, const char *request)
+{
+    cluster_node_pause(coordinator(story));
+    caller_say(story->caller, "%s\r\n", request);
+    nodes_run(story->nodes, 5);
+    cluster_node_crash(coordinator(story));
+}
+
+/* The reply, and how long it took to come. */
+static uint64_t answer_after_ms(struct story *story, const char *reply)
+{
+    uint64_t begin_us = story->nodes->clock.now_us;
+    caller_await(story->caller, strlen(reply));
+    uint64_t ms = (story->nodes->clock.now_us - begin_us) / SIM_MS;
+    caller_expect(story->caller, reply);
+    return ms;
+}
+
+/* What it can't run late any more need not wait, not even for the leases that it held. */
+static void a_death_delays_nobody(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"sloppy-quorum yes", "sloppy-quorum no",
+                                           "read-quorum 1 write-quorum 1"};
+    char request[128], other[NODES_KEY_SIZE];
+    for (unsigned i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        struct story story = begin();
+        nodes_key(story.nodes, 2, 0, other);
+        for (unsigned node = 0; node < 3; node++) {
+            struct caller *caller = caller_new(story.nodes, node);
+            caller_say(caller, "CONFIG SET %s\r\n", settings[i]);
+            caller_expect(caller, "+OK\r\n");
+        }
+        for (unsigned j = 0; j < 20; j++) { /* so that there are leases */
+            caller_say(story.caller, "GET %s\r\n", story.key);
+            caller_expect(story.caller, "$-1\r\n");
+        }
+        caller_say(story.caller, "GET %s\r\n", story.key);
+        nodes_run(story.nodes, 4);
+        snprintf(request, sizeof(request), "SET %s v", story.key);
+        die_with(&story, request);
+        assert_in_range(answer_after_ms(&story, "$-1\r\n+OK\r\n"), 0, 20);
+        expect_of_both(&story, "GET", "$1\r\nv\r\n");
+        cluster_node_start(coordinator(&story));
+        nodes_run(story.nodes, 5000);
+        snprintf(request, sizeof(request), "MSET %s w %s w", story.key, other);
+        die_with(&story, request);
+        assert_in_range(answer_after_ms(&story, "+OK\r\n"), 0, 20);
+        end(&story);
+    }
+}
+
+/* Rows that it had sent are late: who asks what became of the request hears of them first. */
+static void the_last_of_the_dead_is_heard(void **state)
+{
+    (void)state;
+    static const char *const requests[][2] = {{"INCR %s\r\n", ":1\r\n"},
+                                              {"SET %s 1\r\n", "+OK\r\n"}};
+    for (unsigned i = 0; i < 2; i++) {
+        struct story story = {.nodes = nodes_new(4)};
+        const struct quorum *quorum = peers_quorum(node_peers(story.nodes->nodes[0].node));
+        unsigned number = 0;
+        story.caller = caller_new(story.nodes, 0);
+        do /* the other three are its owners */
+            nodes_key(story.nodes, 1, number++, story.key);
+        while (quorum_may_coordinate(quorum, slot_of_key(bytes_text(story.key))));
+        caller_ask(story.caller, "CONSISTENCY R ONE\r\n", "+OK\r\n"); /* it asks nobody first */
+        for (unsigned node = 2; node < 4; node++)
+            sim_net_set_slow(story.nodes->net, 1, node, 40 * 1000);
+        caller_say(story.caller, requests[i][0], story.key);
+        nodes_run(story.nodes, 15);
+        cluster_node_crash(coordinator(&story));
+        assert_in_range(answer_after_ms(&story, requests[i][1]), 20, 80);
+        caller_say(story.caller, "SET %s 2\r\nGET %s\r\n", story.key, story.key);
+        caller_expect(story.caller, "+OK\r\n$1\r\n2\r\n");
+        end(&story);
+    }
 }
 
 /* Each read is answered by what its client wrote just before, whoever runs them. */
@@ -257,9 +372,12 @@ int main(void)
         cmocka_unit_test(what_must_not_run_twice_waits_for_who_stands_still),
         cmocka_unit_test(what_may_run_twice_goes_elsewhere),
         cmocka_unit_test(what_went_elsewhere_does_not_run_late),
+        cmocka_unit_test(what_it_has_in_its_sockets_may_still_run),
         cmocka_unit_test(a_reply_that_was_lost_is_found_at_the_owners),
         cmocka_unit_test(of_what_nobody_has_heard_nobody_can_tell),
         cmocka_unit_test(a_plain_write_of_which_nobody_has_heard_is_run_again),
+        cmocka_unit_test(a_death_delays_nobody),
+        cmocka_unit_test(the_last_of_the_dead_is_heard),
         cmocka_unit_test(a_pipeline_stays_in_order_over_a_death),
         cmocka_unit_test(any_node_takes_any_command),
         cmocka_unit_test(an_error_of_who_runs_it_is_the_clients),

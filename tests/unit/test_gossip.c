@@ -148,6 +148,10 @@ static void keys_alone_are_no_change(void **state)
 {
     (void)state;
     struct gossip_world *world = world_of(5, 4);
+    gossip_self(gossip_world_at(world, 1))->keys = 1;
+    gossip_changed(gossip_world_at(world, 1)); /* but that there are any is told at once */
+    gossip_world_run_ms(world, 100);
+    assert_int_equal(gossip_world_view(world, 0, 1)->said.keys, 1);
     uint64_t version = gossip_version(gossip_world_at(world, 0));
     for (unsigned second = 0; second < 30; second++) {
         gossip_self(gossip_world_at(world, 1))->keys = 1000 + second;
@@ -473,7 +477,8 @@ static void nonsense_is_told_apart(void **state)
         {GOSSIP_PROBE, {"\1", 1}, STATUS_CORRUPT},
         {GOSSIP_PROBE, {"\1\1\1", 3}, STATUS_CORRUPT},
         {GOSSIP_ANSWER, {"\1\1", 2}, STATUS_CORRUPT},
-        {GOSSIP_ANSWER, {"\1\1\1", 3}, STATUS_OK}, /* to a question of an earlier life */
+        {GOSSIP_ANSWER, {"\1\1\1\1\2", 5}, STATUS_CORRUPT},
+        {GOSSIP_ANSWER, {"\1\1\1\1\1", 5}, STATUS_OK}, /* to a question of an earlier life */
         {GOSSIP_PROBE_FOR, {"\1abcde", 6}, STATUS_CORRUPT},
         {GOSSIP_PROBED, {"\1abcdef\2", 8}, STATUS_CORRUPT},
         {GOSSIP_DIGEST, {"abcdef\1\1abcdef\1\1", 16}, STATUS_CORRUPT}, /* one node twice */

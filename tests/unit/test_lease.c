@@ -287,6 +287,45 @@ static void test_who_reads_past_it_waits_too(void **state)
     world_deinit(&three.world);
 }
 
+/* Nobody counts on a promise to who has ended. */
+static void test_a_death_ends_it(void **state)
+{
+    struct three three;
+    struct world_write write = {0};
+    struct world_verify verify;
+    const char *key = KEY;
+    (void)state;
+    cut_off(&three);
+    uint64_t begin_ms = three.world.now_ms;
+    world_write(&three.world, &write, three.second, KEY);
+    world_verify(&three.world, &verify, three.second, &key, 1, false);
+    world_run(&three.world, 5);
+    assert_false(write.is_done || verify.is_done);
+    uint64_t dead = three.world.nodes[three.first].node;
+    quorum_node_ended(three.world.nodes[three.second].quorum, dead, three.world.now_ms);
+    quorum_node_ended(three.world.nodes[three.third].quorum, dead, three.world.now_ms);
+    world_run(&three.world, 5);
+    assert_true(write.is_done && verify.is_done);
+    assert_int_equal(write.status, STATUS_OK);
+    assert_int_equal(verify.status, STATUS_OK);
+    assert_in_range(three.world.now_ms, begin_ms, begin_ms + LEASE_MS / 2);
+    world_verify_deinit(&verify);
+    world_deinit(&three.world);
+}
+
+/* For they may take it for dead, and nobody tells it. */
+static void test_who_has_lost_its_link_to_others_counts_on_nothing(void **state)
+{
+    struct three three;
+    (void)state;
+    three_promised(&three);
+    assert_int_equal(others(&three), 0);
+    world_cut(&three.world, three.first, three.second);
+    world_cut(&three.world, three.first, three.third);
+    assert_int_equal(others(&three), 1);
+    world_deinit(&three.world);
+}
+
 /* The one that coordinates has promised nothing, but the one that it asks. */
 static void test_who_is_asked_waits(void **state)
 {
@@ -558,6 +597,8 @@ int main(void)
         cmocka_unit_test(test_another_coordinator_waits_for_the_end),
         cmocka_unit_test(test_neither_acknowledges_past_it),
         cmocka_unit_test(test_who_reads_past_it_waits_too),
+        cmocka_unit_test(test_a_death_ends_it),
+        cmocka_unit_test(test_who_has_lost_its_link_to_others_counts_on_nothing),
         cmocka_unit_test(test_who_is_asked_waits),
         cmocka_unit_test(test_what_was_confirmed_meanwhile_is_counted),
         cmocka_unit_test(test_who_starts_keeps_what_it_may_have_promised),

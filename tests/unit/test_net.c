@@ -325,8 +325,10 @@ static void sending_to_who_is_gone_is_no_signal(void **state)
     run_until(&server, server.peers[0].broken);
     size_t sent = 1;
     struct connection *connection = server.peers[0].connection;
+    assert_true(connection_was_reset(connection));
     assert_int_equal(connection_send(connection, BYTES("x"), &sent), CONNECTION_BROKEN);
     assert_int_equal(sent, 0);
+    assert_true(connection_was_reset(connection));
     server_deinit(&server);
 }
 

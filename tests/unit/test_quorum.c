@@ -441,6 +441,48 @@ static void test_what_this_node_lacks_is_fetched_only(void **state)
     world_deinit(&world);
 }
 
+/* Who is asked for rows first can't give them. */
+static void fail_the_first(void *context, unsigned from, unsigned to, unsigned type,
+                           struct bytes payload)
+{
+    struct world *world = context;
+    (void)from;
+    (void)payload;
+    if (type != QUORUM_KEY_ROWS)
+        return;
+    world->nodes[to].store.fails = true;
+    world->tap = NULL;
+}
+
+static void test_what_one_could_not_give_is_fetched_from_another(void **state)
+{
+    struct world world;
+    const char *key = "k";
+    struct world_verify read;
+    (void)state;
+    world_init(&world, 3, 1);
+    struct bytes head = world_head(&world, key);
+    struct dot dot = world_put(&world, 1, key, "b");
+    struct bytes row = fake_rows_get(&world.nodes[1].store, head);
+    assert_int_equal(fake_rows_put(&world.nodes[2].store, head, row), STATUS_OK);
+    world.nodes[0].store.waits = true; /* so long that both others have answered */
+    world.held[1][0] = world.held[2][0] = true;
+    world_verify(&world, &read, 0, &key, 1, false);
+    world_run(&world, 2 * QUORUM_SPECULATE_MS);
+    world.held[1][0] = world.held[2][0] = false;
+    world_run(&world, 2);
+    world.nodes[0].store.waits = false;
+    world.tap = fail_the_first;
+    world.tap_context = &world;
+    fake_rows_go_on(&world.nodes[0].store);
+    world_run(&world, 20);
+    assert_null(world.tap);
+    assert_true(read.is_done && read.status == STATUS_OK);
+    assert_true(world_has(&world, 0, head, dot));
+    world_verify_deinit(&read);
+    world_deinit(&world);
+}
+
 static void test_long_keys_come_page_by_page(void **state)
 {
     struct world world;
@@ -685,6 +727,7 @@ int main(void)
         cmocka_unit_test(test_a_write_under_way_is_no_difference),
         cmocka_unit_test(test_what_differs_is_fetched_merged_and_repaired),
         cmocka_unit_test(test_what_this_node_lacks_is_fetched_only),
+        cmocka_unit_test(test_what_one_could_not_give_is_fetched_from_another),
         cmocka_unit_test(test_long_keys_come_page_by_page),
         cmocka_unit_test(test_many_pages_have_their_time),
         cmocka_unit_test(test_too_few_to_ask),

@@ -29,7 +29,7 @@ static void encode_replicate(void)
     buffer_reserve(&out, QUORUM_REPLICATE_SIZE);
     buffer_commit(&out, QUORUM_REPLICATE_SIZE);
     buffer_append_bytes(&out, BYTES("rowsrowground"));
-    quorum_put_replicate(out.block + out.start, &ask, 5, 7, 6);
+    quorum_put_replicate(out.block + out.start, &ask, 44, 5, 7, 6);
     quorum_encode_request(&out, &first);
     quorum_encode_request(&out, &second);
 }
@@ -50,7 +50,7 @@ static void test_rows_and_requests(void **state)
     encode_replicate();
     assert_true(decode_replicate(take(), &got, &replicate));
     assert_true(got.cluster == 11 && got.version == 22 && got.number == 33);
-    assert_int_equal(replicate.message, 5);
+    assert_true(replicate.term == 44 && replicate.message == 5);
     assert_true(bytes_equal(replicate.rows, BYTES("rowsrow")));
     assert_true(bytes_equal(replicate.grounds, BYTES("ground")));
     struct bytes rest = replicate.requests;
@@ -134,7 +134,7 @@ static void test_answers(void **state)
     struct quorum_verified verified;
     struct quorum_key_rows_are are = {4, false, {1, 2, 3}, BYTES("rows")}, got_are;
     struct quorum_outcome_is is = {4, OUTCOME_DURABLE, BYTES(":1"), BYTES("\1a")}, got_is;
-    struct quorum_refused refused = {{1, 2, 3}, QUORUM_VERIFY}, got_refused;
+    struct quorum_refused refused = {{1, 2, 3}, QUORUM_VERIFY, 4}, got_refused;
     (void)state;
     begin();
     quorum_encode_verified(&out, 9, false, digests, 2);
@@ -161,7 +161,8 @@ static void test_answers(void **state)
     quorum_encode_refused(&out, &refused);
     in = unpack_begin(take());
     assert_true(quorum_decode_refused(&in, &got_refused));
-    assert_true(got_refused.ask.version == 2 && got_refused.type == QUORUM_VERIFY);
+    assert_true(got_refused.ask.version == 2 && got_refused.type == QUORUM_VERIFY &&
+                got_refused.term == 4);
 }
 
 static void test_questions(void **state)

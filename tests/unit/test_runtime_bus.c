@@ -25,7 +25,7 @@ struct side {
     struct runtime_bus *sockets;
     struct bus *bus;
     uint64_t peer; /* the last one that it was told of */
-    unsigned ups, downs, mets, messages, refusals;
+    unsigned ups, downs, ends, mets, messages, refusals;
     uint64_t bytes; /* in messages */
 };
 
@@ -74,6 +74,14 @@ static void on_down(void *context, uint64_t node, uint64_t now_ms)
     (void)now_ms;
     struct side *side = context;
     side->downs++;
+}
+
+static void on_ended(void *context, uint64_t node, uint64_t now_ms)
+{
+    (void)now_ms;
+    struct side *side = context;
+    side->peer = node;
+    side->ends++;
 }
 
 static void on_met(void *context, uint64_t node, struct bytes host, uint16_t port, uint64_t now_ms)
@@ -140,6 +148,7 @@ static void start(struct world *world, unsigned index, const char *secret)
         .message = on_message,
         .up = on_up,
         .down = on_down,
+        .ended = on_ended,
         .met = on_met,
         .refused = on_refused,
         .dial = on_dial,

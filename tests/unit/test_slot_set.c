@@ -118,11 +118,37 @@ static void test_a_walk_may_take_out_and_leave_off(void **state)
     assert_int_equal(slot_set_walk(&set, &cursor, &passed), SLOT_COUNT);
 }
 
+/* In one word, over several, of whole ones, all slots, none. */
+static void test_runs_go_in_and_out(void **state)
+{
+    (void)state;
+    struct random random = {5};
+    struct slot_set set = {0};
+    static bool has[SLOT_COUNT];
+    for (unsigned i = 0; i < 2000; i++) {
+        uint32_t most = random_once_in(&random, 2) ? 200 : SLOT_COUNT + 1;
+        uint32_t slot = (uint32_t)random_below(&random, SLOT_COUNT);
+        uint32_t end = slot + (uint32_t)random_below(&random, most);
+        bool in = random_once_in(&random, 2);
+        end = end < SLOT_COUNT ? end : SLOT_COUNT;
+        slot_set_put_run(&set, slot, end, in);
+        for (uint32_t each = slot; each < end; each++)
+            has[each] = in;
+        for (uint32_t each = 0; i % 50 == 0 && each < SLOT_COUNT; each++)
+            assert_int_equal(slot_set_has(&set, (uint16_t)each), has[each]);
+    }
+    slot_set_put_run(&set, 0, SLOT_COUNT, true);
+    slot_set_put_run(&set, 1, SLOT_COUNT, false);
+    assert_int_equal(slot_set_next(&set, 0), 0);
+    assert_int_equal(slot_set_next(&set, 1), SLOT_COUNT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_empty_set_has_no_slot),
         cmocka_unit_test(test_the_ends),
+        cmocka_unit_test(test_runs_go_in_and_out),
         cmocka_unit_test(test_the_next_is_the_first_from_there_on),
         cmocka_unit_test(test_a_walk_passes_each_once_and_ends_where_it_began),
         cmocka_unit_test(test_a_walk_may_take_out_and_leave_off),

@@ -261,6 +261,21 @@ static void foreign_rows_leave_when_all_owners_have_them(void **state)
     end(world);
 }
 
+/* It is not known of by looking now and then, so that who looks in between believes all is done. */
+static void a_foreign_row_is_told_of_at_once(void **state)
+{
+    (void)state;
+    struct world *world = four();
+    unsigned stranger = stranger_of(world, 7);
+    assert_true(sync_is_quiet(world->nodes[stranger].sync));
+    world_put(world, stranger, 7, 30, false);
+    assert_int_equal(stats_of(world, stranger).foreign, 1);
+    assert_false(sync_is_quiet(world->nodes[stranger].sync));
+    world_converge(world, 10000);
+    assert_int_equal(stats_of(world, stranger).foreign, 0);
+    end(world);
+}
+
 static void without_acknowledgement_nothing_leaves(void **state)
 {
     (void)state;
@@ -483,6 +498,57 @@ static void a_stale_copy_elsewhere_forbids_it(void **state)
     end(world);
 }
 
+/* One of the owners has not heard of the deletion: the others are not enough. */
+static void what_one_owner_lacks_stays(void **state)
+{
+    (void)state;
+    struct world *world = three();
+    world_put(world, 2, 8, 40, false);
+    world->holds_rows = true; /* nor can it be told */
+    for (unsigned i = 0; i < 2; i++)
+        world_put(world, i, 8, 41, true);
+    world_run(world, 20000);
+    assert_int_equal(world_number(world, 0, 8), 41);
+    assert_int_equal(world_number(world, 1, 8), 41);
+    world->holds_rows = false;
+    world_run(world, 60000);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(world_number(world, i, 8), 0);
+    end(world);
+}
+
+static void nothing_more(void *context, enum status status, uint64_t gate)
+{
+    (void)context, (void)gate;
+    assert_int_equal(status, STATUS_OK);
+}
+
+/* An older copy is still on its way into a store: it would be back when it is there. */
+static void a_stale_copy_that_is_being_taken_forbids_it(void **state)
+{
+    (void)state;
+    struct world *world = three();
+    struct store *store = &world->nodes[1].store;
+    struct buffer rows = {0};
+    world_put(world, 1, 8, 40, false);
+    fake_copies_rows(store, world_key(8), &rows);
+    store->slow = 1;
+    assert_non_null(import_rows(store, buffer_bytes(&rows), world->now_ms, nothing_more, NULL));
+    store->slow = 0;
+    store->holds = true;
+    for (unsigned i = 0; i < 3; i++)
+        world_put(world, i, 8, 41, true);
+    world_run(world, 20000);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(world_number(world, i, 8), 41);
+    store->holds = false;
+    world_run(world, 60000);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(world_number(world, i, 8), 0);
+    buffer_deinit(&rows);
+    end(world);
+}
+
 static void expired_rows_stay_a_minute(void **state)
 {
     (void)state;
@@ -681,6 +747,7 @@ int main(void)
         cmocka_unit_test(a_hint_is_kept_until_it_is_acknowledged),
         cmocka_unit_test(hints_have_bounds),
         cmocka_unit_test(foreign_rows_leave_when_all_owners_have_them),
+        cmocka_unit_test(a_foreign_row_is_told_of_at_once),
         cmocka_unit_test(without_acknowledgement_nothing_leaves),
         cmocka_unit_test(each_owner_must_acknowledge),
         cmocka_unit_test(what_has_changed_meanwhile_stays),
@@ -691,6 +758,8 @@ int main(void)
         cmocka_unit_test(while_a_member_is_away_tombstones_stay),
         cmocka_unit_test(who_is_asked_syncs_before_it_says_so),
         cmocka_unit_test(a_stale_copy_elsewhere_forbids_it),
+        cmocka_unit_test(what_one_owner_lacks_stays),
+        cmocka_unit_test(a_stale_copy_that_is_being_taken_forbids_it),
         cmocka_unit_test(expired_rows_stay_a_minute),
         cmocka_unit_test(whatever_a_peer_says_is_survived),
         cmocka_unit_test(random_worlds_converge),
