@@ -53,23 +53,23 @@ static const struct ring *last_ring(const struct layout *layout)
     return layout->phase == LAYOUT_STABLE ? &layout->ring : &layout->next;
 }
 
-static bool says_absent(const struct gossip_self *said, uint64_t node)
+static bool says_absent(const struct gossip_self *said, uint64_t node, bool lost)
 {
     for (unsigned i = 0; i < said->absent_count; i++)
         if (said->absent[i] == node)
-            return true;
+            return !lost || said->lost >> i & 1;
     return false;
 }
 
 /* Of those who have agreed last. Who does not answer has no say, whatever it said before. */
-static bool says_majority(const struct change_options *options, uint64_t node)
+static bool says_majority(const struct change_options *options, uint64_t node, bool lost)
 {
     uint64_t *nodes = memory_alloc(LAYOUT_NODES_MAX * sizeof(*nodes));
     uint32_t count = layout_nodes(options->layout, nodes), saying = 0;
     for (uint32_t i = 0; i < count; i++) {
         const struct gossip_self *said = what_says(options, nodes[i]);
         saying += said != NULL && said->cluster == options->layout->cluster &&
-                  gossip_is_up(options->gossip, nodes[i]) && says_absent(said, node);
+                  gossip_is_up(options->gossip, nodes[i]) && says_absent(said, node, lost);
     }
     memory_free(nodes);
     return 2 * saying > count;
@@ -84,12 +84,12 @@ static bool is_absent(const struct change_options *options, uint64_t node)
     uint32_t left = ring->member_count;
     for (unsigned i = 0; i < self->absent_count; i++) {
         uint64_t absent = self->absent[i];
-        if (ring_member(ring, absent) == NULL || !says_majority(options, absent))
+        if (ring_member(ring, absent) == NULL || !says_majority(options, absent, false))
             continue;
-        if (left-- <= options->layout->copies)
-            return false;
+        bool goes = left > options->layout->copies || says_majority(options, absent, true);
+        left -= goes;
         if (absent == node)
-            return true;
+            return goes;
     }
     return false;
 }
@@ -190,8 +190,45 @@ static bool list_members(const struct change_options *options,
            !are_members(&options->layout->ring, members, count);
 }
 
+static bool is_down(const struct change_options *options, uint64_t node);
+
+/* That one has nothing to bring any more, or is not waited for. */
+static bool is_settled(const struct change_options *options, uint64_t node)
+{
+    const struct layout *layout = options->layout;
+    const struct gossip_self *said = what_says(options, node);
+    if (is_removed(options, node) && is_down(options, node))
+        return true;
+    if (says_absent(gossip_self(options->gossip), node, true) && says_majority(options, node, true))
+        return true;
+    return said != NULL && gossip_is_up(options->gossip, node) &&
+           (said->cluster == layout->cluster || said->cluster == 0) &&
+           said->empty_version >= layout->version;
+}
+
+static bool all_have_layout(const struct change_options *options);
+
+/* Of the departed those who are settled, when nobody acts in a layout in which they were members:
+ * nobody gives them rows any more. */
+static bool forget_departed(const struct change_options *options, struct layout *out)
+{
+    const struct layout *layout = options->layout;
+    uint64_t *kept = memory_alloc((layout->departed_count + 1) * sizeof(*kept));
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < layout->departed_count; i++)
+        if (!is_settled(options, layout->departed[i]))
+            kept[count++] = layout->departed[i];
+    bool changes = count < layout->departed_count && all_have_layout(options);
+    if (changes)
+        layout_step_settled(layout, kept, count, out);
+    memory_free(kept);
+    return changes;
+}
+
 static bool begin_change(const struct change_options *options, struct layout *out)
 {
+    if (options->layout->departed_count > RING_MEMBERS_MAX)
+        return false; /* some are to be settled first */
     struct ring_member *members = memory_alloc(RING_MEMBERS_MAX * sizeof(*members));
     uint32_t count;
     bool changes = list_members(options, members, &count);
@@ -206,7 +243,8 @@ static void begin_anew(const struct change_options *options, struct layout *out)
 {
     struct ring_member *members = memory_alloc(RING_MEMBERS_MAX * sizeof(*members));
     uint32_t count;
-    if (list_members(options, members, &count))
+    if (list_members(options, members, &count) &&
+        options->layout->departed_count <= RING_MEMBERS_MAX)
         layout_step_aside(options->layout, members, count, out);
     else
         layout_step_back(options->layout, out);
@@ -317,6 +355,9 @@ static bool has_removed(const struct change_options *options)
     for (size_t i = 0; i < options->removed_count; i++)
         if (ring_member(last_ring(options->layout), options->removed[i]) != NULL)
             return true;
+    for (size_t i = 0; i < options->removed_count; i++)
+        if (layout_has_departed(options->layout, options->removed[i]))
+            return true;
     return false;
 }
 
@@ -327,7 +368,7 @@ bool change_next(const struct change_options *options, struct layout *out)
         gossip_self(options->gossip)->cluster != layout->cluster)
         return false;
     if (layout->phase == LAYOUT_STABLE)
-        return begin_change(options, out);
+        return begin_change(options, out) || forget_departed(options, out);
     if (layout->phase == LAYOUT_WRITING_BOTH && loses_member(options)) {
         begin_anew(options, out);
         return true;

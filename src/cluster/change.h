@@ -11,7 +11,11 @@
  *                 Removed is whom an operator has removed, or who is absent: this node and others,
  *                 together a majority of the members, say that they hold it for down for longer
  *                 than they wait (gossip_self.absent). But so that at least as many stay as there
- *                 are to be copies: with fewer nothing would be healed by it.
+ *                 are to be copies: with fewer nothing would be healed by it. Whom they hold for
+ *                 lost goes in any case.
+ *                 And without a change of members: of the departed those are forgotten who say that
+ *                 they hold nothing, whom a majority holds for lost, or an operator has removed, as
+ *                 far as they are down.
  *   WRITING_BOTH  on, when each member that isn't down says that it has this layout; of the old
  *                 owners of each slot that moves max(n-W+1, n-R+1) do (n: as many as there are, R
  *                 and W at most these); and each new owner that gains slots has synced them.

@@ -200,6 +200,7 @@ static bool says_same(const struct gossip_self *a, const struct gossip_self *b)
            strcmp(a->zone, b->zone) == 0 && a->weight == b->weight && a->leaving == b->leaving &&
            a->cluster == b->cluster && a->layout_version == b->layout_version &&
            a->synced_version == b->synced_version && a->absent_count == b->absent_count &&
+           a->lost == b->lost && a->empty_version == b->empty_version &&
            memcmp(a->absent, b->absent, a->absent_count * sizeof(a->absent[0])) == 0;
 }
 

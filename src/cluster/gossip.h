@@ -45,6 +45,9 @@ struct gossip_self {
     unsigned absent_count;
     uint64_t absent[GOSSIP_ABSENT_MAX]; /* members that it has held for down so long that it would
                                            remove them (cluster/change.h), ascending */
+    uint16_t lost; /* bits: which of these for so long that collection waits no more for them */
+    uint64_t
+        empty_version; /* no member, it holds nothing, durably, in the layout of this version */
 };
 
 /*

@@ -57,6 +57,8 @@ void gossip_put_entry(struct buffer *out, const struct gossip_entry *entry)
     gossip_put_number(out, said->absent_count);
     for (unsigned i = 0; i < said->absent_count; i++)
         gossip_put_node(out, said->absent[i]);
+    gossip_put_number(out, said->lost);
+    gossip_put_number(out, said->empty_version);
 }
 
 void gossip_put_report(struct buffer *out, const struct gossip_report *report)
@@ -117,6 +119,8 @@ static void take_absent(struct unpack *in, struct gossip_self *said)
         said->absent[i] = gossip_take_node(in);
         in->failed |= i > 0 && said->absent[i] <= said->absent[i - 1];
     }
+    said->lost = (uint16_t)take_below(in, UINT64_C(1) << said->absent_count);
+    said->empty_version = unpack_next_varint(in);
 }
 
 void gossip_take_entry(struct unpack *in, struct gossip_entry *out)

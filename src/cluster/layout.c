@@ -34,6 +34,26 @@ static void settle(const struct ring *ring, struct ring *out)
     memory_free(place);
 }
 
+/* Whoever has departed before, or is no member any more. */
+static void take_departed(const struct layout *before, struct layout *out)
+{
+    uint64_t *nodes = memory_alloc(LAYOUT_NODES_MAX * sizeof(*nodes));
+    uint32_t count = layout_nodes(before, nodes), i = 0, j = 0;
+    uint32_t room = count + before->departed_count;
+    check(room <= LAYOUT_DEPARTED_MAX);
+    out->departed = memory_alloc((room + 1) * sizeof(*out->departed));
+    while (i < count || j < before->departed_count) {
+        uint64_t a = i < count ? nodes[i] : UINT64_MAX;
+        uint64_t b = j < before->departed_count ? before->departed[j] : UINT64_MAX;
+        uint64_t node = a < b ? a : b;
+        if (!layout_is_member(out, node))
+            out->departed[out->departed_count++] = node;
+        i += a <= b;
+        j += b <= a;
+    }
+    memory_free(nodes);
+}
+
 void layout_step(const struct layout *layout, const struct ring_member *members, uint32_t count,
                  struct layout *out)
 {
@@ -56,6 +76,7 @@ void layout_step(const struct layout *layout, const struct ring_member *members,
         settle(&layout->next, &out->ring);
         break;
     }
+    take_departed(layout, out);
 }
 
 void layout_step_aside(const struct layout *layout, const struct ring_member *members,
@@ -69,6 +90,7 @@ void layout_step_aside(const struct layout *layout, const struct ring_member *me
     ring_copy(&layout->ring, &out->ring);
     ring_plan(&layout->ring, members, count, layout->copies, &out->next);
     check(out->next.copies > 0);
+    take_departed(layout, out);
 }
 
 void layout_step_back(const struct layout *layout, struct layout *out)
@@ -77,6 +99,25 @@ void layout_step_back(const struct layout *layout, struct layout *out)
     *out = (struct layout){
         .cluster = layout->cluster, .version = layout->version + 1, .copies = layout->copies};
     ring_copy(&layout->ring, &out->ring);
+    take_departed(layout, out);
+}
+
+static void copy_departed(const uint64_t *departed, uint32_t count, struct layout *out)
+{
+    out->departed = memory_alloc((count + 1) * sizeof(*departed));
+    out->departed_count = count;
+    for (uint32_t i = 0; i < count; i++)
+        out->departed[i] = departed[i];
+}
+
+void layout_step_settled(const struct layout *layout, const uint64_t *departed, uint32_t count,
+                         struct layout *out)
+{
+    check(layout->phase == LAYOUT_STABLE);
+    *out = (struct layout){
+        .cluster = layout->cluster, .version = layout->version + 1, .copies = layout->copies};
+    ring_copy(&layout->ring, &out->ring);
+    copy_departed(departed, count, out);
 }
 
 void layout_copy(const struct layout *layout, struct layout *out)
@@ -84,12 +125,14 @@ void layout_copy(const struct layout *layout, struct layout *out)
     *out = *layout;
     ring_copy(&layout->ring, &out->ring);
     ring_copy(&layout->next, &out->next);
+    copy_departed(layout->departed, layout->departed_count, out);
 }
 
 void layout_deinit(struct layout *layout)
 {
     ring_deinit(&layout->ring);
     ring_deinit(&layout->next);
+    memory_free(layout->departed);
     *layout = (struct layout){0};
 }
 
@@ -104,6 +147,25 @@ const struct ring_member *layout_member(const struct layout *layout, uint64_t no
 bool layout_is_member(const struct layout *layout, uint64_t node)
 {
     return layout_member(layout, node) != NULL;
+}
+
+bool layout_has_departed(const struct layout *layout, uint64_t node)
+{
+    uint32_t low = 0, high = layout->departed_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (layout->departed[middle] < node)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < layout->departed_count && layout->departed[low] == node;
+}
+
+bool layout_may_bring(const struct layout *layout, uint64_t node, uint64_t version)
+{
+    return MUTANT(anybody_brings_rows) || version > layout->version ||
+           layout_is_member(layout, node) || layout_has_departed(layout, node);
 }
 
 uint32_t layout_nodes(const struct layout *layout, uint64_t out[LAYOUT_NODES_MAX])

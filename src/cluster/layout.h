@@ -45,7 +45,8 @@ enum layout_phase { LAYOUT_STABLE, LAYOUT_WRITING_BOTH, LAYOUT_READING_NEW };
 enum {
     LAYOUT_OWNERS_MAX = 2 * RING_COPIES_MAX,
     LAYOUT_NODES_MAX = 2 * RING_MEMBERS_MAX, /* in both rings */
-    LAYOUT_SIZE_MAX = 1024 * 1024,           /* of its bytes: well above what there can be */
+    LAYOUT_DEPARTED_MAX = 4 * RING_MEMBERS_MAX,
+    LAYOUT_SIZE_MAX = 1024 * 1024, /* of its bytes: well above what there can be */
 };
 
 struct layout {
@@ -55,6 +56,14 @@ struct layout {
     unsigned copies;  /* N, as asked for: the rings may have fewer while there are fewer hosts */
     struct ring ring; /* who owns; before a step is through, who did. Owned */
     struct ring next; /* who will; empty in STABLE. Owned */
+    /*
+     * Nodes that have been members, or were to be, and may still hold rows that others lack: what
+     * they kept for owners that were away, or acknowledged while they were cut off. They bring
+     * these to the owners, and collection waits for them as for members (sync/barrier.c). Who is
+     * neither here nor a member brings nothing: what it has may have been collected meanwhile.
+     */
+    uint64_t *departed; /* ascending. Owned (memory_alloc) */
+    uint32_t departed_count;
 };
 
 /* The layout of a node that is alone. */
@@ -64,7 +73,8 @@ void layout_first(uint64_t cluster, const struct ring_member *member, unsigned c
 /*
  * The step after `layout`: the phase that follows; in STABLE, towards a ring of these members,
  * planned from the old one: some of them have a weight, and ring_members_fit. Members of weight 0
- * are members until the next STABLE, which is without them.
+ * are members until the next STABLE, which is without them. Whoever is no member any more in a
+ * layout that follows has departed.
  */
 void layout_step(const struct layout *layout, const struct ring_member *members, uint32_t count,
                  struct layout *out);
@@ -75,6 +85,10 @@ void layout_step_aside(const struct layout *layout, const struct ring_member *me
 
 /* Back from WRITING_BOTH to the STABLE of the old owners, as the layout that follows. */
 void layout_step_back(const struct layout *layout, struct layout *out);
+
+/* The same STABLE layout, as the one that follows: only these of the departed are left. */
+void layout_step_settled(const struct layout *layout, const uint64_t *departed, uint32_t count,
+                         struct layout *out);
 
 void layout_copy(const struct layout *layout, struct layout *out);
 void layout_deinit(struct layout *layout);
@@ -87,6 +101,15 @@ MUST_CHECK enum status layout_decode(struct bytes bytes, struct layout *out);
 /* In either of the rings; as the next one has it, if it does. */
 bool layout_is_member(const struct layout *layout, uint64_t node);
 const struct ring_member *layout_member(const struct layout *layout, uint64_t node);
+
+/* No member, but one that may bring what it has. */
+bool layout_has_departed(const struct layout *layout, uint64_t node);
+
+/*
+ * Whether rows that a node brings are taken here, of which it says that it has layout `version`.
+ * One that has a newer one may be a member that this node doesn't know yet.
+ */
+bool layout_may_bring(const struct layout *layout, uint64_t node, uint64_t version);
 
 /* All members' nodes, ascending; returns how many. */
 uint32_t layout_nodes(const struct layout *layout, uint64_t out[LAYOUT_NODES_MAX]);

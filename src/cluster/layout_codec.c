@@ -16,6 +16,7 @@
  *     host    8
  *     weight  v
  *     zone, host, weight once more if it CHANGES: as the next has it
+ *   departed  v   how many, then the nodes of 6 bytes, ascending; not in format 1: none
  *   owners        of the ring's slots, each an index in its members: as many bits as the last index
  *                 needs, the lowest first, packed; the last byte is filled up with zeros
  *   runs          but in STABLE, until all slots are told: a pair of
@@ -30,7 +31,13 @@
 #include "base/xxh.h"
 #include "cluster/layout.h"
 
-enum { FORMAT = 1, CHECKSUM_SIZE = 8, NODE_SIZE = 6, MEMBER_SIZE_MIN = NODE_SIZE + 1 + 16 + 1 };
+enum {
+    FORMAT = 2,
+    FORMAT_BEFORE_DEPARTED = 1,
+    CHECKSUM_SIZE = 8,
+    NODE_SIZE = 6,
+    MEMBER_SIZE_MIN = NODE_SIZE + 1 + 16 + 1
+};
 enum { IN_RING = 1, IN_NEXT = 2, CHANGES = 4 };
 
 #define NOBODY UINT32_MAX
@@ -126,6 +133,15 @@ static void put_members(const struct layout *layout, struct buffer *out)
     memory_free(nodes);
 }
 
+static void put_departed(const struct layout *layout, struct buffer *out)
+{
+    put_varint(out, layout->departed_count);
+    for (uint32_t i = 0; i < layout->departed_count; i++) {
+        pack_be(buffer_reserve(out, NODE_SIZE), layout->departed[i], NODE_SIZE);
+        buffer_commit(out, NODE_SIZE);
+    }
+}
+
 /* Where each member of `from` is among those of `to`; NOBODY: it isn't. */
 static uint32_t *map_members(const struct ring *from, const struct ring *to)
 {
@@ -190,6 +206,7 @@ void layout_encode(const struct layout *layout, struct buffer *out)
     put_u64(out, layout->cluster);
     put_varint(out, layout->version);
     put_members(layout, out);
+    put_departed(layout, out);
     for (uint32_t slot = 0; slot < SLOT_COUNT; slot++)
         put_slot(&bits, &layout->ring, slot, out);
     end_bits(&bits, out);
@@ -259,6 +276,23 @@ static void take_members(struct unpack *in, unsigned ring_copies, unsigned next_
         ring_begin(members.next, members.next_count, next_copies, &out->next);
     memory_free(members.ring);
     memory_free(members.next);
+}
+
+/* Ascending, none of them a member. */
+static void take_departed(struct unpack *in, struct layout *out)
+{
+    uint64_t count = unpack_next_varint(in);
+    if (in->failed || count > LAYOUT_DEPARTED_MAX ||
+        count > (size_t)(in->end - in->next) / NODE_SIZE) {
+        in->failed = true;
+        return;
+    }
+    out->departed = memory_alloc((count + 1) * sizeof(*out->departed));
+    for (uint64_t i = 0; i < count && !in->failed; i++) {
+        uint64_t node = unpack_be(unpack_bytes(in, NODE_SIZE).data, NODE_SIZE);
+        in->failed |= (i > 0 && node <= out->departed[i - 1]) || layout_is_member(out, node);
+        out->departed[out->departed_count++] = node;
+    }
 }
 
 /* Owners are members that may own something, each once. */
@@ -347,7 +381,7 @@ static void take_next(struct unpack *in, struct layout *out)
     memory_free(same);
 }
 
-static void take_layout(struct unpack *in, struct layout *out)
+static void take_layout(struct unpack *in, unsigned format, struct layout *out)
 {
     out->phase = (enum layout_phase)unpack_next_u8(in);
     out->copies = unpack_next_u8(in);
@@ -362,6 +396,8 @@ static void take_layout(struct unpack *in, struct layout *out)
         return;
     }
     take_members(in, ring_copies, next_copies, out);
+    if (!in->failed && format > FORMAT_BEFORE_DEPARTED)
+        take_departed(in, out);
     struct taking taking = begin_taking(in, &out->ring);
     for (uint32_t slot = 0; slot < SLOT_COUNT && !in->failed; slot++)
         take_slot(&taking, slot);
@@ -379,10 +415,11 @@ enum status layout_decode(struct bytes bytes, struct layout *out)
     if (xxh64(checked) != unpack_u64(bytes.data + checked.size))
         return STATUS_CORRUPT;
     struct unpack in = unpack_begin(checked);
-    if (unpack_next_u8(&in) != FORMAT)
+    unsigned format = unpack_next_u8(&in);
+    if (format != FORMAT && format != FORMAT_BEFORE_DEPARTED)
         return STATUS_VERSION;
     struct layout layout = {0};
-    take_layout(&in, &layout);
+    take_layout(&in, format, &layout);
     if (in.failed) {
         layout_deinit(&layout);
         return STATUS_CORRUPT;

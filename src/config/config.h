@@ -80,7 +80,7 @@ struct config {
     int64_t replicas, read_quorum, write_quorum; /* N, R, W */
     bool sloppy_quorum;
     int64_t quorum_timeout_ms;
-    int64_t cluster_remove_after_s; /* 0: never */
+    int64_t cluster_remove_after_s, max_absence_s; /* 0: never */
     /* The process */
     bool daemonize;
     char *pidfile;

@@ -363,6 +363,19 @@ static const struct option options[] = {
              "get other owners, which copy them from those that there are. Only while as many\n"
              "members stay as a key has copies. When it comes back it hands over what it has, and\n"
              "joins anew. 0: never, an operator does (CLUSTER FORGET)."},
+    {.name = "max-absence",
+     .group = "CLUSTER",
+     .type = OPTION_INTEGER,
+     FIELD(max_absence_s),
+     .fallback = "0",
+     .min = 0,
+     .max = 10 * 365 * 24 * 3600,
+     .unit = "seconds",
+     .text =
+         "What is deleted leaves the disks when all members have it so. One that a majority of\n"
+         "the members hold for down so long is not waited for any more: it is removed, however\n"
+         "few stay, and when it comes back it drops what it has, and joins anew. 0: it is\n"
+         "waited for without end."},
 
     /* ---- process ----------------------------------------------------------------------------- */
     {.name = "daemonize",

@@ -91,26 +91,36 @@ static void propose(struct peers *peers, uint64_t now_ms)
     layout_deinit(&next);
 }
 
-/* Members that are down for longer than this node waits: it says so, and if a majority does they
- * are removed. */
+/* Whether it is down for so many seconds; 0: one that nobody waits for so long. */
+static bool is_down_for(const struct gossip_peer *peer, int64_t seconds, uint64_t now_ms)
+{
+    return seconds > 0 && peer->life == GOSSIP_DOWN &&
+           now_ms >= peer->since_ms + 1000 * (uint64_t)seconds;
+}
+
+/* Members, and departed ones, that are down for longer than this node waits: it says so, and if a
+ * majority does they are removed, or not waited for any more. */
 static void tell_absent(struct peers *peers, uint64_t now_ms)
 {
+    const struct config *config = peers->options.config;
     const struct layout *layout = agree_layout(peers->agree);
-    struct gossip_self *self = gossip_self(peers->gossip);
-    uint64_t absent[GOSSIP_ABSENT_MAX], after_ms;
+    struct gossip_self *self = gossip_self(peers->gossip), before = *self;
     const struct gossip_peer *peer;
-    unsigned count = 0;
-    after_ms = 1000 * (uint64_t)peers->options.config->cluster_remove_after_s;
-    for (size_t i = 0; after_ms > 0 && (peer = gossip_peer_at(peers->gossip, i)); i++)
-        if (peer->life == GOSSIP_DOWN && now_ms >= peer->since_ms + after_ms && layout &&
-            layout_is_member(layout, peer->said.node) && count < GOSSIP_ABSENT_MAX)
-            absent[count++] = peer->said.node;
-    if (count == self->absent_count &&
-        (count == 0 || memcmp(absent, self->absent, count * sizeof(*absent)) == 0))
-        return;
-    self->absent_count = count;
-    memcpy(self->absent, absent, count * sizeof(*absent));
-    gossip_changed(peers->gossip);
+    self->absent_count = self->lost = 0;
+    memset(self->absent, 0, sizeof(self->absent));
+    for (size_t i = 0; layout && (peer = gossip_peer_at(peers->gossip, i)); i++) {
+        bool member = layout_is_member(layout, peer->said.node);
+        bool lost = is_down_for(peer, config->max_absence_s, now_ms);
+        bool absent = lost || is_down_for(peer, config->cluster_remove_after_s, now_ms);
+        if (!absent || (!member && !layout_has_departed(layout, peer->said.node)) ||
+            self->absent_count == GOSSIP_ABSENT_MAX)
+            continue;
+        self->lost |= (uint16_t)(lost << self->absent_count);
+        self->absent[self->absent_count++] = peer->said.node;
+    }
+    if (self->absent_count != before.absent_count || self->lost != before.lost ||
+        memcmp(self->absent, before.absent, sizeof(before.absent)) != 0)
+        gossip_changed(peers->gossip);
 }
 
 bool membership_is_replaced(const struct peers *peers, const struct gossip_peer *peer)
@@ -131,6 +141,19 @@ static bool holds_nothing(const struct store *store)
     return slot_set_next(store_slots_used(store), 0) == SLOT_COUNT;
 }
 
+/* And the disk says so: no power cut brings anything back. */
+static bool holds_nothing_durably(struct peers *peers)
+{
+    if (!holds_nothing(peers->options.store)) {
+        peers->empty = false;
+        return false;
+    }
+    if (!peers->empty)
+        peers->empty_gate = store_gate_now(peers->options.store);
+    peers->empty = true;
+    return store_gate_synced(peers->options.store, peers->empty_gate);
+}
+
 void membership_note_keys(struct peers *peers)
 {
     const struct layout *layout = agree_layout(peers->agree);
@@ -142,16 +165,22 @@ void membership_note_keys(struct peers *peers)
 
 /*
  * It is no member of the layout that it has, and has nothing that could be old: it was to join, and
- * was restarted, or the change was taken back, before it did. It asks again, as one of no cluster.
+ * was restarted, or the change was taken back, before it did; or it was removed. It says so, and
+ * asks again, as one of no cluster.
  */
 static void ask_again(struct peers *peers)
 {
     const struct layout *layout = agree_layout(peers->agree);
     struct gossip_self *self = gossip_self(peers->gossip);
     if (!layout || layout->phase != LAYOUT_STABLE || layout_is_member(layout, peers->node) ||
-        self->cluster == 0 || self->leaving || !holds_nothing(peers->options.store))
+        !holds_nothing_durably(peers))
         return;
-    self->cluster = 0;
+    bool asks = self->cluster != 0 && !self->leaving;
+    if (!asks && self->empty_version == layout->version)
+        return;
+    self->empty_version = layout->version;
+    if (asks)
+        self->cluster = 0;
     gossip_changed(peers->gossip);
 }
 

@@ -787,7 +787,8 @@ enum status peers_forget(struct peers *peers, uint64_t node)
     bool known = is_removed(peers, node);
     if (node == peers->node || (!known && peers->removed_count == PEERS_REMOVED_MAX))
         return STATUS_INVALID;
-    if (!gossip_peer(peers->gossip, node) && !(layout && layout_is_member(layout, node)))
+    bool listed = layout && (layout_is_member(layout, node) || layout_has_departed(layout, node));
+    if (!gossip_peer(peers->gossip, node) && !listed)
         return STATUS_ABSENT;
     if (!known)
         peers->removed[peers->removed_count++] = node;

@@ -48,7 +48,9 @@ struct peers {
     uint64_t turned_ns;      /* the last turn, of the clock that never goes back */
     uint64_t gossip_version; /* that was acted on */
     uint64_t layout_version;
-    bool joining; /* layouts named it as one to come, and none as one of the ring yet */
+    bool empty;          /* it holds no rows, as of the last tick, */
+    uint64_t empty_gate; /* since that position of the log */
+    bool joining;        /* layouts named it as one to come, and none as one of the ring yet */
     uint64_t addresses_version; /* of both together, whose addresses are kept */
     struct addresses addresses;
     struct peer *known; /* by node */

@@ -152,7 +152,8 @@ enum status replica_replicate(struct quorum *quorum, uint64_t from, const struct
     struct quorum_replicate replicate;
     if (!quorum_decode_replicate(in, &replicate))
         return STATUS_CORRUPT;
-    if (!fence_accepts_rows(quorum, ask->version, replicate.rows)) {
+    if (!fence_accepts_rows(quorum, ask->version, replicate.rows) ||
+        !layout_may_bring(quorum->layout, from, ask->version)) {
         quorum_refuse(quorum, from, QUORUM_REPLICATE, ask->number);
         return STATUS_OK;
     }

@@ -269,7 +269,8 @@ static void taken(void *context, enum status status, uint64_t gate)
 static void serve_push(struct serve *serve, const struct sync_message *message)
 {
     struct sync *sync = serve->sync;
-    if (!may_take_rows(sync, message)) {
+    if (!may_take_rows(sync, message) ||
+        !layout_may_bring(sync->layout, serve->node, message->version)) {
         refuse(serve, SYNC_PUSHED);
         return;
     }

@@ -91,24 +91,17 @@ static bool each_member(const struct ring *ring, const struct ring *before,
     return true;
 }
 
-/* One that is no member any more may still hold rows, until it has given them all away, and says
- * so: who left by its own wish is waited for, be it away for ever. Who was removed is not: it is
- * dead, and others' memory of it does not end; if it lives it must not come back. */
+/* The departed may still hold rows, until they have given them all away. */
 bool barrier_each_node(const struct sync *sync, bool (*each)(void *context, uint64_t node),
                        void *context)
 {
     const struct layout *layout = sync->layout;
-    const struct gossip_peer *peer;
     if (!each_member(&layout->ring, NULL, each, context) ||
         !each_member(&layout->next, &layout->ring, each, context))
         return false;
-    for (size_t i = 0; (peer = gossip_peer_at(sync->options.gossip, i)) != NULL; i++) {
-        bool concerned = peer->said.cluster == layout->cluster &&
-                         !layout_is_member(layout, peer->said.node) &&
-                         (peer->life == GOSSIP_UP || (peer->said.leaving && peer->said.keys > 0));
-        if (concerned && !each(context, peer->said.node))
+    for (uint32_t i = 0; i < layout->departed_count && !MUTANT(departed_not_waited_for); i++)
+        if (!each(context, layout->departed[i]))
             return false;
-    }
     return true;
 }
 

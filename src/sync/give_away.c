@@ -7,6 +7,9 @@
  * While an owner is away for long the others are given the rows; which of them, and what the slot's
  * digest was, is remembered: as long as it is still that (less the keys that have left), they need
  * not be asked again.
+ *
+ * A node that is neither a member nor departed (cluster/layout.h) was away for too long: what it
+ * has may be older than what has been collected. Its rows leave it, and nobody gets them.
  */
 #include "base/check.h"
 #include "base/memory.h"
@@ -20,6 +23,7 @@ struct giving {
     uint16_t to;      /* owners that are brought the rows now: bits */
     uint16_t already; /* those that have them since before */
     bool all;         /* together these are all owners */
+    bool drops;       /* nobody gets anything */
     uint64_t digest;  /* the slot's, as it must still be */
     struct buffer after;
     bool end;
@@ -154,7 +158,7 @@ static void go_on_listed(struct giving *giving)
         giving_failed(giving);
     else if (giving->count == 0)
         giving_through(giving);
-    else if (MUTANT(hint_with_a_time_to_live) && giving->to == 0)
+    else if (giving->drops || (MUTANT(hint_with_a_time_to_live) && giving->to == 0))
         leave(giving);
     else
         bring(giving);
@@ -209,6 +213,21 @@ bool give_away_is_giving(const struct sync *sync, uint16_t slot)
     return false;
 }
 
+/* Members say so, a majority of whom is here: a copy of a whole cluster's directories, in which all
+ * are new nodes, loses nothing. */
+static bool is_fenced(const struct sync *sync)
+{
+    const struct layout *layout = sync->layout;
+    uint32_t up = 0;
+    if (MUTANT(anybody_brings_rows) || layout->phase != LAYOUT_STABLE ||
+        layout_is_member(layout, sync->options.node) ||
+        layout_has_departed(layout, sync->options.node))
+        return false;
+    for (uint32_t i = 0; i < layout->ring.member_count; i++)
+        up += sync_is_up(sync, layout->ring.members[i].node);
+    return 2 * up > layout->ring.member_count;
+}
+
 /* Whether there is something to do for it now. */
 static bool prepare(const struct sync *sync, uint16_t slot, struct giving *out)
 {
@@ -222,6 +241,9 @@ static bool prepare(const struct sync *sync, uint16_t slot, struct giving *out)
     }
     out->slot = slot;
     out->digest = digest;
+    out->drops = is_fenced(sync);
+    if (out->drops)
+        return true;
     out->already = sync->given_digest[slot] == digest ? sync->given_to[slot] : 0;
     out->to = up & (uint16_t)~out->already;
     out->all = (out->to | out->already) == everybody || MUTANT(hint_given_to_some_owners);

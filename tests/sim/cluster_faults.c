@@ -6,7 +6,13 @@
 #include "node/peers.h"
 #include "sync/sync.h"
 
-enum { OPERATOR_US = 5 * SIM_SECOND, FAR_YEARS = 10, SIGHT_US = SIM_MS / 2 };
+enum {
+    OPERATOR_US = 5 * SIM_SECOND,
+    FAR_YEARS = 10,
+    SIGHT_US = SIM_MS / 2,
+    AT_ONCE_ODDS = 4,
+    ELSEWHERE_ODDS = 4,
+};
 
 static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
 
@@ -208,13 +214,12 @@ static void end_at(struct cluster_trouble *trouble, struct cluster_node *node)
         break;
     case FAULT_DISK_LOST:
         node->held_down--;
-        node->awaits_forgetting = true;
+        node->awaits_forgetting = trouble->fault->draw % AT_ONCE_ODDS != 0;
         cluster_node_start(node);
         break;
     case FAULT_OLD_DIRECTORY:
-        /* On another disk it would be another node, which has a layout that it is no member of:
-         * nobody takes such a one in. */
-        cluster_node_put_back_disk(node, false);
+        /* On another disk it is another node, which is no member of the layout that it has. */
+        cluster_node_put_back_disk(node, trouble->fault->draw % ELSEWHERE_ODDS == 0);
         break;
     case FAULT_DRIFT:
         node->drift_ppm = 0;
@@ -391,15 +396,14 @@ static struct cluster_node *who_remembers(struct cluster_faults *faults, uint64_
         struct peers *peers = node->state == CLUSTER_UP ? node_peers(node->node) : NULL;
         const struct layout *layout = peers ? peers_layout(peers) : NULL;
         *out_any_up |= layout != NULL;
-        if (layout && layout_is_member(layout, number))
+        if (layout && (layout_is_member(layout, number) || layout_has_departed(layout, number)))
             return node;
     }
     return NULL;
 }
 
 /* Whoever has gone for good is forgotten: by an operator, who says it to a node that still has it
- * in its layout, and starts the node anew only then: while the change that takes in the new one is
- * stepped back, that one has a layout already, and is not taken in again. */
+ * in its layout, and mostly starts the node anew only then. */
 static void operate(void *context)
 {
     struct cluster_faults *faults = context;

@@ -368,6 +368,7 @@ static void configure(struct cluster_node *node)
     config->sloppy_quorum = settings->sloppy;
     config->quorum_timeout_ms = (int64_t)settings->quorum_timeout_ms;
     config->cluster_remove_after_s = settings->remove_after_s;
+    config->max_absence_s = settings->max_absence_s;
     if (node->leaving)
         config->weight = 0;
 }

@@ -31,10 +31,10 @@ struct cluster_settings {
     enum log_sync sync;
     uint64_t seal_bytes;
     uint64_t quorum_timeout_ms;
-    unsigned remove_after_s; /* 0: never */
-    unsigned cold_odds;      /* sim_tier_set_cold */
-    uint64_t turn_us;        /* a process takes up to so long to wake */
-    uint64_t job_us;         /* a storage thread up to so long for a job */
+    unsigned remove_after_s, max_absence_s; /* 0: never */
+    unsigned cold_odds;                     /* sim_tier_set_cold */
+    uint64_t turn_us;                       /* a process takes up to so long to wake */
+    uint64_t job_us;                        /* a storage thread up to so long for a job */
 };
 
 struct cluster_node;

@@ -17,6 +17,7 @@ enum {
     MEMBERS_ODDS = 6, /* of a change of members */
     TOGETHER_MAX = 3, /* times that faults come together */
     REMOVE_AFTER_S = 4,
+    MAX_ABSENCE_S = 6,
     AWAY_RETURN_US = 2 * SIM_SECOND,
     DRIFT_BEGIN_US = 200 * SIM_SECOND, /* so old is a world at the end of its faults, at most */
 };
@@ -186,10 +187,10 @@ static bool changes_members(enum fault_kind kind)
            kind == FAULT_OLD_DIRECTORY || kind == FAULT_AWAY;
 }
 
-/* Both lose what was acknowledged. */
+/* All lose what was acknowledged: who was away for too long drops what it has. */
 static bool loses_rows(enum fault_kind kind)
 {
-    return kind == FAULT_DISK_LOST || kind == FAULT_OLD_DIRECTORY;
+    return kind == FAULT_DISK_LOST || kind == FAULT_OLD_DIRECTORY || kind == FAULT_AWAY;
 }
 
 /* Whether this node may: the first two are the seeds that are to be there, each node goes through
@@ -211,6 +212,11 @@ static bool may_change(const struct cluster_plan *plan, const struct cluster_fau
     }
     if (fault->kind == FAULT_OLD_DIRECTORY && changes > 0)
         return false; /* it has forgotten what it had promised of a change */
+    for (unsigned i = 0; i < plan->fault_count && fault->kind == FAULT_AWAY; i++)
+        if (loses_rows(plan->faults[i].kind))
+            return false; /* one at a time: what was acknowledged is on W nodes */
+    if (fault->kind == FAULT_AWAY && spare == 0)
+        return false;
     if (loses_rows(fault->kind))
         return settings->write_quorum > 1 && settings->read_quorum > 1 &&
                (fault->nodes & victims(settings, plan->seed)) != 0;
@@ -438,6 +444,7 @@ static void allow_for_away(struct cluster_plan *plan)
         if (fault->kind != FAULT_AWAY)
             continue;
         plan->settings.remove_after_s = REMOVE_AFTER_S;
+        plan->settings.max_absence_s = fault->draw & 2 ? MAX_ABSENCE_S : 0;
         if (end_us > plan->duration_us)
             plan->duration_us = end_us;
     }

@@ -68,7 +68,8 @@ static const struct theme_rule rules[THEMES] =
                            [FAULT_RESETS] = 3,
                            [FAULT_SLOW_DISK] = 3,
                            [FAULT_SLOW_PROCESS] = 3,
-                           [FAULT_LINKS] = 4},
+                           [FAULT_LINKS] = 4,
+                           [FAULT_AWAY] = 2},
             },
         [THEME_COUNTERS] =
             {

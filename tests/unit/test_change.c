@@ -189,7 +189,7 @@ static void say_absent(struct world *world, uint64_t node, uint64_t absent)
 
 static void forgive(struct world *world, uint64_t node)
 {
-    said_by(world, node)->absent_count = 0;
+    said_by(world, node)->absent_count = said_by(world, node)->lost = 0;
 }
 
 static void test_who_is_away_long_is_removed_on_a_majoritys_word(void **state)
@@ -222,6 +222,83 @@ static void test_who_is_away_long_is_removed_on_a_majoritys_word(void **state)
     for (uint64_t node = FIRST; node < FIRST + 4; node++)
         forgive(world, node);
     expect_step(world, LAYOUT_WRITING_BOTH, 5);
+    world_free(world);
+}
+
+/* Whoever was a member may still have something to bring, until it says that it has nothing. */
+static void test_the_departed_are_kept_until_they_have_nothing(void **state)
+{
+    (void)state;
+    struct world *world = world_new(4);
+    uint64_t left = FIRST + 3;
+    said_by(world, left)->leaving = true;
+    expect_step(world, LAYOUT_WRITING_BOTH, 4);
+    run_change(world);
+    assert_int_equal(world->layout.ring.member_count, 3);
+    assert_true(layout_has_departed(&world->layout, left));
+    expect_no_step(world);
+    follow(world, left, false);
+    expect_no_step(world);
+    said_by(world, left)->empty_version = world->layout.version - 1;
+    expect_no_step(world);
+    said_by(world, left)->empty_version = world->layout.version;
+    set_life(world, left, GOSSIP_SUSPECT);
+    expect_no_step(world);
+    set_life(world, left, GOSSIP_UP);
+    said_by(world, FIRST + 1)->layout_version--; /* it may still give it something to keep */
+    expect_no_step(world);
+    follow(world, FIRST + 1, true);
+    expect_step(world, LAYOUT_STABLE, 3);
+    assert_int_equal(world->layout.departed_count, 0);
+    all_follow(world);
+    expect_no_step(world);
+    world_free(world);
+}
+
+static void say_lost(struct world *world, uint64_t node, uint64_t lost)
+{
+    say_absent(world, node, lost);
+    said_by(world, node)->lost |= (uint16_t)(1u << (said_by(world, node)->absent_count - 1));
+}
+
+/* Where as many members as copies would not stay it takes the longer absence. */
+static void test_who_is_lost_is_removed_and_not_kept(void **state)
+{
+    (void)state;
+    struct world *world = world_new(3);
+    uint64_t lost = FIRST + 2;
+    set_life(world, lost, GOSSIP_DOWN);
+    say_absent(world, ME, lost);
+    say_lost(world, FIRST + 1, lost);
+    expect_no_step(world);
+    forgive(world, ME);
+    say_lost(world, ME, lost);
+    expect_step(world, LAYOUT_WRITING_BOTH, 2);
+    run_change(world);
+    assert_true(layout_has_departed(&world->layout, lost));
+    forgive(world, FIRST + 1); /* it has forgotten, since it was down itself */
+    expect_no_step(world);
+    say_lost(world, FIRST + 1, lost);
+    expect_step(world, LAYOUT_STABLE, 2);
+    assert_int_equal(world->layout.departed_count, 0);
+    world_free(world);
+}
+
+/* It was to join, and may have been given something to keep before that was given up. */
+static void test_who_was_to_join_departs(void **state)
+{
+    (void)state;
+    struct world *world = world_new(3);
+    introduce(world, FIRST + 3);
+    expect_step(world, LAYOUT_WRITING_BOTH, 4);
+    all_follow(world);
+    set_life(world, FIRST + 3, GOSSIP_DOWN);
+    remove_node(world, FIRST + 3);
+    expect_step(world, LAYOUT_STABLE, 3);
+    assert_true(layout_has_departed(&world->layout, FIRST + 3));
+    all_follow(world);
+    expect_step(world, LAYOUT_STABLE, 3); /* it is down, and an operator says that it is gone */
+    assert_int_equal(world->layout.departed_count, 0);
     world_free(world);
 }
 
@@ -401,6 +478,10 @@ static void test_a_removal_goes_on_beside_another_change(void **state)
     run_change(world);
     assert_int_equal(world->layout.ring.member_count, 3);
     assert_false(layout_is_member(&world->layout, FIRST + 2));
+    expect_step(world, LAYOUT_STABLE, 3); /* the one that left may bring something, */
+    assert_true(layout_has_departed(&world->layout, FIRST + 1));
+    assert_false(layout_has_departed(&world->layout, FIRST + 2)); /* the one removed does not */
+    all_follow(world);
     expect_no_step(world);
     world_free(world);
 }
@@ -610,6 +691,9 @@ int main(void)
         cmocka_unit_test(test_nothing_to_do),
         cmocka_unit_test(test_several_join_at_once),
         cmocka_unit_test(test_who_is_away_long_is_removed_on_a_majoritys_word),
+        cmocka_unit_test(test_the_departed_are_kept_until_they_have_nothing),
+        cmocka_unit_test(test_who_is_lost_is_removed_and_not_kept),
+        cmocka_unit_test(test_who_was_to_join_departs),
         cmocka_unit_test(test_a_strangers_word_does_not_count),
         cmocka_unit_test(test_as_many_stay_as_there_are_copies),
         cmocka_unit_test(test_a_change_goes_on_without_who_is_away_long),

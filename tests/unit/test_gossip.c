@@ -105,6 +105,8 @@ static void all_fields_arrive(void **state)
     self->synced_version = UINT64_MAX - 2;
     self->keys = UINT64_MAX - 3;
     self->absent_count = GOSSIP_ABSENT_MAX;
+    self->lost = 0x8001;
+    self->empty_version = UINT64_MAX;
     for (unsigned i = 0; i < GOSSIP_ABSENT_MAX; i++)
         self->absent[i] = (UINT64_C(1) << 48) - GOSSIP_ABSENT_MAX + i;
     gossip_changed(gossip_world_at(world, 1));
@@ -119,6 +121,8 @@ static void all_fields_arrive(void **state)
     assert_true(heard->cluster == UINT64_MAX && heard->layout_version == UINT64_MAX - 1);
     assert_true(heard->synced_version == UINT64_MAX - 2 && heard->keys == UINT64_MAX - 3);
     assert_int_equal(heard->absent_count, GOSSIP_ABSENT_MAX);
+    assert_int_equal(heard->lost, 0x8001);
+    assert_true(heard->empty_version == UINT64_MAX);
     assert_memory_equal(heard->absent, self->absent, sizeof(self->absent));
     gossip_world_free(world);
 }

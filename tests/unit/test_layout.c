@@ -279,11 +279,15 @@ static void test_what_makes_no_sense_is_refused(void **state)
     (void)state;
     struct layout layout;
     enum { FORMAT, PHASE, COPIES, RING_COPIES, NEXT_COPIES, CLUSTER_AT, VERSION = 13, COUNT };
-    enum { FIRST = 15, MEMBER = 6 + 1 + 8 + 8 + 1, OWNERS = FIRST + 3 * MEMBER };
+    enum { FIRST = 15, MEMBER = 6 + 1 + 8 + 8 + 1, DEPARTED = FIRST + 3 * MEMBER };
+    enum { OWNERS = DEPARTED + 1 };
     make_layout(3, 3, &layout);
     uint64_t cluster = layout.cluster;
     assert_int_equal(decode_changed(&layout, PHASE, LAYOUT_STABLE), STATUS_OK);
-    assert_int_equal(decode_changed(&layout, FORMAT, 2), STATUS_VERSION);
+    assert_int_equal(decode_changed(&layout, FORMAT, 3), STATUS_VERSION);
+    assert_int_equal(decode_changed(&layout, FORMAT, 0), STATUS_VERSION);
+    assert_int_equal(decode_changed(&layout, DEPARTED, 1), STATUS_CORRUPT);
+    assert_int_equal(decode_changed(&layout, DEPARTED, 255), STATUS_CORRUPT);
     assert_int_equal(decode_changed(&layout, PHASE, LAYOUT_WRITING_BOTH), STATUS_CORRUPT);
     assert_int_equal(decode_changed(&layout, PHASE, 3), STATUS_CORRUPT);
     assert_int_equal(decode_changed(&layout, COPIES, 4), STATUS_OK);
@@ -310,6 +314,70 @@ static void test_what_makes_no_sense_is_refused(void **state)
     assert_int_equal(decode_changed(&layout, CLUSTER_AT, (uint8_t)(cluster + 1)), STATUS_OK);
     assert_int_equal(decode_changed(&layout, VERSION, 5), STATUS_OK);
     layout_deinit(&layout);
+}
+
+static enum status decode_departed(struct layout *layout, const uint64_t *departed, uint32_t count)
+{
+    struct buffer bytes = {0};
+    uint64_t *before = layout->departed;
+    layout->departed = memory_alloc((count + 1) * sizeof(*departed));
+    memcpy(layout->departed, departed, count * sizeof(*departed));
+    layout->departed_count = count;
+    memory_free(before);
+    layout_encode(layout, &bytes);
+    enum status status = decode_status(buffer_bytes(&bytes));
+    buffer_deinit(&bytes);
+    return status;
+}
+
+static void test_the_departed_are_told(void **state)
+{
+    (void)state;
+    struct layout layout, decoded;
+    struct buffer bytes = {0};
+    make_layout(3, 3, &layout);
+    uint64_t member = layout.ring.members[1].node, last = UINT64_C(0xfffffffffffe);
+    assert_int_equal(decode_departed(&layout, (uint64_t[]){last, last}, 2), STATUS_CORRUPT);
+    assert_int_equal(decode_departed(&layout, (uint64_t[]){last, last - 1}, 2), STATUS_CORRUPT);
+    assert_int_equal(decode_departed(&layout, (uint64_t[]){member, last}, 2), STATUS_CORRUPT);
+    assert_int_equal(decode_departed(&layout, (uint64_t[]){last - 1, last}, 2), STATUS_OK);
+    layout_encode(&layout, &bytes);
+    assert_int_equal(layout_decode(buffer_bytes(&bytes), &decoded), STATUS_OK);
+    assert_true(layout_has_departed(&decoded, last) && layout_has_departed(&decoded, last - 1));
+    assert_false(layout_has_departed(&decoded, last - 2) || layout_has_departed(&decoded, member));
+    assert_true(layout_may_bring(&decoded, last, decoded.version - 1));
+    assert_true(layout_may_bring(&decoded, member, decoded.version));
+    assert_false(layout_may_bring(&decoded, last - 2, decoded.version));
+    assert_false(layout_may_bring(&decoded, last - 2, decoded.version - 1));
+    assert_true(layout_may_bring(&decoded, last - 2, decoded.version + 1)); /* it may have come */
+    layout_deinit(&decoded);
+    layout_deinit(&layout);
+    buffer_deinit(&bytes);
+}
+
+/* They were not told in format 1, which is still read. */
+static void test_the_format_before_is_read(void **state)
+{
+    (void)state;
+    enum { DEPARTED = 15 + 3 * (6 + 1 + 8 + 8 + 1) };
+    struct layout layout, decoded;
+    struct buffer bytes = {0}, old = {0};
+    make_layout(3, 3, &layout);
+    layout_encode(&layout, &bytes);
+    struct bytes whole = buffer_bytes(&bytes);
+    char checksum[8];
+    buffer_append_u8(&old, 1);
+    buffer_append(&old, whole.data + 1, DEPARTED - 1);
+    buffer_append(&old, whole.data + DEPARTED + 1, whole.size - DEPARTED - 1 - 8);
+    pack_u64(checksum, xxh64(buffer_bytes(&old)));
+    buffer_append(&old, checksum, sizeof(checksum));
+    assert_int_equal(layout_decode(buffer_bytes(&old), &decoded), STATUS_OK);
+    assert_int_equal(decoded.departed_count, 0);
+    assert_int_equal(decoded.ring.member_count, 3);
+    layout_deinit(&decoded);
+    layout_deinit(&layout);
+    buffer_deinit(&bytes);
+    buffer_deinit(&old);
 }
 
 static void test_changes_with_a_good_checksum(void **state)
@@ -575,6 +643,8 @@ int main(void)
         cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_damage_is_found),
         cmocka_unit_test(test_what_makes_no_sense_is_refused),
+        cmocka_unit_test(test_the_departed_are_told),
+        cmocka_unit_test(test_the_format_before_is_read),
         cmocka_unit_test(test_changes_with_a_good_checksum),
         cmocka_unit_test(test_a_thousand_members),
         cmocka_unit_test(test_placements),

@@ -10,7 +10,7 @@
 #include "support/nodes_world.h"
 #include "sync/sync.h"
 
-enum { NODES = 5, REMOVE_AFTER_S = 4, LONG_MS = 40 * 1000 };
+enum { NODES = 5, REMOVE_AFTER_S = 4, MAX_ABSENCE_S = 8, LONG_MS = 40 * 1000 };
 
 static struct nodes *impatient_nodes(void)
 {
@@ -38,6 +38,45 @@ static void cut_off(struct nodes *nodes, unsigned first, bool cut)
         for (unsigned to = 0; to < NODES; to++)
             if ((from >= first) != (to >= first))
                 (cut ? sim_net_block : sim_net_unblock)(nodes->net, from, to);
+}
+
+static uint64_t collected(struct nodes *nodes, unsigned node)
+{
+    struct sync_stats stats;
+    sync_stats(peers_sync(node_peers(nodes->nodes[node].node)), &stats);
+    return stats.collected;
+}
+
+/* A node is away for longer than it takes to be removed; meanwhile a key is deleted. */
+static void delete_while_away(struct nodes *nodes, char key[NODES_KEY_SIZE])
+{
+    struct caller *caller = caller_new(nodes, 0);
+    nodes_key(nodes, 4, 0, key);
+    caller_say(caller, "SET %s old\r\n", key);
+    caller_expect(caller, "+OK\r\n");
+    nodes_run(nodes, 1000);
+    nodes->nodes[4].held_down++;
+    cluster_node_crash(&nodes->nodes[4]);
+    nodes_run(nodes, 1000);
+    caller_say(caller, "DEL %s\r\n", key);
+    caller_expect(caller, ":1\r\n");
+    nodes_run(nodes, LONG_MS);
+    expect_members(nodes, 0, 4);
+}
+
+/* It is a member again, and the key is as it should be, wherever one asks. */
+static void come_back(struct nodes *nodes, const char *key, const char *reply)
+{
+    nodes->nodes[4].held_down--;
+    cluster_node_start(&nodes->nodes[4]);
+    nodes_run(nodes, LONG_MS);
+    for (unsigned i = 0; i < NODES; i++)
+        expect_members(nodes, i, NODES);
+    for (unsigned i = 0; i < NODES; i++) {
+        struct caller *caller = caller_new(nodes, i);
+        caller_say(caller, "GET %s\r\n", key);
+        caller_expect(caller, reply);
+    }
 }
 
 static void expect_rest(struct nodes *nodes)
@@ -132,12 +171,71 @@ static void test_it_takes_a_majority(void **state)
     nodes_free(nodes);
 }
 
+static void test_collection_waits_for_who_was_removed(void **state)
+{
+    (void)state;
+    struct nodes *nodes = impatient_nodes();
+    char key[NODES_KEY_SIZE];
+    delete_while_away(nodes, key);
+    assert_true(layout_has_departed(layout_of(nodes, 0), nodes->nodes[4].number));
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(collected(nodes, i), 0);
+    come_back(nodes, key, "$-1\r\n");
+    assert_int_equal(layout_of(nodes, 0)->departed_count, 0);
+    assert_true(collected(nodes, 0) + collected(nodes, 1) > 0);
+    expect_rest(nodes);
+    nodes_free(nodes);
+}
+
+/* But not for ever: then what the one brings back may be older than what has been collected. */
+static void test_who_is_away_too_long_brings_nothing_back(void **state)
+{
+    (void)state;
+    struct nodes *nodes = impatient_nodes();
+    char key[NODES_KEY_SIZE];
+    nodes->settings.max_absence_s = MAX_ABSENCE_S;
+    for (unsigned i = 0; i < NODES; i++)
+        nodes->nodes[i].config.max_absence_s = MAX_ABSENCE_S;
+    delete_while_away(nodes, key);
+    assert_false(layout_has_departed(layout_of(nodes, 0), nodes->nodes[4].number));
+    assert_true(collected(nodes, 0) + collected(nodes, 1) + collected(nodes, 2) > 0);
+    come_back(nodes, key, "$-1\r\n");
+    expect_rest(nodes);
+    nodes_free(nodes);
+}
+
+/* With as many members as copies nobody is removed but for that. */
+static void test_three_wait_no_longer_than_they_are_told(void **state)
+{
+    (void)state;
+    struct nodes *nodes = nodes_new(3);
+    for (unsigned i = 0; i < 3; i++)
+        nodes->nodes[i].config.cluster_remove_after_s = REMOVE_AFTER_S;
+    nodes->nodes[2].held_down++;
+    cluster_node_crash(&nodes->nodes[2]);
+    nodes_run(nodes, LONG_MS);
+    expect_members(nodes, 0, 3);
+    for (unsigned i = 0; i < 3; i++)
+        nodes->nodes[i].config.max_absence_s = MAX_ABSENCE_S;
+    nodes_run(nodes, LONG_MS);
+    expect_members(nodes, 0, 2);
+    assert_int_equal(layout_of(nodes, 0)->departed_count, 0);
+    nodes->nodes[2].held_down--;
+    cluster_node_start(&nodes->nodes[2]);
+    nodes_run(nodes, LONG_MS);
+    expect_members(nodes, 2, 3);
+    nodes_free(nodes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_is_down_long_is_removed_and_joins_anew),
         cmocka_unit_test(test_the_smaller_part_removes_nobody),
         cmocka_unit_test(test_it_takes_a_majority),
+        cmocka_unit_test(test_collection_waits_for_who_was_removed),
+        cmocka_unit_test(test_who_is_away_too_long_brings_nothing_back),
+        cmocka_unit_test(test_three_wait_no_longer_than_they_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
