@@ -260,9 +260,8 @@ static enum status cmd_vc_clock(struct request *request)
         status = cell_seen(&head, &seen);
     if (status != STATUS_OK)
         return status;
-    bool has_term = vector_time(&seen.vector, TERM_ACTOR) != 0; /* that is no event */
-    reply_array(request->reply, seen.vector.count - has_term);
-    for (uint32_t i = has_term; i < seen.vector.count; i++) {
+    reply_array(request->reply, seen.vector.count);
+    for (uint32_t i = 0; i < seen.vector.count; i++) {
         struct dot dot = seen.vector.dots[i];
         node_name(dot.actor >> 16, name);
         reply_map(request->reply, 4);

@@ -86,7 +86,6 @@ static enum status let_run(struct quorum *quorum, struct session *session,
                            const struct places *places)
 {
     session->claims = quorum_claims(quorum);
-    session->txn.term = quorum_term(quorum, places->keys[0].slot);
     session->shows_unsettled = false;
     for (size_t i = 0; i < places->count; i++)
         session->shows_unsettled |= quorum_is_unsettled(quorum, places->keys[i].slot);
@@ -188,6 +187,7 @@ static enum status forward(struct dispatch *dispatch, struct session *session,
                            const struct place *place)
 {
     const struct request *request = &session->request;
+    const struct quorum *quorum = dispatch->cluster.quorum;
     struct forwarded *forwarded = memory_zeroed(sizeof(*forwarded));
     struct buffer *out = session->reply.out;
     forwarded->forwarder = dispatch->cluster.forwarder;
@@ -204,7 +204,7 @@ static enum status forward(struct dispatch *dispatch, struct session *session,
         .resp = session->reply.resp,
         .consistency = {session->consistency.read, session->consistency.write},
         .writes = request->command->flags & CMD_WRITE,
-        .blind = is_blind(request),
+        .blind = is_blind(request) && !quorum_is_exclusive(quorum),
         .was_lost = session->ran_in_part,
         .slot = place->slot,
         .answered = forward_answered,
@@ -301,7 +301,7 @@ enum status routing_route(struct dispatch *dispatch, struct session *session)
 {
     struct dispatch_cluster *cluster = &dispatch->cluster;
     struct request *request = &session->request;
-    session->claims = session->txn.term = 0;
+    session->claims = 0;
     session->shows_unsettled = false;
     bool touches = request->command->first_key != 0 || request->command->key_specs ||
                    kind_of(dispatch, request) != GATHER_NONE;

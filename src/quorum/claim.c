@@ -36,9 +36,9 @@ bool claim_holds(const struct quorum *quorum, uint16_t slot)
                          grant->node == quorum->options.node);
 }
 
-uint64_t quorum_term(const struct quorum *quorum, uint16_t slot)
+bool quorum_is_exclusive(const struct quorum *quorum)
 {
-    return quorum->layout && claim_holds(quorum, slot) ? claim_term(quorum) : 0;
+    return quorum->layout && claim_term(quorum) != 0;
 }
 
 uint64_t quorum_claims(const struct quorum *quorum)

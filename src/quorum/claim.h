@@ -17,11 +17,10 @@
  * has shown R owners had, one of which has granted as well. And two claims have an owner in common,
  * so of two nodes that both believe to coordinate one gets nothing confirmed.
  *
- * What was refused or cut off stays behind in some copy, and may come back much later; its client
- * was told -UNKNOWN. Rows say under which term they were written (row_set_term): of two rows of
- * different terms the merge keeps the later one alone. Its writer had read all that counted, so
- * what the other has besides is what its client was never promised. Where nobody wrote the key
- * since, the write that was cut off appears, as one without a reply may.
+ * What was refused or cut off stays behind in some copy, and may come back much later, merged as
+ * ever; its client was told -UNKNOWN. So that it comes once, what a node may have run is never run
+ * again elsewhere, also if it is blind (forward.h). Terms decide nothing in the merge: what an
+ * owner had granted and lost with its last unsynced second is still there, if W had it.
  *
  * The first reader's leases hold: who has promised one grants nothing to others before it is over
  * (VERIFY waits). So a death delays a slot's commands by LEASE_MS and a round trip.

@@ -90,12 +90,10 @@ enum quorum_route quorum_route(const struct quorum *quorum, uint16_t slot, uint6
 /* Whether this node may coordinate it at all: it is an owner. */
 bool quorum_may_coordinate(const struct quorum *quorum, uint16_t slot);
 
-/*
- * In strict mode one node at a time coordinates a slot (claim.h): with which term rows of the slot
- * are to be written now; 0: there is none. And a count that grows whenever this node may have lost
- * a slot: what was asked for a command before that does not hold for it.
- */
-uint64_t quorum_term(const struct quorum *quorum, uint16_t slot);
+/* Whether one node at a time coordinates a slot (claim.h), as in strict mode. And a count, not 0,
+ * that grows whenever this node may have lost a slot: what was asked for a command before that does
+ * not hold for it. */
+bool quorum_is_exclusive(const struct quorum *quorum);
 uint64_t quorum_claims(const struct quorum *quorum);
 
 /* What a client chose (CONSISTENCY); 0: as configured. */

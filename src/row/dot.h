@@ -15,10 +15,7 @@
 /* node number (48 bits) << 16 | epoch (16 bits) */
 typedef uint64_t actor_t;
 
-enum {
-    ACTOR_EPOCH_MAX = UINT16_MAX,
-    TERM_ACTOR = 0, /* no node's: row_term */
-};
+enum { ACTOR_EPOCH_MAX = UINT16_MAX };
 
 static inline actor_t actor_of(uint64_t node, uint16_t epoch)
 {

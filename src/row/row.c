@@ -40,11 +40,6 @@ uint64_t row_newest_time(const struct row *row)
     return newest_increment(&row->removed, newest);
 }
 
-uint64_t row_term(const struct row *row)
-{
-    return vector_time(&row->vector, TERM_ACTOR);
-}
-
 /* ---- events --------------------------------------------------------------------------------- */
 
 static void see_all(struct row *row, const struct vector *vector, struct arena *arena)
@@ -53,14 +48,6 @@ static void see_all(struct row *row, const struct vector *vector, struct arena *
     join.dots = arena_alloc(arena, (row->vector.count + vector->count) * sizeof(*join.dots));
     vector_join(&row->vector, vector, &join);
     row->vector = join;
-}
-
-void row_set_term(struct row *row, uint64_t term, struct arena *arena)
-{
-    struct dot dot = {TERM_ACTOR, term};
-    struct vector one = {&dot, 1};
-    if (term > row_term(row))
-        see_all(row, &one, arena);
 }
 
 /* Every change is an event of its actor. */

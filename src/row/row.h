@@ -153,15 +153,6 @@ void row_join_increments(const struct increments *a, const struct increments *b,
 /* A row that nothing has happened to. */
 void row_init(struct row *row);
 
-/*
- * The term under which the row was written, 0: none. Where copies are coordinated by one node at a
- * time (quorum/claim.h) a term is the time of one coordinator. Of two rows that both have one,
- * merging keeps that of the later term alone: its writer had read what counted of the other. The
- * term is an entry of the vector, of the actor 0, that no node is; it never goes back.
- */
-uint64_t row_term(const struct row *row);
-void row_set_term(struct row *row, uint64_t term, struct arena *arena);
-
 /* The newest time in the row, 0 if there is none: a new dot exceeds it. */
 uint64_t row_newest_time(const struct row *row);
 

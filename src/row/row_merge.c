@@ -147,23 +147,9 @@ static const struct row *believed(const struct row *a, const struct row *b,
     return order == 0 ? NULL : order > 0 ? a : b;
 }
 
-/* The one that was written in a later term than the other; NULL: neither. */
-static const struct row *of_later_term(const struct row *a, const struct row *b)
-{
-    uint64_t of_a = row_term(a), of_b = row_term(b);
-    if (of_a == of_b || of_a == 0 || of_b == 0 || MUTANT(terms_merged))
-        return NULL;
-    return of_a > of_b ? a : b;
-}
-
 void row_merge(const struct row *a, const struct row *b, const struct vector *stable,
                struct arena *arena, struct row *out)
 {
-    const struct row *later = of_later_term(a, b);
-    if (later) {
-        *out = *later;
-        return;
-    }
     const struct row *only = believed(a, b, stable);
     struct row merged;
     if (MUTANT(merge_chooses))

@@ -40,8 +40,6 @@ struct txn {
     int flush_db;
     struct dot flush_dot;
     uint64_t gate; /* log position that the reply must wait for */
-    uint64_t term; /* that rows are to be written with (row_set_term); 0: none. As txn_init's caller
-                      says */
     unsigned run; /* 1 on the first run; from TXN_RUNS_MAX on, reads block instead of STATUS_COLD */
     bool cold;    /* this run has missed something */
     bool no_touch; /* what it looks at counts as not accessed: for who drives it, or TYPE, to say */

@@ -112,8 +112,6 @@ static void stage(struct cell *cell, struct bytes row, bool is_onto)
 static void stage_row(struct cell *cell)
 {
     row_canonical(&cell->row, txn_stable(cell->txn));
-    if (cell->txn->term != 0)
-        row_set_term(&cell->row, cell->txn->term, cell->txn->arena);
     stage(cell, row_encode(&cell->row, cell->txn->arena), names_chunks(&cell->row));
     view(cell);
 }
@@ -134,7 +132,7 @@ struct dot cell_dot(struct cell *cell)
  */
 static bool stays_common(const struct cell *cell, struct dot dot)
 {
-    if (cell->decoded || cell->txn->term != 0)
+    if (cell->decoded)
         return false;
     if (cell->held.size == 0 || cell->newest.dot.actor == dot.actor)
         return true;

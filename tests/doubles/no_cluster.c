@@ -21,7 +21,6 @@
 
 NEVER(enum quorum_route, quorum_route(const struct quorum *q, uint16_t slot, uint64_t *out_node))
 NEVER(bool, quorum_may_coordinate(const struct quorum *q, uint16_t slot))
-NEVER(uint64_t, quorum_term(const struct quorum *q, uint16_t slot))
 NEVER(bool, quorum_is_unsettled(const struct quorum *q, uint16_t slot))
 NEVER(void, quorum_settle(struct quorum *q, const uint16_t *slots, size_t count,
                           struct quorum_write *write))

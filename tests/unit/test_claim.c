@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "doubles/quorum_world.h"
+#include "quorum/claim.h"
 #include "quorum/lease.h"
 #include "quorum/quorum_codec.h"
 #include "row/slot.h"
@@ -22,7 +23,8 @@ enum { PATIENCE_MS = 200, WORLDS = 300, LOCKS = 12, RACE_MS = 40 };
 
 static uint64_t term(struct world *world, unsigned node, const char *key)
 {
-    return quorum_term(world->nodes[node].quorum, slot_of_key(bytes_text(key)));
+    const struct quorum *quorum = world->nodes[node].quorum;
+    return claim_holds(quorum, slot_of_key(bytes_text(key))) ? claim_term(quorum) : 0;
 }
 
 static void be_strict(struct world *world, unsigned node)

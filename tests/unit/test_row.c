@@ -453,63 +453,9 @@ static void test_events_share_nothing_that_changes(void **state)
     assert_true(bytes_equal(row_encode(&row, &arena), before));
 }
 
-/* ---- terms ----------------------------------------------------------------------------------- */
-
-static struct row written(const struct row *before, struct dot dot, uint64_t term,
-                          const char *value)
-{
-    struct row row = *before;
-    row_write(&row, dot, VALUE_STRING, bytes_text(value), EXPIRY_NEVER, false, &arena);
-    if (term > 0)
-        row_set_term(&row, term, &arena);
-    return row;
-}
-
-static void expect_merge(const struct row *a, const struct row *b, const char *const *values,
-                         uint32_t count)
-{
-    for (int turned = 0; turned < 2; turned++) {
-        struct bytes out;
-        struct row row;
-        struct bytes first = row_encode(turned ? b : a, &arena);
-        struct bytes second = row_encode(turned ? a : b, &arena);
-        assert_int_equal(row_merge_bytes(first, second, NULL, &arena, &out), STATUS_OK);
-        assert_int_equal(row_decode(out, &arena, &row), STATUS_OK);
-        assert_int_equal(row.sibling_count, count);
-        for (uint32_t i = 0; i < count; i++)
-            assert_true(bytes_equal(row.siblings[i].value, bytes_text(values[i])));
-    }
-}
-
-/* Of one term as ever; of two the later row, though the other one's dot is newer; without a term a
- * row says nothing of others. */
-static void test_of_two_terms_the_later_one_stays(void **state)
-{
-    (void)state;
-    struct row none, base, cut_off, next, of_one_term, without, deleted;
-    row_init(&none);
-    base = written(&none, (struct dot){actor_of(1, 1), 1000}, 5, "base");
-    cut_off = written(&base, (struct dot){actor_of(1, 1), 3000}, 5, "cut off");
-    next = written(&base, (struct dot){actor_of(2, 1), 2000}, 6, "next");
-    of_one_term = written(&base, (struct dot){actor_of(2, 1), 2000}, 5, "other");
-    without = written(&none, (struct dot){actor_of(3, 1), 1500}, 0, "without");
-    assert_int_equal(row_term(&next), 6);
-    assert_int_equal(row_newest_time(&next), 2000);
-    expect_merge(&cut_off, &next, (const char *[]){"next"}, 1);
-    expect_merge(&cut_off, &of_one_term, (const char *[]){"other", "cut off"}, 2);
-    expect_merge(&next, &without, (const char *[]){"without", "next"}, 2);
-    deleted = base;
-    row_delete(&deleted, (struct dot){actor_of(2, 1), 2000}, &arena);
-    row_set_term(&deleted, 7, &arena);
-    expect_merge(&cut_off, &deleted, NULL, 0);
-    row_set_term(&deleted, 6, &arena); /* it never goes back */
-    assert_int_equal(row_term(&deleted), 7);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_of_two_terms_the_later_one_stays),
         cmocka_unit_test(test_nothing_is_absent),
         cmocka_unit_test(test_write_then_delete),
         cmocka_unit_test(test_counter_without_base),
