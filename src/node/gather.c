@@ -281,12 +281,19 @@ static enum status combine(struct gather *gather, struct session *session)
     return request_refuse(&session->request, "ERR a node has answered what is no reply");
 }
 
+/* What has run may not be run again: it would count otherwise, or its value come back later, where
+ * that is promised not to happen (claim.h). */
+static bool runs_once(const struct gather *gather)
+{
+    const struct quorum *quorum = gather->forwarder->options.quorum;
+    return gather->kind == GATHER_SUM || (gather->kind == GATHER_OK && quorum_is_exclusive(quorum));
+}
+
 enum status gather_finish(struct session *session)
 {
     struct gather *gather = session->gather;
-    /* A second run would count otherwise. */
-    bool counts = gather->kind == GATHER_SUM && session->ran_in_part;
-    if (gather->lost && !counts &&
+    bool is_over = session->ran_in_part && runs_once(gather);
+    if (gather->lost && !is_over &&
         gather->forwarder->options.dispatch->cluster.steady_ms < gather->deadline_ms)
         return STATUS_AWAITING;
     enum status status = STATUS_REPLIED;

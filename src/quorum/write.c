@@ -266,8 +266,7 @@ void quorum_write(struct quorum *quorum, const struct txn *txn, struct quorum_wr
 
 bool quorum_is_unsettled(const struct quorum *quorum, uint16_t slot)
 {
-    return quorum->unsettled[slot] > 0 && quorum_is_exclusive(quorum) &&
-           !MUTANT(shown_short_of_w);
+    return quorum->unsettled[slot] > 0 && quorum_is_exclusive(quorum) && !MUTANT(shown_short_of_w);
 }
 
 void quorum_settle(struct quorum *quorum, const uint16_t *slots, size_t count,

@@ -25,6 +25,7 @@ NEVER(bool, quorum_is_unsettled(const struct quorum *q, uint16_t slot))
 NEVER(void, quorum_settle(struct quorum *q, const uint16_t *slots, size_t count,
                           struct quorum_write *write))
 NEVER(uint64_t, quorum_claims(const struct quorum *q))
+NEVER(bool, quorum_is_exclusive(const struct quorum *q))
 NEVER(bool, quorum_is_storing(const struct quorum *q, uint64_t from))
 NEVER(unsigned, quorum_others_to_ask(struct quorum *q, uint16_t slot,
                                      struct consistency consistency, bool writes, uint64_t now_ms))
