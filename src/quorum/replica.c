@@ -70,14 +70,10 @@ static void imported(void *context, enum status status, uint64_t gate)
     struct quorum *quorum = incoming->quorum;
     quorum->importing_bytes -= incoming->rows_size;
     incoming->import = NULL;
-    if (status != STATUS_OK) {
-        incoming->ack.failed = true;
-        answer(quorum, incoming->from, &incoming->ack);
-        incoming_free(incoming);
-        return;
-    }
-    if (incoming->handed_over != quorum->handed_over && !MUTANT(acknowledged_after_handover)) {
-        /* Perhaps one of these: its coordinator may have been told of what was here before. */
+    /* Perhaps of one of these slots: its coordinator may have been told of what was here before. */
+    bool is_handed_over =
+        incoming->handed_over != quorum->handed_over && !MUTANT(acknowledged_after_handover);
+    if (status != STATUS_OK || is_handed_over) {
         incoming->ack.failed = true;
         answer(quorum, incoming->from, &incoming->ack);
         incoming_free(incoming);
