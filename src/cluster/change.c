@@ -353,10 +353,8 @@ static bool loses_member(const struct change_options *options)
 static bool has_removed(const struct change_options *options)
 {
     for (size_t i = 0; i < options->removed_count; i++)
-        if (ring_member(last_ring(options->layout), options->removed[i]) != NULL)
-            return true;
-    for (size_t i = 0; i < options->removed_count; i++)
-        if (layout_has_departed(options->layout, options->removed[i]))
+        if (ring_member(last_ring(options->layout), options->removed[i]) != NULL ||
+            layout_has_departed(options->layout, options->removed[i]))
             return true;
     return false;
 }
