@@ -358,6 +358,7 @@ static void begin(struct verification *verification)
         ask_more(round);
     }
     list_splice(&verification->rounds, &rounds);
+    quorum_wake(quorum, quorum->now_ms + QUORUM_SPECULATE_MS);
     /* All are asked before the first may end. */
     for (link = verification->rounds.next; link != &verification->rounds;) {
         struct round *round = list_entry(link, struct round, link);
@@ -380,7 +381,6 @@ void quorum_verify(struct quorum *quorum, struct quorum_verify *verify, uint64_t
     list_append(&quorum->verify_next, &verification->link);
     verify->state = verification;
     verify->reached = verify->needed = 0;
-    quorum_wake(quorum, now_ms + QUORUM_SPECULATE_MS);
 }
 
 void quorum_verify_cancel(struct quorum *quorum, struct quorum_verify *verify)
@@ -687,6 +687,4 @@ static void look_at(struct round *round, uint64_t now_ms)
 void verifications_tick(struct quorum *quorum, uint64_t now_ms)
 {
     each_round(quorum, 0, now_ms);
-    if (!list_is_empty(&quorum->verify_next))
-        quorum_wake(quorum, now_ms);
 }

@@ -392,6 +392,27 @@ static void test_who_starts_keeps_what_it_may_have_promised(void **state)
     world_deinit(&three.world);
 }
 
+/* What it asks is withheld, and then there is nobody whom it could ask. */
+static void test_who_starts_alone_has_others_to_ask_later(void **state)
+{
+    struct three three;
+    struct world_verify verify;
+    const char *key = KEY;
+    (void)state;
+    three_init(&three);
+    world_isolate(&three.world, three.second);
+    world_restart(&three.world, three.second);
+    world_verify(&three.world, &verify, three.second, &key, 1, false);
+    world_run(&three.world, LEASE_MS + 5);
+    assert_false(verify.is_done);
+    world_heal(&three.world, three.second, three.third);
+    world_run(&three.world, 2 * QUORUM_SPECULATE_MS);
+    assert_true(verify.is_done);
+    assert_int_equal(verify.status, STATUS_OK);
+    world_verify_deinit(&verify);
+    world_deinit(&three.world);
+}
+
 static void test_the_holder_itself_is_not_held_up(void **state)
 {
     struct three three;
@@ -602,6 +623,7 @@ int main(void)
         cmocka_unit_test(test_who_is_asked_waits),
         cmocka_unit_test(test_what_was_confirmed_meanwhile_is_counted),
         cmocka_unit_test(test_who_starts_keeps_what_it_may_have_promised),
+        cmocka_unit_test(test_who_starts_alone_has_others_to_ask_later),
         cmocka_unit_test(test_the_holder_itself_is_not_held_up),
         cmocka_unit_test(test_whoever_reads_alone_has_what_was_acknowledged),
     };
