@@ -12,8 +12,35 @@ the exception, and so is a DEL: nobody can know whether it has run, and its clie
 
 import random
 import threading
+import time
+from collections import deque
 
 from shoal import REPLY_LIMIT_S, Client, ServerError, check, wait_for
+
+
+class Witness(Client):
+    """A client that adds to `past` what it says, and hears."""
+
+    def __init__(self, port, past):
+        super().__init__(port)
+        self.unanswered = deque()
+        self.past = past
+
+    def send(self, *arguments):
+        self.unanswered.append((time.time(), arguments))
+        super().send(*arguments)
+
+    def value(self):
+        sent_s, words = self.unanswered.popleft()
+        reply = 'no reply'
+        try:
+            reply = super().value()
+        except ServerError as error:
+            reply = error
+            raise
+        finally:
+            self.past.append((sent_s, time.time() - sent_s, words, reply))
+        return reply
 
 
 class Worker:
@@ -22,6 +49,8 @@ class Worker:
 
     KEYS = 300
     PIPELINE = 8
+    REMEMBERED = 20000
+    TOLD = 30
 
     def __init__(self, name, port):
         self.name = name
@@ -32,6 +61,7 @@ class Worker:
         self.rounds = 0
         self.number = 0
         self.chance = random.Random(name)
+        self.past = deque(maxlen=self.REMEMBERED)
 
     def key(self):
         return f'{self.name}:{self.chance.randrange(self.KEYS)}'
@@ -106,6 +136,13 @@ class Worker:
             self.several(client)
         self.rounds += 1
 
+    def tell(self):
+        """The past of the keys of its last command: a failure is about them."""
+        keys = {word for word in self.past[-1][2][1:] if isinstance(word, str)} if self.past else ()
+        told = [f'{sent_s:.3f} +{took_s:.3f} {words} -> {reply!r}'
+                for sent_s, took_s, words, reply in self.past if keys.intersection(words)]
+        return '\n  '.join(['', *told[-self.TOLD:]])
+
 
 def is_said(client, *words):
     try:
@@ -131,14 +168,14 @@ class Load:
 
     def run(self, worker):
         try:
-            with Client(worker.port) as client:
+            with Witness(worker.port, worker.past) as client:
                 while not self.stopping:
                     worker.round(client)
         except Exception as error:  # pylint: disable=broad-except
-            self.faults.append(f'{type(error).__name__}: {error}')
+            self.faults.append(f'{type(error).__name__}: {error}{worker.tell()}')
 
     def check(self):
-        check(not self.faults, f'{len(self.faults)} clients failed: {self.faults}')
+        check(not self.faults, '\n'.join([f'{len(self.faults)} clients failed:', *self.faults]))
 
     def wait_for_rounds(self, more, limit_s=REPLY_LIMIT_S):
         """Of each worker."""
