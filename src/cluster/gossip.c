@@ -181,8 +181,6 @@ void gossip_publish(struct gossip *gossip)
     gossip_clean_text(own->said.zone, sizeof(own->said.zone), false);
     own->version++;
     gossip->summary ^= mark_hash(mark_of(own));
-    gossip->keys_changed = false;
-    gossip->said_ms = gossip->time_ms;
 }
 
 /* ---- hearing entries ------------------------------------------------------------------------- */
@@ -192,15 +190,14 @@ static bool is_newer(struct gossip_mark a, struct gossip_mark b)
     return a.generation > b.generation || (a.generation == b.generation && a.version > b.version);
 }
 
-/* But for the number of keys, which changes all the time: only whether there are any. */
 static bool says_same(const struct gossip_self *a, const struct gossip_self *b)
 {
-    return (a->keys == 0) == (b->keys == 0) && a->generation == b->generation &&
-           strcmp(a->host, b->host) == 0 && a->port == b->port && a->bus_port == b->bus_port &&
-           strcmp(a->zone, b->zone) == 0 && a->weight == b->weight && a->leaving == b->leaving &&
-           a->cluster == b->cluster && a->layout_version == b->layout_version &&
-           a->synced_version == b->synced_version && a->absent_count == b->absent_count &&
-           a->lost == b->lost && a->empty_version == b->empty_version &&
+    return a->generation == b->generation && strcmp(a->host, b->host) == 0 && a->port == b->port &&
+           a->bus_port == b->bus_port && strcmp(a->zone, b->zone) == 0 && a->weight == b->weight &&
+           a->leaving == b->leaving && a->cluster == b->cluster &&
+           a->layout_version == b->layout_version && a->synced_version == b->synced_version &&
+           a->absent_count == b->absent_count && a->lost == b->lost &&
+           a->empty_version == b->empty_version &&
            memcmp(a->absent, b->absent, a->absent_count * sizeof(a->absent[0])) == 0;
 }
 
@@ -430,15 +427,6 @@ static void forgotten_end(struct gossip *gossip)
     gossip->forgotten_count = kept;
 }
 
-static void say_keys(struct gossip *gossip)
-{
-    uint64_t pause_ms = gossip->count * GOSSIP_KEYS_PEER_MS;
-    if (pause_ms < GOSSIP_KEYS_MS)
-        pause_ms = GOSSIP_KEYS_MS;
-    if (gossip->keys_changed && gossip->time_ms >= gossip->said_ms + pause_ms)
-        gossip_publish(gossip);
-}
-
 static void reconcile(struct gossip *gossip)
 {
     struct peer *peer;
@@ -453,7 +441,6 @@ static void reconcile(struct gossip *gossip)
 static void round_of_all(struct gossip *gossip)
 {
     outbid(gossip);
-    say_keys(gossip);
     forgotten_end(gossip);
     rumour_step(gossip);
     probe_round(gossip);
@@ -529,10 +516,8 @@ void gossip_changed(struct gossip *gossip)
     struct gossip_self said = gossip->self;
     gossip_clean_text(said.host, sizeof(said.host), true);
     gossip_clean_text(said.zone, sizeof(said.zone), false);
-    if (says_same(&said, &gossip->own.said)) {
-        gossip->keys_changed |= said.keys != gossip->own.said.keys;
+    if (says_same(&said, &gossip->own.said))
         return;
-    }
     gossip->version++;
     gossip_publish(gossip);
     rumour_news(gossip, NULL);

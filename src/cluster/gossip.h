@@ -41,7 +41,6 @@ struct gossip_self {
     uint64_t layout_version; /* newest that it has, durably */
     uint64_t
         synced_version; /* it has taken over all that it gained in the layout of this version */
-    uint64_t keys;      /* 0: it is no member, and holds none; else it may hold some */
     unsigned absent_count;
     uint64_t absent[GOSSIP_ABSENT_MAX]; /* members that it has held for down so long that it would
                                            remove them (cluster/change.h), ascending */
@@ -121,8 +120,8 @@ const struct gossip_peer *gossip_peer_at(const struct gossip *gossip, size_t ind
 /* Whether it may be relied on now: itself, or a peer that is GOSSIP_UP. */
 bool gossip_is_up(const struct gossip *gossip, uint64_t node);
 
-/* Grows with each change of somebody's life or of what somebody says (but for `keys`): who derives
- * something from them looks whether it has. */
+/* Grows with each change of somebody's life or of what somebody says: who derives something
+ * from them looks whether it has. */
 uint64_t gossip_version(const struct gossip *gossip);
 
 /*

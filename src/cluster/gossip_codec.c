@@ -53,7 +53,6 @@ void gossip_put_entry(struct buffer *out, const struct gossip_entry *entry)
     buffer_append(out, cluster, sizeof(cluster));
     gossip_put_number(out, said->layout_version);
     gossip_put_number(out, said->synced_version);
-    gossip_put_number(out, said->keys);
     gossip_put_number(out, said->absent_count);
     for (unsigned i = 0; i < said->absent_count; i++)
         gossip_put_node(out, said->absent[i]);
@@ -139,7 +138,6 @@ void gossip_take_entry(struct unpack *in, struct gossip_entry *out)
     said->cluster = unpack_next_u64(in);
     said->layout_version = unpack_next_varint(in);
     said->synced_version = unpack_next_varint(in);
-    said->keys = unpack_next_varint(in);
     take_absent(in, said);
 }
 

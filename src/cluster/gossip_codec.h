@@ -18,7 +18,7 @@
  *   report     reporter, suspect, the suspect's generation, its incarnation
  *   entry      node, generation, version, incarnation,
  *              size of the host, host, port, bus port, size of the zone, zone,
- *              weight, leaving 0|1, cluster (8 bytes), layout version, synced version, keys,
+ *              weight, leaving 0|1, cluster (8 bytes), layout version, synced version,
  *              how many are absent, these nodes, ascending, which are lost: bits; empty version
  */
 #ifndef CLUSTER_GOSSIP_CODEC_H

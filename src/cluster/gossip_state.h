@@ -29,8 +29,6 @@ enum {
     GOSSIP_FANOUT = 8,         /* peers that news are passed on to: e^-8 are left out, on average */
     GOSSIP_NEWS_MS = 50,       /* news are gathered so long, when there are many */
     GOSSIP_PART_SIZE = 65536,  /* of a message of entries, about */
-    GOSSIP_KEYS_MS = 10000,    /* between two messages of the number of keys alone... */
-    GOSSIP_KEYS_PEER_MS = 100, /* ... or so long for each peer, if that is more */
     GOSSIP_DOWN_ODDS = 4,      /* a round in so many speaks to one who is down, too */
     GOSSIP_HEALTH_MAX = 3,     /* Lifeguard's score of one's own troubles */
     GOSSIP_LATE_MS = 1000,     /* a tick that is so late: the process stood still */
@@ -98,8 +96,6 @@ struct gossip {
     uint64_t step_ms, round_ms; /* when due */
     uint64_t news_ms;           /* not before */
     bool has_news, own_news;
-    bool keys_changed;
-    uint64_t said_ms;                           /* when it last said something of itself */
     uint64_t outbid_generation, outbid_version; /* heard of itself: somebody has its number */
 
     struct peer **peers; /* by node number */

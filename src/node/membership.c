@@ -136,15 +136,10 @@ bool membership_is_replaced(const struct peers *peers, const struct gossip_peer 
     return self->bus_port == peer->said.bus_port && strcmp(self->host, peer->said.host) == 0;
 }
 
-static bool holds_nothing(const struct store *store)
-{
-    return slot_set_next(store_slots_used(store), 0) == SLOT_COUNT;
-}
-
 /* And the disk says so: no power cut brings anything back. */
 static bool holds_nothing_durably(struct peers *peers)
 {
-    if (!holds_nothing(peers->options.store)) {
+    if (slot_set_next(store_slots_used(peers->options.store), 0) < SLOT_COUNT) {
         peers->empty = false;
         return false;
     }
@@ -152,15 +147,6 @@ static bool holds_nothing_durably(struct peers *peers)
         peers->empty_gate = store_gate_now(peers->options.store);
     peers->empty = true;
     return store_gate_synced(peers->options.store, peers->empty_gate);
-}
-
-void membership_note_keys(struct peers *peers)
-{
-    const struct layout *layout = agree_layout(peers->agree);
-    bool is_settled = layout && layout->phase == LAYOUT_STABLE &&
-                      !layout_is_member(layout, peers->node) && holds_nothing(peers->options.store);
-    gossip_self(peers->gossip)->keys = !is_settled;
-    gossip_changed(peers->gossip);
 }
 
 /*
@@ -189,7 +175,6 @@ void membership_tick(struct peers *peers, uint64_t now_ms)
     seek_cluster(peers, now_ms);
     yield_to_larger(peers);
     ask_again(peers);
-    membership_note_keys(peers);
     tell_absent(peers, now_ms);
     propose(peers, now_ms);
 }

@@ -83,7 +83,7 @@ static void adopt_layout(struct peers *peers, uint64_t now_ms)
     if (self->cluster != cluster_now)
         self->layout_version = 0; /* of another cluster */
     self->cluster = cluster_now;
-    membership_note_keys(peers);
+    gossip_changed(peers->gossip);
     if (member_count(layout) > 1 || !member)
         share(peers);
     quorum_set_layout(peers->quorum, layout, now_ms);
@@ -300,7 +300,6 @@ static void describe_self(const struct peers *peers, uint64_t now_ms, struct gos
                                                                  : peers->options.host->bus_port);
     out->weight = (uint32_t)config->weight;
     out->leaving = config->weight == 0;
-    out->keys = 1; /* until it is known (membership_note_keys) */
 }
 
 /* What stands there was checked when it was read; too many are not. */

@@ -74,6 +74,5 @@ bool membership_is_replaced(const struct peers *peers, const struct gossip_peer 
  * larger one; and if it is this node's turn the next layout is proposed. */
 void membership_tick(struct peers *peers, uint64_t now_ms);
 /* Says whether others' copies may be older here: not when it has left, and has given all away. */
-void membership_note_keys(struct peers *peers);
 
 #endif

@@ -47,17 +47,28 @@ struct asking {
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-/* Nothing comes to it any more of what it waits for. */
-static void stop(struct asking *asking)
+/* Nobody gives rows to anybody any more. What is on its way is not heard of again: whoever is given
+ * them anew has a write of its own. */
+static void end_spreading(struct asking *asking)
 {
     for (unsigned i = 0; i < asking->owner_count; i++) {
-        if (asking->owners[i].write.state)
-            quorum_write_forget(asking->quorum, &asking->owners[i].write);
-        import_cancel(asking->owners[i].import);
+        struct owner *owner = &asking->owners[i];
+        if (owner->write.state)
+            quorum_write_forget(asking->quorum, &owner->write);
+        import_cancel(owner->import);
+        owner->import = NULL;
+        owner->is_stored = owner->is_stored && !owner->wants;
+        owner->wants = owner->is_waited_for = false;
     }
     export_cancel(asking->export);
     asking->export = NULL;
     asking->source = NULL;
+}
+
+/* Nothing comes to it any more of what it waits for. */
+static void stop(struct asking *asking)
+{
+    end_spreading(asking);
     asking->owner_count = 0;
 }
 
@@ -289,11 +300,7 @@ static bool is_unknown(const struct asking *asking)
 /* This source gives no rows. */
 static void lose_source(struct asking *asking)
 {
-    export_cancel(asking->export);
-    asking->export = NULL;
-    asking->source = NULL;
-    for (unsigned i = 0; i < asking->owner_count; i++)
-        asking->owners[i].wants = false;
+    end_spreading(asking);
     step(asking);
 }
 
@@ -545,7 +552,7 @@ void outcomes_tick(struct quorum *quorum, uint64_t now_ms)
             asking->retry_ms = now_ms + QUORUM_RETRY_MS;
             if (asking->source && !waits_for_page(asking) && !asking->export &&
                 now_ms >= asking->asked_ms + quorum->options.timeout_ms / PAGE_PATIENCE)
-                asking->source = NULL;
+                end_spreading(asking);
             ask_again(asking);
             step(asking);
         }

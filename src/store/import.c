@@ -77,7 +77,8 @@ static enum status check_row(const struct import *import, struct bytes name, str
     uint64_t time = row_newest_time(&row);
     if (key.db >= import->store->facts.databases)
         return STATUS_INVALID;
-    uint64_t now_ms = import->store->cluster_ms ? import->store->cluster_ms : import->now_ms;
+    uint64_t now_ms =
+        import->store->cluster_ms ? import->store->cluster_ms : import->store->tick_ms;
     if (clock_ms(time) > now_ms + IMPORT_AHEAD_MS)
         return STATUS_INVALID;
     if (time > *newest)

@@ -27,7 +27,9 @@ typedef void import_done(void *context, enum status status, uint64_t gate);
  * Imports a row list (row/row_list.h), which is copied if it has to wait. `done` is called once,
  * perhaps before this returns: then NULL is returned. Each name and row is checked strictly: what
  * is no head and no chunk is STATUS_CORRUPT; a database beyond the store's, or a time more than
- * IMPORT_AHEAD_MS ahead of the clock, STATUS_INVALID (rule 12). A name may come more than once.
+ * IMPORT_AHEAD_MS ahead of the clock, STATUS_INVALID (rule 12): of the cluster's
+ * (store_set_cluster_time), or while nobody has told it of the last tick. Not of `now_ms`, which
+ * may go by a clock that was wrong at the start and set since. A name may come more than once.
  *
  * Chunk rows may come before the head that names them; then they wait for it in the store. Those
  * of a long string that the head held here has already left behind are passed over.

@@ -133,7 +133,8 @@ static bool must_be_current(const struct checking *checking, const struct histor
 static bool time_is_replaced(const struct checking *checking, const struct history_event *setting,
                              const struct history_event *read)
 {
-    if (!must_be_current(checking, read) && !checking->options->undivided)
+    if ((!must_be_current(checking, read) && !checking->options->undivided) ||
+        checking->options->reverted)
         return false;
     for_each_event(checking, event)
     {

@@ -508,6 +508,7 @@ struct check_options cluster_plan_checks(const struct cluster_plan *plan)
         if ((fault->kind == FAULT_POWER_CUT && settings->sync != LOG_SYNC_ALWAYS) ||
             loses_rows(fault->kind))
             options.strict = false; /* what one of W has lost a read may miss, until it is synced */
+        options.reverted |= fault->kind == FAULT_OLD_DIRECTORY;
         if (fault->kind == FAULT_DRIFT && fault->amount * DRIFT_BEGIN_US / 1000000 > apart_us)
             apart_us = fault->amount * DRIFT_BEGIN_US / 1000000;
         if (fault->kind == FAULT_FAR_CLOCK && STORE_CLOCK_TRUST_MS * SIM_MS > apart_us)

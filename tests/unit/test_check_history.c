@@ -272,6 +272,17 @@ static void nothing_lives_longer_than_its_time(void **state)
     add(&story, VERB_EXPIRE, 30, 40, OUTCOME_DONE)->amount = 50;
     final_read(&story, 100, 0);
     expect(&story, "A9");
+
+    for (int reverted = 0; reverted < 2; reverted++) { /* but what is back is as it had been */
+        story_init(&story, HISTORY_EXPIRING);
+        story.options.reverted = reverted;
+        add(&story, VERB_SET, 10, 20, OUTCOME_DONE)->amount = 100;
+        write_at(&story, VERB_PERSIST, 30, 40);
+        write_at(&story, VERB_DEL, 50, 60);
+        add(&story, VERB_EXPIRE, 70, 80, OUTCOME_DONE)->amount = 50;
+        final_read(&story, 1000, 0);
+        expect(&story, reverted ? NULL : "A9");
+    }
 }
 
 static void nothing_goes_before_its_time(void **state)

@@ -103,7 +103,6 @@ static void all_fields_arrive(void **state)
     self->cluster = UINT64_MAX;
     self->layout_version = UINT64_MAX - 1;
     self->synced_version = UINT64_MAX - 2;
-    self->keys = UINT64_MAX - 3;
     self->absent_count = GOSSIP_ABSENT_MAX;
     self->lost = 0x8001;
     self->empty_version = UINT64_MAX;
@@ -119,7 +118,7 @@ static void all_fields_arrive(void **state)
     assert_int_equal(heard->weight, UINT32_MAX);
     assert_true(heard->leaving);
     assert_true(heard->cluster == UINT64_MAX && heard->layout_version == UINT64_MAX - 1);
-    assert_true(heard->synced_version == UINT64_MAX - 2 && heard->keys == UINT64_MAX - 3);
+    assert_true(heard->synced_version == UINT64_MAX - 2);
     assert_int_equal(heard->absent_count, GOSSIP_ABSENT_MAX);
     assert_int_equal(heard->lost, 0x8001);
     assert_true(heard->empty_version == UINT64_MAX);
@@ -141,29 +140,6 @@ static void what_would_break_lines_does_not_travel(void **state)
     uint64_t version = gossip_version(gossip_world_at(world, 1));
     gossip_changed(gossip_world_at(world, 1)); /* it wasn't */
     assert_int_equal(gossip_version(gossip_world_at(world, 1)), version);
-    gossip_world_free(world);
-}
-
-static void keys_alone_are_no_change(void **state)
-{
-    (void)state;
-    struct gossip_world *world = world_of(5, 4);
-    gossip_self(gossip_world_at(world, 1))->keys = 1;
-    gossip_changed(gossip_world_at(world, 1)); /* but that there are any is told at once */
-    gossip_world_run_ms(world, 100);
-    assert_int_equal(gossip_world_view(world, 0, 1)->said.keys, 1);
-    uint64_t version = gossip_version(gossip_world_at(world, 0));
-    for (unsigned second = 0; second < 30; second++) {
-        gossip_self(gossip_world_at(world, 1))->keys = 1000 + second;
-        gossip_changed(gossip_world_at(world, 1));
-        gossip_world_run_ms(world, 1000);
-    }
-    assert_int_equal(gossip_version(gossip_world_at(world, 0)), version);
-    assert_true(gossip_world_view(world, 0, 1)->said.keys >= 1010); /* but they get around */
-    gossip_self(gossip_world_at(world, 1))->weight = 7;
-    gossip_changed(gossip_world_at(world, 1));
-    gossip_world_run_ms(world, 100);
-    assert_true(gossip_version(gossip_world_at(world, 0)) > version);
     gossip_world_free(world);
 }
 
@@ -378,7 +354,6 @@ static void disturb(struct gossip_world *world, struct random *chance)
     default:
         if (gossip) {
             gossip_self(gossip)->layout_version++;
-            gossip_self(gossip)->keys++;
             gossip_changed(gossip);
         }
     }
@@ -508,7 +483,6 @@ int main(void)
         cmocka_unit_test(who_joins_is_known_to_all_at_once),
         cmocka_unit_test(all_fields_arrive),
         cmocka_unit_test(what_would_break_lines_does_not_travel),
-        cmocka_unit_test(keys_alone_are_no_change),
         cmocka_unit_test(a_quiet_cluster_says_little),
         cmocka_unit_test(older_messages_change_nothing),
         cmocka_unit_test(one_exchange_serves_both),

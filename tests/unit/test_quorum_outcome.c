@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "doubles/quorum_world.h"
+#include "quorum/quorum_codec.h"
 
 struct outcome {
     struct quorum_outcome outcome;
@@ -93,6 +94,47 @@ static void test_a_request_that_one_owner_has_heard_of_is_given_to_others(void *
     }
 }
 
+static unsigned rows_sent(const struct world *world, unsigned node)
+{
+    return world->nodes[node].sent[QUORUM_REPLICATE - MESSAGES_QUORUM];
+}
+
+/* Node 0 has forgotten it, and what node 2 sends it is slow. Meanwhile node 1 is lost, from which
+ * the rows are, and is back: node 0 is sent them twice. */
+static void test_who_gives_the_rows_is_lost_while_they_are_on_their_way(void **state)
+{
+    for (int is_cancelled = 0; is_cancelled <= 1; is_cancelled++) {
+        struct world world;
+        struct world_write write = {0};
+        struct outcome outcome;
+        (void)state;
+        world_init(&world, 3, 1);
+        world.held[0][2] = true;
+        write_with_id(&world, &write, 0, "k", 7);
+        world_run(&world, 4);
+        world_restart(&world, 0);
+        ask(&world, &outcome, 2, "k", 7);
+        world_run(&world, 4);
+        assert_false(world_has(&world, 2, write.head, write.dot));
+        world.held[0][2] = false; /* it says that it does not know */
+        world.held[2][0] = true;
+        world_run(&world, 4);
+        assert_int_equal(rows_sent(&world, 2), 1);
+        world_reset_link(&world, 1, 2);
+        world_run(&world, QUORUM_RETRY_MS + 4);
+        assert_int_equal(rows_sent(&world, 2), 2);
+        assert_false(outcome.is_done);
+        if (is_cancelled)
+            quorum_outcome_cancel(world.nodes[2].quorum, &outcome.outcome);
+        world.held[2][0] = false;
+        world_run(&world, WORLD_TIMEOUT_MS / 2);
+        assert_int_equal(outcome.is_done, !is_cancelled);
+        if (!is_cancelled)
+            assert_string_equal(outcome.reply, "+OK");
+        world_deinit(&world);
+    }
+}
+
 static void test_nobody_can_tell(void **state)
 {
     struct world world;
@@ -118,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_became_of_a_request_that_was_run),
         cmocka_unit_test(test_a_request_that_one_owner_has_heard_of_is_given_to_others),
+        cmocka_unit_test(test_who_gives_the_rows_is_lost_while_they_are_on_their_way),
         cmocka_unit_test(test_nobody_can_tell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
