@@ -198,16 +198,10 @@ static void tell_clock(struct forwarder *forwarder)
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-/* To run it late would undo what came after it. */
-static bool has_end(const struct forward *forward)
-{
-    return forward->blind && forward->writes;
-}
-
 static uint8_t flags_of(const struct forward *forward)
 {
     return (uint8_t)((forward->resp == 3 ? FORWARD_RESP3 : 0) |
-                     (forward->slots ? FORWARD_SLOTS : 0) | (has_end(forward) ? FORWARD_TWICE : 0) |
+                     (forward->slots ? FORWARD_SLOTS : 0) | (forward->writes ? FORWARD_UNTIL : 0) |
                      (forward->was_refused ? FORWARD_AGAIN : 0));
 }
 
@@ -245,7 +239,7 @@ static bool send_to(struct forwarder *forwarder, struct forward *forward, uint64
 {
     struct bytes rest = buffer_bytes(&forward->request);
     uint64_t clock_ms = clock_of(forwarder, forward->node, now_ms);
-    uint64_t until_ms = has_end(forward) && clock_ms > 0 ? clock_ms + forward->patience_ms : 0;
+    uint64_t until_ms = forward->writes && clock_ms > 0 ? clock_ms + forward->patience_ms : 0;
     number_anew(forwarder, forward);
     forward->has_died = false;
     forward->end_ms = now_ms + forward->patience_ms + drift_ms(forward->patience_ms);
@@ -281,6 +275,19 @@ static uint64_t size_patience_ms(const struct forward *forward)
     return buffer_size(&forward->request) / FORWARD_PART_MAX * FORWARD_PART_MS;
 }
 
+/* How long a node may be silent that has it, and is not known to be gone. */
+static uint64_t answer_ms(const struct forwarder *forwarder, const struct forward *forward)
+{
+    return SENT_TIMEOUTS * forwarder->options.timeout_ms + size_patience_ms(forward);
+}
+
+/* What may run elsewhere is soon refused where it comes late. */
+static uint64_t first_patience_ms(const struct forwarder *forwarder, const struct forward *forward)
+{
+    return forward->blind ? FORWARD_END_MS + size_patience_ms(forward)
+                          : answer_ms(forwarder, forward);
+}
+
 /* So long it looks for somebody to run it; in that time a large one must also be on its way. */
 static void set_deadline(const struct forwarder *forwarder, struct forward *forward,
                          uint64_t now_ms)
@@ -310,10 +317,11 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
         forward->node = forwarder->options.node;
     if (route != QUORUM_NOWHERE && send_to(forwarder, forward, now_ms)) {
         set_state(forwarder, forward, FORWARD_SENT);
+        if (!forward->was_refused)
+            set_deadline(forwarder, forward, now_ms); /* of its being refused, if it is */
         forward->was_sent = true;
         forward->was_refused = false;
-        forward->due_ms =
-            now_ms + SENT_TIMEOUTS * forwarder->options.timeout_ms + size_patience_ms(forward);
+        forward->due_ms = now_ms + answer_ms(forwarder, forward);
         return;
     }
     wait_until(forwarder, forward, now_ms + FORWARD_RETRY_MS);
@@ -329,7 +337,7 @@ void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t
         forward->blind = false; /* who takes it in may stand still for longer than its end */
     forward->request = forward->reply = (struct buffer){0};
     buffer_append_bytes(&forward->request, forward->bytes);
-    forward->patience_ms = FORWARD_END_MS + size_patience_ms(forward);
+    forward->patience_ms = first_patience_ms(forwarder, forward);
     set_deadline(forwarder, forward, now_ms);
     list_append(&forwarder->all, &forward->link);
     number_anew(forwarder, forward);
@@ -360,7 +368,8 @@ static bool refused_now(const struct forward *forward, struct bytes reply)
            bytes_starts_with(reply, BYTES("-"));
 }
 
-/* It was not run there. */
+/* It was not run there. As long as it was with a node it did not look for one; but who is late with
+ * all the time that there is has too much to do. */
 static void refused(struct forwarder *forwarder, struct forward *forward, bool late,
                     uint64_t now_ms)
 {
@@ -368,7 +377,9 @@ static void refused(struct forwarder *forwarder, struct forward *forward, bool l
     uint64_t taken_ms = now_ms > sent_ms ? now_ms - sent_ms : 0;
     forward->was_sent = forward->was_lost;
     forward->was_refused = true;
-    if (late && forward->patience_ms < 2 * taken_ms)
+    if (!late || taken_ms < FORWARD_END_MAX_MS)
+        forward->deadline_ms += taken_ms;
+    if (late && forward->patience_ms < 2 * taken_ms && forward->patience_ms < FORWARD_END_MAX_MS)
         forward->patience_ms =
             2 * taken_ms < FORWARD_END_MAX_MS ? 2 * taken_ms : FORWARD_END_MAX_MS;
     if (forward->fixed && !late)
@@ -414,7 +425,7 @@ static void learned(struct quorum_outcome *outcome, enum status status, struct b
         answer(forwarder, forward, reply.size > 0 ? reply : bytes_text(lost_text));
     } else if (MUTANT(forwarded_write_run_again)) {
         wait_until(forwarder, forward, 0);
-    } else if (forward->blind && !has_ended(forward, now_ms)) {
+    } else if (!has_ended(forward, now_ms)) {
         wait_as(forwarder, forward, FORWARD_ENDING, forward->end_ms);
     } else if (forward->blind) {
         forward->was_lost = true;
@@ -443,7 +454,7 @@ static void recover(struct forwarder *forwarder, struct forward *forward, uint64
 {
     set_deadline(forwarder, forward, now_ms);
     buffer_deinit(&forward->reply); /* of which the rest won't come */
-    if (forward->fixed && has_end(forward) && !has_ended(forward, now_ms)) {
+    if (forward->fixed && forward->writes && !has_ended(forward, now_ms)) {
         wait_as(forwarder, forward, FORWARD_ENDING, forward->end_ms);
     } else if (forward->fixed) {
         forward->was_lost = true;
@@ -593,10 +604,11 @@ static bool go_on(struct forwarder *forwarder, struct forward *forward, uint64_t
         recover(forwarder, forward, now_ms);
         return is_fixed;
     }
-    if (now_ms < forward->deadline_ms) {
+    /* Its time may have passed while something earlier waited, or this process stood still. */
+    if (now_ms < forward->deadline_ms || !forward->was_refused)
         try(forwarder, forward, now_ms);
+    if (forward->state == FORWARD_SENT || now_ms < forward->deadline_ms)
         return forward->state == FORWARD_SENT;
-    }
     if (forward->fixed)
         lose(forwarder, forward);
     else

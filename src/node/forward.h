@@ -9,14 +9,15 @@
  * cannot know answers "-UNKNOWN".
  *
  * A coordinator that stands still, or whose link is slow, is passed over, and a blind write runs
- * elsewhere; newer writes follow it. So that the first copy does not run late, and win, it has an
- * end: a time of the coordinator's own steady clock, from which on it refuses the request. The
- * origin runs it elsewhere only when that time has passed there for sure. For this it needs to know
- * no more than what that clock says at least: each node tells its own now and then, and from when
- * that was heard both clocks have gone on, at rates that differ by less than 1/FORWARD_DRIFT (a
- * lease: Gray and Cheriton 1989). What a slow link makes late is refused, not lost: it is sent
- * again, with more time. A large write (more than one part) never runs twice: taking it in is
- * reason enough to stand still for a moment.
+ * elsewhere; of another one its client is told, after a longer while, that it may have run. Newer
+ * writes follow. So that it does not run late, and undo what came after it, every write has an end:
+ * a time of the coordinator's own steady clock, from which on it refuses the request. The origin
+ * runs it elsewhere, or says that nobody knows, only when that time has passed there for sure. For
+ * this it needs to know no more than what that clock says at least: each node tells its own now and
+ * then, and from when that was heard both clocks have gone on, at rates that differ by less than
+ * 1/FORWARD_DRIFT (a lease: Gray and Cheriton 1989). What a slow link makes late is refused, not
+ * lost: it is sent again, with more time. A large write (more than one part) never runs twice:
+ * taking it in is reason enough to stand still for a moment.
  *
  * Of a node whose process has ended (bus.h: its links say so) nobody needs to wait for the end: it
  * runs nothing any more. But what it had run before, others may not have heard yet, or not have
@@ -33,10 +34,11 @@
  *   LAST_HEARD number(varint): it has
  *
  * Flags: 1 there is more to come in further messages; 2 RESP3; 4 slots follow; 8 (of FORWARDED) it
- * was refused and not run: the sender is to look anew for who should; 16 it may run twice, before
- * `until`; 32 it goes on where the last message of that number ended: without that one it is void;
- * 64 it was refused because it came late, or after one of that client that did: it may be sent
- * again; 128 it is: a node that has refused one refuses what its client sent after it, up to here.
+ * was refused and not run: the sender is to look anew for who should; 16 it is not to run from
+ * `until` on; 32 it goes on where the last message of that number ended: without that one it is
+ * void; 64 it was refused because it came late, or after one of that client that did: it may be
+ * sent again; 128 it is: a node that has refused one refuses what its client sent after it, up to
+ * here.
  * `number` is another one, larger, each time that a request is sent; `first` is that of the first
  * time, and names the request in the cluster together with the node that it came from.
  */
@@ -146,8 +148,8 @@ struct request_id remote_request_id(const struct remote *remote);
 uint64_t remote_first_number(const struct remote *remote);
 const uint64_t *remote_slots(const struct remote *remote);
 
-/* Its time is over, and it may have run elsewhere: it is to be refused. To be asked at the moment
- * when it is to run, however long it has waited here. */
+/* Its time is over: it may have run elsewhere, or its client has gone on, so it is to be refused.
+ * To be asked at the moment when it is to run, however long it has waited here. */
 bool remote_is_late(const struct remote *remote);
 
 /* This node is not to run it: */

@@ -138,6 +138,85 @@ static void what_it_has_in_its_sockets_may_still_run(void **state)
     end(&story);
 }
 
+static const char unknown[] =
+    "-UNKNOWN The node that ran the command has gone: it may have been run or not\r\n";
+
+/* Its client has gone on. What it wrote then must not be undone by what it had said before. */
+static void what_its_client_was_told_is_unknown_does_not_run_later(void **state)
+{
+    (void)state;
+    static const char *const requests[] = {"DEL", "INCR", "GETDEL"};
+    for (unsigned i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        struct story story = begin();
+        caller_say(story.caller, "SET %s 1\r\n", story.key);
+        caller_expect(story.caller, "+OK\r\n");
+        cluster_node_pause(coordinator(&story));
+        caller_say(story.caller, "%s %s\r\n", requests[i], story.key);
+        caller_expect(story.caller, unknown);
+        caller_say(story.caller, "SET %s 20\r\n", story.key);
+        caller_expect(story.caller, "+OK\r\n");
+        cluster_node_resume(coordinator(&story));
+        nodes_run(story.nodes, 3000);
+        expect_everywhere(&story, "GET", "$2\r\n20\r\n");
+        end(&story);
+    }
+}
+
+/* That its links break says nothing of when it goes on: until its end has come there nobody knows
+ * whether it will run, and nobody says so. What was sent behind it has waited that long, and has
+ * all the time that there is to find somebody. */
+static void while_it_may_still_run_nobody_says_that_it_is_unknown(void **state)
+{
+    enum { RESETS = 30 };
+    char replies[128];
+    (void)state;
+    struct story story = begin();
+    caller_say(story.caller, "SET %s 1\r\n", story.key);
+    caller_expect(story.caller, "+OK\r\n");
+    cluster_node_pause(coordinator(&story));
+    caller_say(story.caller, "DEL %s\r\n", story.key);
+    nodes_run(story.nodes, 5);
+    for (uint64_t i = 0; i < RESETS; i++)
+        sim_net_reset(story.nodes->net, 1, i);
+    nodes_run(story.nodes, 20);
+    caller_say(story.caller, "SET %s 20\r\n", story.key);
+    expect_no_answer_within(&story, 3000);
+    snprintf(replies, sizeof(replies), "%s+OK\r\n", unknown);
+    caller_expect(story.caller, replies);
+    cluster_node_resume(coordinator(&story));
+    nodes_run(story.nodes, 3000);
+    expect_everywhere(&story, "GET", "$2\r\n20\r\n");
+    end(&story);
+}
+
+/* A node that is there, and has stood in the way for longer than a quorum may take. */
+static void what_was_refused_late_finds_who_runs_it(void **state)
+{
+    (void)state;
+    struct story story = begin();
+    struct caller *operator= caller_new(story.nodes, 1);
+    caller_ask(operator, "CLIENT PAUSE 1500\r\n", "+OK\r\n");
+    caller_say(story.caller, "SET %s v\r\nDEL %s\r\nSET %s w\r\n", story.key, story.key, story.key);
+    expect_no_answer_within(&story, 1200);
+    caller_expect(story.caller, "+OK\r\n:1\r\n+OK\r\n");
+    expect_everywhere(&story, "GET", "$1\r\nw\r\n");
+    end(&story);
+}
+
+/* Node 1 has it, and of the two that are asked what became of it node 2 does not answer in time. */
+static void what_nobody_can_tell_in_time_is_run_elsewhere_all_the_same(void **state)
+{
+    (void)state;
+    struct story story = begin();
+    cluster_node_pause(coordinator(&story));
+    cluster_node_pause(&story.nodes->nodes[2]);
+    caller_say(story.caller, "SET %s v\r\n", story.key);
+    expect_no_answer_within(&story, 1500);
+    cluster_node_resume(&story.nodes->nodes[2]);
+    caller_expect(story.caller, "+OK\r\n");
+    end(&story);
+}
+
 /* ---- a node that dies ------------------------------------------------------------------------ */
 
 /* It runs the request, and nobody at `deaf` hears of it; then it dies. */
@@ -186,8 +265,7 @@ static void of_what_nobody_has_heard_nobody_can_tell(void **state)
     caller_ask(story.caller, "CONSISTENCY R ONE\r\n", "+OK\r\n"); /* so that it asks nobody first */
     snprintf(request, sizeof(request), "INCR %s", story.key);
     run_and_die(&story, request, 2, deaf);
-    caller_expect(story.caller, "-UNKNOWN The node that ran the command has gone: it may have been "
-                                "run or not\r\n");
+    caller_expect(story.caller, unknown);
     caller_say(story.other, "GET %s\r\n", story.key);
     caller_expect(story.other, "$-1\r\n");
     restart(&story, 2, deaf); /* with what it had written */
@@ -383,6 +461,10 @@ int main(void)
         cmocka_unit_test(what_may_run_twice_goes_elsewhere),
         cmocka_unit_test(what_went_elsewhere_does_not_run_late),
         cmocka_unit_test(what_it_has_in_its_sockets_may_still_run),
+        cmocka_unit_test(what_its_client_was_told_is_unknown_does_not_run_later),
+        cmocka_unit_test(while_it_may_still_run_nobody_says_that_it_is_unknown),
+        cmocka_unit_test(what_was_refused_late_finds_who_runs_it),
+        cmocka_unit_test(what_nobody_can_tell_in_time_is_run_elsewhere_all_the_same),
         cmocka_unit_test(a_reply_that_was_lost_is_found_at_the_owners),
         cmocka_unit_test(of_what_nobody_has_heard_nobody_can_tell),
         cmocka_unit_test(a_plain_write_of_which_nobody_has_heard_is_run_again),
