@@ -331,6 +331,11 @@ bool remote_is_late(const struct remote *remote)
            !MUTANT(late_request_run);
 }
 
+bool remote_may_run_twice(const struct remote *remote)
+{
+    return remote->twice;
+}
+
 void remote_reply(struct remote *remote, uint64_t number, enum remote_refusal refusal,
                   struct bytes reply)
 {
