@@ -33,6 +33,7 @@ struct forwarder *forwarder_new(const struct forwarder_options *options)
     list_init(&forwarder->busy);
     list_init(&forwarder->farewells);
     list_init(&forwarder->questions);
+    list_init(&forwarder->overtaken_by_age);
     return forwarder;
 }
 
@@ -46,6 +47,7 @@ void forwarder_free(struct forwarder *forwarder)
             if (forwarder->origins.items[i].value)
                 remote_origin_gone(forwarder, forwarder->origins.items[i].number);
     farewells_deinit(forwarder);
+    overtaken_deinit(forwarder);
     number_map_deinit(&forwarder->by_number);
     number_map_deinit(&forwarder->held);
     number_map_deinit(&forwarder->origins);
@@ -187,6 +189,7 @@ void forwarder_node_up(struct forwarder *forwarder, uint64_t node)
 {
     forget_clock(forwarder, node);
     forward_tell_clock(forwarder, node);
+    forwarder->overtaken_ms = 0;
 }
 
 static void tell_clock(struct forwarder *forwarder)
@@ -198,16 +201,11 @@ static void tell_clock(struct forwarder *forwarder)
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-/* To run it late would undo what came after it. */
-static bool has_end(const struct forward *forward)
-{
-    return forward->blind && forward->writes;
-}
-
 static uint8_t flags_of(const struct forward *forward)
 {
     return (uint8_t)((forward->resp == 3 ? FORWARD_RESP3 : 0) |
-                     (forward->slots ? FORWARD_SLOTS : 0) | (has_end(forward) ? FORWARD_TWICE : 0) |
+                     (forward->slots ? FORWARD_SLOTS : 0) | (forward->writes ? FORWARD_UNTIL : 0) |
+                     (forward->blind ? FORWARD_TWICE : 0) |
                      (forward->was_refused ? FORWARD_AGAIN : 0));
 }
 
@@ -245,7 +243,7 @@ static bool send_to(struct forwarder *forwarder, struct forward *forward, uint64
 {
     struct bytes rest = buffer_bytes(&forward->request);
     uint64_t clock_ms = clock_of(forwarder, forward->node, now_ms);
-    uint64_t until_ms = has_end(forward) && clock_ms > 0 ? clock_ms + forward->patience_ms : 0;
+    uint64_t until_ms = forward->writes && clock_ms > 0 ? clock_ms + forward->patience_ms : 0;
     number_anew(forwarder, forward);
     forward->has_died = false;
     forward->end_ms = now_ms + forward->patience_ms + drift_ms(forward->patience_ms);
@@ -281,6 +279,19 @@ static uint64_t size_patience_ms(const struct forward *forward)
     return buffer_size(&forward->request) / FORWARD_PART_MAX * FORWARD_PART_MS;
 }
 
+/* How long a node may be silent that has it, and is not known to be gone. */
+static uint64_t answer_ms(const struct forwarder *forwarder, const struct forward *forward)
+{
+    return SENT_TIMEOUTS * forwarder->options.timeout_ms + size_patience_ms(forward);
+}
+
+/* What may run elsewhere is soon refused where it comes late. */
+static uint64_t first_patience_ms(const struct forwarder *forwarder, const struct forward *forward)
+{
+    return forward->blind ? FORWARD_END_MS + size_patience_ms(forward)
+                          : answer_ms(forwarder, forward);
+}
+
 /* So long it looks for somebody to run it; in that time a large one must also be on its way. */
 static void set_deadline(const struct forwarder *forwarder, struct forward *forward,
                          uint64_t now_ms)
@@ -310,10 +321,11 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
         forward->node = forwarder->options.node;
     if (route != QUORUM_NOWHERE && send_to(forwarder, forward, now_ms)) {
         set_state(forwarder, forward, FORWARD_SENT);
+        if (!forward->was_refused)
+            set_deadline(forwarder, forward, now_ms); /* of its being refused, if it is */
         forward->was_sent = true;
         forward->was_refused = false;
-        forward->due_ms =
-            now_ms + SENT_TIMEOUTS * forwarder->options.timeout_ms + size_patience_ms(forward);
+        forward->due_ms = now_ms + answer_ms(forwarder, forward);
         return;
     }
     wait_until(forwarder, forward, now_ms + FORWARD_RETRY_MS);
@@ -322,6 +334,7 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
 void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
     forward->first = 0;
+    forward->run_count = 0;
     forward->has_died = forward->was_refused = false;
     forward->was_sent = forward->was_lost;
     forward->state = FORWARD_SENT;
@@ -329,7 +342,7 @@ void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t
         forward->blind = false; /* who takes it in may stand still for longer than its end */
     forward->request = forward->reply = (struct buffer){0};
     buffer_append_bytes(&forward->request, forward->bytes);
-    forward->patience_ms = FORWARD_END_MS + size_patience_ms(forward);
+    forward->patience_ms = first_patience_ms(forwarder, forward);
     set_deadline(forwarder, forward, now_ms);
     list_append(&forwarder->all, &forward->link);
     number_anew(forwarder, forward);
@@ -360,7 +373,8 @@ static bool refused_now(const struct forward *forward, struct bytes reply)
            bytes_starts_with(reply, BYTES("-"));
 }
 
-/* It was not run there. */
+/* It was not run there. As long as it was with a node it did not look for one; but who is late with
+ * all the time that there is has too much to do. */
 static void refused(struct forwarder *forwarder, struct forward *forward, bool late,
                     uint64_t now_ms)
 {
@@ -368,7 +382,9 @@ static void refused(struct forwarder *forwarder, struct forward *forward, bool l
     uint64_t taken_ms = now_ms > sent_ms ? now_ms - sent_ms : 0;
     forward->was_sent = forward->was_lost;
     forward->was_refused = true;
-    if (late && forward->patience_ms < 2 * taken_ms)
+    if (!late || taken_ms < FORWARD_END_MAX_MS)
+        forward->deadline_ms += taken_ms;
+    if (late && forward->patience_ms < 2 * taken_ms && forward->patience_ms < FORWARD_END_MAX_MS)
         forward->patience_ms =
             2 * taken_ms < FORWARD_END_MAX_MS ? 2 * taken_ms : FORWARD_END_MAX_MS;
     if (forward->fixed && !late)
@@ -393,10 +409,13 @@ void forward_answer(struct forwarder *forwarder, uint64_t number, uint8_t flags,
         return;
     }
     ask_no_more(forwarder, forward);
-    if (flags & FORWARD_REFUSED)
+    if (flags & FORWARD_REFUSED) {
         refused(forwarder, forward, flags & FORWARD_LATE, now_ms);
-    else
-        answer(forwarder, forward, refused_now(forward, reply) ? bytes_text(unknown_text) : reply);
+        return;
+    }
+    if (forward->run_count > 0)
+        overtaken_add(forwarder, forward, now_ms);
+    answer(forwarder, forward, refused_now(forward, reply) ? bytes_text(unknown_text) : reply);
 }
 
 /* It can't run any more where it was sent to last. */
@@ -414,10 +433,11 @@ static void learned(struct quorum_outcome *outcome, enum status status, struct b
         answer(forwarder, forward, reply.size > 0 ? reply : bytes_text(lost_text));
     } else if (MUTANT(forwarded_write_run_again)) {
         wait_until(forwarder, forward, 0);
-    } else if (forward->blind && !has_ended(forward, now_ms)) {
+    } else if (!has_ended(forward, now_ms)) {
         wait_as(forwarder, forward, FORWARD_ENDING, forward->end_ms);
     } else if (forward->blind) {
         forward->was_lost = true;
+        overtaken_run(forwarder, forward);
         wait_until(forwarder, forward, 0);
     } else {
         answer(forwarder, forward, bytes_text(unknown_text));
@@ -443,7 +463,7 @@ static void recover(struct forwarder *forwarder, struct forward *forward, uint64
 {
     set_deadline(forwarder, forward, now_ms);
     buffer_deinit(&forward->reply); /* of which the rest won't come */
-    if (forward->fixed && has_end(forward) && !has_ended(forward, now_ms)) {
+    if (forward->fixed && forward->writes && !has_ended(forward, now_ms)) {
         wait_as(forwarder, forward, FORWARD_ENDING, forward->end_ms);
     } else if (forward->fixed) {
         forward->was_lost = true;
@@ -507,6 +527,8 @@ void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, 
     struct list rest;
     list_init(&rest);
     farewell_node_lost(forwarder, node);
+    if (gone)
+        overtaken_link_lost(forwarder, node);
     list_splice(&rest, &forwarder->all);
     while ((forward = put_back(forwarder, &rest)))
         if (forward->state == FORWARD_SENT && forward->node == node && may_leave(forward, gone))
@@ -518,6 +540,7 @@ void forwarder_origin_lost(struct forwarder *forwarder, uint64_t node, uint64_t 
     remote_origin_gone(forwarder, node);
     forget_clock(forwarder, node);
     farewell_unheard(forwarder, node);
+    overtaken_link_lost(forwarder, node);
     forwarder_node_lost(forwarder, node, false, now_ms); /* its answers were on that link */
 }
 
@@ -566,18 +589,27 @@ enum status forwarder_receive(struct forwarder *forwarder, uint64_t from, unsign
         return receive_forward(forwarder, from, &in);
     if (type == MESSAGE_FORWARDED)
         return receive_forwarded(forwarder, from, &in, now_ms);
-    if (type > MESSAGE_LAST_HEARD)
+    if (type > MESSAGE_COVER)
         return STATUS_OK; /* a newer node may say more */
     uint64_t first = unpack_next_varint(&in);
-    uint64_t second = type == MESSAGE_LAST_OF ? unpack_next_varint(&in) : 0;
-    if (in.failed || in.next != in.end)
+    uint64_t second =
+        type == MESSAGE_LAST_OF || type == MESSAGE_COVER ? unpack_next_varint(&in) : 0;
+    struct bytes rows = bytes_of(in.next, (size_t)(in.end - in.next));
+    bool has_rows = type == MESSAGE_MADE || type == MESSAGE_COVER;
+    if (in.failed || (rows.size > 0 && !has_rows))
         return STATUS_CORRUPT;
+    if (type == MESSAGE_MADE)
+        return overtaken_made(forwarder, from, first, rows, now_ms);
+    if (type == MESSAGE_COVER)
+        return overtaken_cover(forwarder, from, first, second, rows, now_ms);
     if (type == MESSAGE_CLOCK)
         heard_clock(forwarder, from, first, now_ms);
     else if (type == MESSAGE_LAST_OF)
         farewell_asked(forwarder, from, first, second, now_ms);
     else if (type == MESSAGE_LAST_HEARD)
         farewell_heard(forwarder, from, first);
+    else if (type == MESSAGE_OVERTAKEN)
+        overtaken_asked(forwarder, from, first, now_ms);
     else
         remote_client_gone(forwarder, from, first);
     return STATUS_OK;
@@ -593,10 +625,11 @@ static bool go_on(struct forwarder *forwarder, struct forward *forward, uint64_t
         recover(forwarder, forward, now_ms);
         return is_fixed;
     }
-    if (now_ms < forward->deadline_ms) {
+    /* Its time may have passed while something earlier waited, or this process stood still. */
+    if (now_ms < forward->deadline_ms || !forward->was_refused)
         try(forwarder, forward, now_ms);
+    if (forward->state == FORWARD_SENT || now_ms < forward->deadline_ms)
         return forward->state == FORWARD_SENT;
-    }
     if (forward->fixed)
         lose(forwarder, forward);
     else
@@ -646,6 +679,7 @@ static void give_up_on_silent(struct forwarder *forwarder, uint64_t now_ms)
 void forwarder_turn(struct forwarder *forwarder, uint64_t now_ms)
 {
     farewells_turn(forwarder, now_ms);
+    overtaken_turn(forwarder, now_ms);
     if (forwarder->unsettled > 0 && now_ms >= forwarder->due_ms)
         send_due(forwarder, now_ms);
     if (now_ms >= forwarder->silence_ms) {

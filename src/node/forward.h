@@ -9,20 +9,26 @@
  * cannot know answers "-UNKNOWN".
  *
  * A coordinator that stands still, or whose link is slow, is passed over, and a blind write runs
- * elsewhere; newer writes follow it. So that the first copy does not run late, and win, it has an
- * end: a time of the coordinator's own steady clock, from which on it refuses the request. The
- * origin runs it elsewhere only when that time has passed there for sure. For this it needs to know
- * no more than what that clock says at least: each node tells its own now and then, and from when
- * that was heard both clocks have gone on, at rates that differ by less than 1/FORWARD_DRIFT (a
- * lease: Gray and Cheriton 1989). What a slow link makes late is refused, not lost: it is sent
- * again, with more time. A large write (more than one part) never runs twice: taking it in is
- * reason enough to stand still for a moment.
+ * elsewhere; of another one its client is told, after a longer while, that it may have run. Newer
+ * writes follow. So that it does not run late, and undo what came after it, every write has an end:
+ * a time of the coordinator's own steady clock, from which on it refuses the request. The origin
+ * runs it elsewhere, or says that nobody knows, only when that time has passed there for sure. For
+ * this it needs to know no more than what that clock says at least: each node tells its own now and
+ * then, and from when that was heard both clocks have gone on, at rates that differ by less than
+ * 1/FORWARD_DRIFT (a lease: Gray and Cheriton 1989). What a slow link makes late is refused, not
+ * lost: it is sent again, with more time. A large write (more than one part) never runs twice:
+ * taking it in is reason enough to stand still for a moment.
  *
  * Of a node whose process has ended (bus.h: its links say so) nobody needs to wait for the end: it
  * runs nothing any more. But what it had run before, others may not have heard yet, or not have
  * stored: then nobody would know of it, and the rows of a first run would come after those of a
  * second. So all others are asked first, and answer when they have heard the last of it and stored
  * its rows; that takes as long as a message. The end is for where they don't answer.
+ *
+ * So a blind write never runs late, but it may have run twice: the first time by a node that could
+ * tell nobody. What followed has seen the second run only. Therefore the origin remembers for a
+ * minute who may have run it first, asks as soon as there are links what it has made, and tells
+ * whoever ran it last, where the second run then covers the first (quorum_cover).
  *
  *   FORWARD   client(varint) number(varint) first(varint) flags(1) db(1) read(1) write(1)
  *             until(varint) [slots(2048): a bit for each] bytes of the request
@@ -31,12 +37,18 @@
  *   CLOCK     clock(varint): what the sender's says
  *   LAST_OF   node(varint) number(varint): has the last of that node been heard?
  *   LAST_HEARD number(varint): it has
+ *   OVERTAKEN first(varint): that request of the sender's was run again elsewhere. What has it made
+ *             here?
+ *   MADE      first(varint) rows (quorum_made)
+ *   COVER     first(varint) node(varint) rows: that node has run this request too, which was run
+ *             here after it, and has made this
  *
  * Flags: 1 there is more to come in further messages; 2 RESP3; 4 slots follow; 8 (of FORWARDED) it
- * was refused and not run: the sender is to look anew for who should; 16 it may run twice, before
- * `until`; 32 it goes on where the last message of that number ended: without that one it is void;
- * 64 it was refused because it came late, or after one of that client that did: it may be sent
- * again; 128 it is: a node that has refused one refuses what its client sent after it, up to here.
+ * was refused and not run: the sender is to look anew for who should; 16 it is not to run from
+ * `until` on; 32 it goes on where the last message of that number ended: without that one it is
+ * void; 64 (of FORWARD) it may run twice, (of FORWARDED) it was refused because it came late, or
+ * after one of that client that did: it may be sent again; 128 it is: a node that has refused one
+ * refuses what its client sent after it, up to here.
  * `number` is another one, larger, each time that a request is sent; `first` is that of the first
  * time, and names the request in the cluster together with the node that it came from.
  */
@@ -59,7 +71,9 @@ enum {
     FORWARD_CLOCK_MS = 1000,   /* how often others are told the clock */
     FORWARD_DRIFT = 500,       /* clocks gain or lose less than 1 ms in so many */
     FORWARD_LAST_MS = 100, /* so long it is waited for the last of a node to be heard, at least, */
-    FORWARD_LAST_MAX = 4096, /* and for so many others */
+    FORWARD_LAST_MAX = 4096,       /* and for so many others */
+    FORWARD_RUNS_MAX = 3,          /* nodes that may have run a request before it was answered, */
+    FORWARD_OVERTAKEN_MAX = 16384, /* and for so many requests they are remembered */
     FORWARD_REMOTES_MAX = 100 * 1000,
     FORWARD_REQUESTS_MAX = 4096, /* of one client that wait for their turn; others are refused */
 };
@@ -107,6 +121,8 @@ struct forward {
     bool was_refused;        /* when it was sent last */
     bool was_sent, was_lost; /* somebody may have run it; has gone before it answered: this may be
                                 so already when it is sent */
+    unsigned run_count;
+    uint64_t runs[FORWARD_RUNS_MAX]; /* nodes that may have run it before */
     struct buffer request, reply;
     struct quorum_outcome outcome;
 };
@@ -146,9 +162,12 @@ struct request_id remote_request_id(const struct remote *remote);
 uint64_t remote_first_number(const struct remote *remote);
 const uint64_t *remote_slots(const struct remote *remote);
 
-/* Its time is over, and it may have run elsewhere: it is to be refused. To be asked at the moment
- * when it is to run, however long it has waited here. */
+/* Its time is over: it may have run elsewhere, or its client has gone on, so it is to be refused.
+ * To be asked at the moment when it is to run, however long it has waited here. */
 bool remote_is_late(const struct remote *remote);
+
+/* The request that it runs may run a second time, elsewhere. */
+bool remote_may_run_twice(const struct remote *remote);
 
 /* This node is not to run it: */
 enum remote_refusal {

@@ -11,7 +11,7 @@
 #include "node/wait.h"
 
 enum {
-    TIMEOUTS = 2, /* that may pass while nodes are lost and all begins anew */
+    TIMEOUTS = 2, /* that may pass while nodes are lost and all begins anew, from the first on */
     FLUSH_TIMEOUTS = 60,
 };
 
@@ -39,8 +39,8 @@ struct gather {
     uint32_t count, pending;
     uint32_t next; /* of GATHER_RANDOM: the part that is asked, or was last */
     uint32_t key_count;
-    uint32_t scan_end; /* of GATHER_SCAN: the slot after those that were asked for */
-    uint64_t deadline_ms;
+    uint32_t scan_end;    /* of GATHER_SCAN: the slot after those that were asked for */
+    uint64_t deadline_ms; /* 0: no node was lost */
     bool lost;
 };
 
@@ -80,6 +80,12 @@ static void resume(struct gather *gather)
         list_append(&session->sessions->resumed, &session->waiting);
 }
 
+static uint64_t patience_ms(const struct gather *gather)
+{
+    unsigned timeouts = gather->kind == GATHER_FLUSH ? FLUSH_TIMEOUTS : TIMEOUTS;
+    return timeouts * gather->forwarder->options.timeout_ms;
+}
+
 static void cancel_parts(struct gather *gather)
 {
     for (uint32_t i = 0; i < gather->count; i++) {
@@ -107,21 +113,34 @@ static bool may_have_run(const struct gather *gather)
     return false;
 }
 
-/* A node is gone: the session tries anew at the next tick, when others know it too. */
-static void part_lost(struct forward *forward)
+/* The session tries anew at the next tick, when others know too that a node is gone. */
+static void give_up(struct gather *gather)
 {
-    struct part *part = forward->context;
-    struct gather *gather = part->gather;
     struct session *session = gather->session;
-    part->under_way = false;
     if ((session->request.command->flags & CMD_WRITE) && may_have_run(gather))
         session->ran_in_part = true;
     cancel_parts(gather);
-    gather->lost = true;
     if (session->state != SESSION_AWAITING)
         return;
     session->state = SESSION_THROTTLED;
     list_append(&gather->forwarder->options.dispatch->throttled, &session->waiting);
+}
+
+/* A node is gone. Other parts that write may still run, and are waited for: their client would hear
+ * that it is over, and what it says next must not be overtaken. */
+static void part_lost(struct forward *forward)
+{
+    struct part *part = forward->context;
+    struct gather *gather = part->gather;
+    const struct dispatch *dispatch = gather->forwarder->options.dispatch;
+    bool writes = gather->session->request.command->flags & CMD_WRITE;
+    part->under_way = false;
+    gather->pending--;
+    gather->lost = true;
+    if (gather->deadline_ms == 0)
+        gather->deadline_ms = dispatch->cluster.steady_ms + patience_ms(gather);
+    if (gather->pending == 0 || !writes)
+        give_up(gather);
 }
 
 static void part_answered(struct forward *forward, struct bytes reply);
@@ -215,7 +234,7 @@ static void part_answered(struct forward *forward, struct bytes reply)
     part->under_way = false;
     if (gather->session->request.command->flags & CMD_WRITE)
         wait_wrote_at(gather->session, part->node, forward->number);
-    if (gather->kind == GATHER_FLUSH && flush_on(part, reply)) {
+    if (gather->kind == GATHER_FLUSH && !gather->lost && flush_on(part, reply)) {
         send(part, now_ms);
         return;
     }
@@ -225,7 +244,11 @@ static void part_answered(struct forward *forward, struct bytes reply)
     }
     buffer_clear(&part->reply, 0);
     buffer_append_bytes(&part->reply, reply);
-    if (--gather->pending == 0)
+    if (--gather->pending > 0)
+        return;
+    if (gather->lost)
+        give_up(gather);
+    else
         resume(gather);
 }
 
@@ -320,15 +343,11 @@ void gather_end(struct session *session)
 
 /* ---- beginning ------------------------------------------------------------------------------- */
 
-static struct gather *begin(struct forwarder *forwarder, struct session *session, uint64_t now_ms)
+static struct gather *begin(struct forwarder *forwarder, struct session *session)
 {
     struct gather *gather = session->gather;
-    if (!gather) {
+    if (!gather)
         gather = session->gather = memory_zeroed(sizeof(*gather));
-        bool flushes = gather_kind_of(session->request.command) == GATHER_FLUSH;
-        gather->deadline_ms =
-            now_ms + (flushes ? FLUSH_TIMEOUTS : TIMEOUTS) * forwarder->options.timeout_ms;
-    }
     gather->lost = false;
     gather->forwarder = forwarder;
     gather->session = session;
@@ -371,7 +390,7 @@ static void write_keys(struct part *part, const struct request *request, uint32_
 enum status gather_keys(struct forwarder *forwarder, struct session *session,
                         const struct gather_key *keys, size_t count, uint64_t now_ms)
 {
-    struct gather *gather = begin(forwarder, session, now_ms);
+    struct gather *gather = begin(forwarder, session);
     uint32_t step = gather->kind == GATHER_OK ? 2 : 1;
     gather->key_count = (uint32_t)count;
     for (size_t i = 0; i < count; i++) {
@@ -458,7 +477,7 @@ enum status gather_database(struct forwarder *forwarder, struct session *session
     const struct request *request = &session->request;
     if (gather_kind_of(request->command) == GATHER_FLUSH && !is_flush_well_formed(request))
         return STATUS_SYNTAX;
-    struct gather *gather = begin(forwarder, session, now_ms);
+    struct gather *gather = begin(forwarder, session);
     if (!share_slots(gather)) {
         gather_end(session);
         return request_refuse(request, "CLUSTERDOWN Hash slot not served");

@@ -224,7 +224,7 @@ static void any_key_may_be_drawn_and_the_only_one_is(void **state)
     struct nodes *nodes = begin(&caller);
     struct keys k = a_key_of_each(nodes);
     for (unsigned node = 0; node < NODES; node++) {
-        char reply[64];
+        char reply[80];
         snprintf(reply, sizeof(reply), "+OK\r\n$%zu\r\n%s\r\n:1\r\n", strlen(k.of[node]),
                  k.of[node]);
         caller_say(caller, "SET %s v\r\nRANDOMKEY\r\nDEL %s\r\n", k.of[node], k.of[node]);
@@ -354,6 +354,42 @@ static void what_sets_begins_anew(void **state)
     nodes_free(nodes);
 }
 
+/* Node 2 has its part, and may run it: what its client says next would be overtaken. */
+static void what_others_may_still_run_is_waited_for(void **state)
+{
+    (void)state;
+    struct caller *caller;
+    struct nodes *nodes = begin(&caller);
+    struct caller *operator= caller_new(nodes, 2);
+    struct keys k = a_key_of_each(nodes);
+    caller_ask(operator, "CLIENT PAUSE 600\r\n", "+OK\r\n");
+    cluster_node_pause(&nodes->nodes[1]);
+    caller_say(caller, "DEL %s %s %s\r\n", k.of[0], k.of[1], k.of[2]);
+    ask_and_kill(caller, nodes);
+    nodes_run(nodes, 350);
+    caller_expect(caller, "");
+    caller_expect(caller, "-UNKNOWN Nodes that ran a part of the command have gone: it may have "
+                          "been run or not\r\n");
+    nodes_free(nodes);
+}
+
+/* Node 1 is there and does not answer, for much longer than a quorum may take. */
+static void what_was_lost_late_begins_anew_too(void **state)
+{
+    (void)state;
+    struct caller *caller;
+    struct nodes *nodes = begin(&caller);
+    struct caller *operator= caller_new(nodes, 1);
+    struct keys k = a_key_of_each(nodes);
+    caller_ask(operator, "CLIENT PAUSE 5000\r\n", "+OK\r\n");
+    caller_say(caller, "MSET %s a %s b %s c\r\n", k.of[0], k.of[1], k.of[2]);
+    caller_expect(caller, "+OK\r\n");
+    caller_ask(operator, "CLIENT PAUSE 5000\r\n", "+OK\r\n");
+    caller_say(caller, "MGET %s %s %s\r\n", k.of[0], k.of[1], k.of[2]);
+    caller_expect(caller, "*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n");
+    nodes_free(nodes);
+}
+
 static void a_node_left_alone_says_that_it_is_too_few(void **state)
 {
     (void)state;
@@ -410,6 +446,8 @@ int main(void)
         cmocka_unit_test(what_reads_begins_anew_with_those_that_are_left),
         cmocka_unit_test(a_count_of_deletions_is_not_begun_anew),
         cmocka_unit_test(what_sets_begins_anew),
+        cmocka_unit_test(what_others_may_still_run_is_waited_for),
+        cmocka_unit_test(what_was_lost_late_begins_anew_too),
         cmocka_unit_test(a_node_left_alone_says_that_it_is_too_few),
         cmocka_unit_test(who_leaves_in_the_midst_leaves_nothing_behind),
     };
