@@ -33,6 +33,7 @@ struct forwarder *forwarder_new(const struct forwarder_options *options)
     list_init(&forwarder->busy);
     list_init(&forwarder->farewells);
     list_init(&forwarder->questions);
+    list_init(&forwarder->overtaken_by_age);
     return forwarder;
 }
 
@@ -46,6 +47,7 @@ void forwarder_free(struct forwarder *forwarder)
             if (forwarder->origins.items[i].value)
                 remote_origin_gone(forwarder, forwarder->origins.items[i].number);
     farewells_deinit(forwarder);
+    overtaken_deinit(forwarder);
     number_map_deinit(&forwarder->by_number);
     number_map_deinit(&forwarder->held);
     number_map_deinit(&forwarder->origins);
@@ -187,6 +189,7 @@ void forwarder_node_up(struct forwarder *forwarder, uint64_t node)
 {
     forget_clock(forwarder, node);
     forward_tell_clock(forwarder, node);
+    forwarder->overtaken_ms = 0;
 }
 
 static void tell_clock(struct forwarder *forwarder)
@@ -202,6 +205,7 @@ static uint8_t flags_of(const struct forward *forward)
 {
     return (uint8_t)((forward->resp == 3 ? FORWARD_RESP3 : 0) |
                      (forward->slots ? FORWARD_SLOTS : 0) | (forward->writes ? FORWARD_UNTIL : 0) |
+                     (forward->blind ? FORWARD_TWICE : 0) |
                      (forward->was_refused ? FORWARD_AGAIN : 0));
 }
 
@@ -330,6 +334,7 @@ static void try(struct forwarder *forwarder, struct forward *forward, uint64_t n
 void forward_send(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
     forward->first = 0;
+    forward->run_count = 0;
     forward->has_died = forward->was_refused = false;
     forward->was_sent = forward->was_lost;
     forward->state = FORWARD_SENT;
@@ -404,10 +409,13 @@ void forward_answer(struct forwarder *forwarder, uint64_t number, uint8_t flags,
         return;
     }
     ask_no_more(forwarder, forward);
-    if (flags & FORWARD_REFUSED)
+    if (flags & FORWARD_REFUSED) {
         refused(forwarder, forward, flags & FORWARD_LATE, now_ms);
-    else
-        answer(forwarder, forward, refused_now(forward, reply) ? bytes_text(unknown_text) : reply);
+        return;
+    }
+    if (forward->run_count > 0)
+        overtaken_add(forwarder, forward, now_ms);
+    answer(forwarder, forward, refused_now(forward, reply) ? bytes_text(unknown_text) : reply);
 }
 
 /* It can't run any more where it was sent to last. */
@@ -429,6 +437,7 @@ static void learned(struct quorum_outcome *outcome, enum status status, struct b
         wait_as(forwarder, forward, FORWARD_ENDING, forward->end_ms);
     } else if (forward->blind) {
         forward->was_lost = true;
+        overtaken_run(forwarder, forward);
         wait_until(forwarder, forward, 0);
     } else {
         answer(forwarder, forward, bytes_text(unknown_text));
@@ -518,6 +527,8 @@ void forwarder_node_lost(struct forwarder *forwarder, uint64_t node, bool gone, 
     struct list rest;
     list_init(&rest);
     farewell_node_lost(forwarder, node);
+    if (gone)
+        overtaken_link_lost(forwarder, node);
     list_splice(&rest, &forwarder->all);
     while ((forward = put_back(forwarder, &rest)))
         if (forward->state == FORWARD_SENT && forward->node == node && may_leave(forward, gone))
@@ -529,6 +540,7 @@ void forwarder_origin_lost(struct forwarder *forwarder, uint64_t node, uint64_t 
     remote_origin_gone(forwarder, node);
     forget_clock(forwarder, node);
     farewell_unheard(forwarder, node);
+    overtaken_link_lost(forwarder, node);
     forwarder_node_lost(forwarder, node, false, now_ms); /* its answers were on that link */
 }
 
@@ -577,18 +589,27 @@ enum status forwarder_receive(struct forwarder *forwarder, uint64_t from, unsign
         return receive_forward(forwarder, from, &in);
     if (type == MESSAGE_FORWARDED)
         return receive_forwarded(forwarder, from, &in, now_ms);
-    if (type > MESSAGE_LAST_HEARD)
+    if (type > MESSAGE_COVER)
         return STATUS_OK; /* a newer node may say more */
     uint64_t first = unpack_next_varint(&in);
-    uint64_t second = type == MESSAGE_LAST_OF ? unpack_next_varint(&in) : 0;
-    if (in.failed || in.next != in.end)
+    uint64_t second =
+        type == MESSAGE_LAST_OF || type == MESSAGE_COVER ? unpack_next_varint(&in) : 0;
+    struct bytes rows = bytes_of(in.next, (size_t)(in.end - in.next));
+    bool has_rows = type == MESSAGE_MADE || type == MESSAGE_COVER;
+    if (in.failed || (rows.size > 0 && !has_rows))
         return STATUS_CORRUPT;
+    if (type == MESSAGE_MADE)
+        return overtaken_made(forwarder, from, first, rows, now_ms);
+    if (type == MESSAGE_COVER)
+        return overtaken_cover(forwarder, from, first, second, rows, now_ms);
     if (type == MESSAGE_CLOCK)
         heard_clock(forwarder, from, first, now_ms);
     else if (type == MESSAGE_LAST_OF)
         farewell_asked(forwarder, from, first, second, now_ms);
     else if (type == MESSAGE_LAST_HEARD)
         farewell_heard(forwarder, from, first);
+    else if (type == MESSAGE_OVERTAKEN)
+        overtaken_asked(forwarder, from, first, now_ms);
     else
         remote_client_gone(forwarder, from, first);
     return STATUS_OK;
@@ -658,6 +679,7 @@ static void give_up_on_silent(struct forwarder *forwarder, uint64_t now_ms)
 void forwarder_turn(struct forwarder *forwarder, uint64_t now_ms)
 {
     farewells_turn(forwarder, now_ms);
+    overtaken_turn(forwarder, now_ms);
     if (forwarder->unsettled > 0 && now_ms >= forwarder->due_ms)
         send_due(forwarder, now_ms);
     if (now_ms >= forwarder->silence_ms) {

@@ -25,6 +25,11 @@
  * second. So all others are asked first, and answer when they have heard the last of it and stored
  * its rows; that takes as long as a message. The end is for where they don't answer.
  *
+ * So a blind write never runs late, but it may have run twice: the first time by a node that could
+ * tell nobody. What followed has seen the second run only. Therefore the origin remembers for a
+ * minute who may have run it first, asks as soon as there are links what it has made, and tells
+ * whoever ran it last, where the second run then covers the first (quorum_cover).
+ *
  *   FORWARD   client(varint) number(varint) first(varint) flags(1) db(1) read(1) write(1)
  *             until(varint) [slots(2048): a bit for each] bytes of the request
  *   FORWARDED number(varint) flags(1) bytes of the reply
@@ -32,13 +37,18 @@
  *   CLOCK     clock(varint): what the sender's says
  *   LAST_OF   node(varint) number(varint): has the last of that node been heard?
  *   LAST_HEARD number(varint): it has
+ *   OVERTAKEN first(varint): that request of the sender's was run again elsewhere. What has it made
+ *             here?
+ *   MADE      first(varint) rows (quorum_made)
+ *   COVER     first(varint) node(varint) rows: that node has run this request too, which was run
+ *             here after it, and has made this
  *
  * Flags: 1 there is more to come in further messages; 2 RESP3; 4 slots follow; 8 (of FORWARDED) it
  * was refused and not run: the sender is to look anew for who should; 16 it is not to run from
  * `until` on; 32 it goes on where the last message of that number ended: without that one it is
- * void; 64 it was refused because it came late, or after one of that client that did: it may be
- * sent again; 128 it is: a node that has refused one refuses what its client sent after it, up to
- * here.
+ * void; 64 (of FORWARD) it may run twice, (of FORWARDED) it was refused because it came late, or
+ * after one of that client that did: it may be sent again; 128 it is: a node that has refused one
+ * refuses what its client sent after it, up to here.
  * `number` is another one, larger, each time that a request is sent; `first` is that of the first
  * time, and names the request in the cluster together with the node that it came from.
  */
@@ -61,7 +71,9 @@ enum {
     FORWARD_CLOCK_MS = 1000,   /* how often others are told the clock */
     FORWARD_DRIFT = 500,       /* clocks gain or lose less than 1 ms in so many */
     FORWARD_LAST_MS = 100, /* so long it is waited for the last of a node to be heard, at least, */
-    FORWARD_LAST_MAX = 4096, /* and for so many others */
+    FORWARD_LAST_MAX = 4096,       /* and for so many others */
+    FORWARD_RUNS_MAX = 3,          /* nodes that may have run a request before it was answered, */
+    FORWARD_OVERTAKEN_MAX = 16384, /* and for so many requests they are remembered */
     FORWARD_REMOTES_MAX = 100 * 1000,
     FORWARD_REQUESTS_MAX = 4096, /* of one client that wait for their turn; others are refused */
 };
@@ -109,6 +121,8 @@ struct forward {
     bool was_refused;        /* when it was sent last */
     bool was_sent, was_lost; /* somebody may have run it; has gone before it answered: this may be
                                 so already when it is sent */
+    unsigned run_count;
+    uint64_t runs[FORWARD_RUNS_MAX]; /* nodes that may have run it before */
     struct buffer request, reply;
     struct quorum_outcome outcome;
 };
@@ -151,6 +165,9 @@ const uint64_t *remote_slots(const struct remote *remote);
 /* Its time is over: it may have run elsewhere, or its client has gone on, so it is to be refused.
  * To be asked at the moment when it is to run, however long it has waited here. */
 bool remote_is_late(const struct remote *remote);
+
+/* The request that it runs may run a second time, elsewhere. */
+bool remote_may_run_twice(const struct remote *remote);
 
 /* This node is not to run it: */
 enum remote_refusal {

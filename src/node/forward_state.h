@@ -13,6 +13,9 @@ enum {
     MESSAGE_CLOCK,
     MESSAGE_LAST_OF,
     MESSAGE_LAST_HEARD,
+    MESSAGE_OVERTAKEN,
+    MESSAGE_MADE,
+    MESSAGE_COVER,
 };
 
 enum forward_flag {
@@ -22,7 +25,8 @@ enum forward_flag {
     FORWARD_REFUSED = 8,
     FORWARD_UNTIL = 16,
     FORWARD_CONTINUED = 32,
-    FORWARD_LATE = 64,
+    FORWARD_LATE = 64,  /* of FORWARDED, */
+    FORWARD_TWICE = 64, /* of FORWARD */
     FORWARD_AGAIN = 128,
 };
 
@@ -50,6 +54,9 @@ struct forwarder {
     struct list farewells; /* farewell.c: what this node waits for, */
     struct list questions; /* and what others do */
     size_t question_count;
+    struct number_map overtaken; /* overtaken.c: requests that have run twice, by `first` */
+    struct list overtaken_by_age;
+    uint64_t overtaken_ms; /* when somebody is asked about them next */
     struct buffer scratch;
 };
 
@@ -100,5 +107,22 @@ void farewell_unheard(struct forwarder *forwarder, uint64_t node);
 void farewells_turn(struct forwarder *forwarder, uint64_t now_ms);
 bool farewells_are_due(const struct forwarder *forwarder);
 void farewells_deinit(struct forwarder *forwarder);
+
+/* ---- overtaken.c ----------------------------------------------------------------------------- */
+
+/* Its node may have run it; it is going to be run elsewhere. */
+void overtaken_run(struct forwarder *forwarder, struct forward *forward);
+/* Its node has run it, after others that may have. */
+void overtaken_add(struct forwarder *forwarder, const struct forward *forward, uint64_t now_ms);
+/* A link of that node, or to it, is gone: questions and answers on it are, too. */
+void overtaken_link_lost(struct forwarder *forwarder, uint64_t node);
+void overtaken_turn(struct forwarder *forwarder, uint64_t now_ms);
+void overtaken_deinit(struct forwarder *forwarder);
+
+void overtaken_asked(struct forwarder *forwarder, uint64_t from, uint64_t first, uint64_t now_ms);
+MUST_CHECK enum status overtaken_made(struct forwarder *forwarder, uint64_t from, uint64_t first,
+                                      struct bytes rows, uint64_t now_ms);
+MUST_CHECK enum status overtaken_cover(struct forwarder *forwarder, uint64_t from, uint64_t first,
+                                       uint64_t node, struct bytes rows, uint64_t now_ms);
 
 #endif

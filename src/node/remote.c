@@ -23,7 +23,7 @@ struct remote {
     uint64_t first_number;           /* of all requests */
     uint64_t number, first;          /* of the one that runs, or ran last */
     uint64_t until_ms;
-    bool has_end;
+    bool has_end, twice;
     bool refuses; /* what came after a request that it refused, until that comes again */
     bool has_slots;
     uint64_t slots[SLOT_COUNT / 64];
@@ -235,6 +235,7 @@ static void run(struct remote *remote, struct remote_request *request)
     remote->first = request->first;
     remote->until_ms = request->until_ms;
     remote->has_end = request->flags & FORWARD_UNTIL;
+    remote->twice = request->flags & FORWARD_TWICE;
     remote->has_slots = buffer_size(&request->slots) > 0;
     if (remote->has_slots)
         memcpy(remote->slots, buffer_bytes(&request->slots).data, FORWARD_SLOTS_SIZE);
@@ -329,6 +330,11 @@ bool remote_is_late(const struct remote *remote)
 {
     return remote->has_end && forward_clock_ms(remote->forwarder) >= remote->until_ms &&
            !MUTANT(late_request_run);
+}
+
+bool remote_may_run_twice(const struct remote *remote)
+{
+    return remote->twice;
 }
 
 void remote_reply(struct remote *remote, uint64_t number, enum remote_refusal refusal,

@@ -405,6 +405,7 @@ void routing_replicate(struct dispatch *dispatch, struct session *session, struc
     write->mark = wait_mark(session);
     if (session->remote) {
         write->id = remote_request_id(session->remote);
+        write->is_blind = remote_may_run_twice(session->remote);
         write->reply = buffer_bytes(&replicated->reply.bytes);
     }
     quorum_write(dispatch->cluster.quorum, &session->txn, write, dispatch->cluster.steady_ms);

@@ -439,6 +439,7 @@ static void spread(struct asking *asking)
         return;
     source->tried = true;
     asking->source = source;
+    asking->number = asking->quorum->number++; /* pages asked for before are none of these */
     asking->place = (struct export_place){0};
     ask_page(asking);
 }

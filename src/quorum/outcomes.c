@@ -30,7 +30,7 @@ static struct outcome_record **bucket_of(const struct outcomes *outcomes, struct
 
 static size_t record_size(const struct outcome_record *record)
 {
-    return sizeof(*record) + record->reply_size + record->heads_size;
+    return sizeof(*record) + record->reply_size + record->heads_size + record->dots_size;
 }
 
 static void forget(struct outcomes *outcomes, struct outcome_record *record)
@@ -65,11 +65,11 @@ static bool is_old(const struct outcome_record *record, uint64_t now_ms)
 }
 
 void outcomes_add(struct outcomes *outcomes, struct request_id id, struct bytes reply,
-                  struct bytes heads, uint64_t gate, uint64_t now_ms)
+                  struct bytes heads, struct bytes dots, uint64_t gate, uint64_t now_ms)
 {
     if (reply.size > QUORUM_REPLY_KEPT_MAX)
         reply.size = 0;
-    size_t size = sizeof(struct outcome_record) + reply.size + heads.size;
+    size_t size = sizeof(struct outcome_record) + reply.size + heads.size + dots.size;
     if (size > outcomes->bytes_max)
         return;
     while (!list_is_empty(&outcomes->by_age)) {
@@ -88,11 +88,14 @@ void outcomes_add(struct outcomes *outcomes, struct request_id id, struct bytes 
                                       .kept_ms = now_ms,
                                       .gate = gate,
                                       .reply_size = (uint32_t)reply.size,
-                                      .heads_size = (uint32_t)heads.size};
+                                      .heads_size = (uint32_t)heads.size,
+                                      .dots_size = (uint32_t)dots.size};
     if (reply.size > 0)
         memcpy(record->bytes, reply.data, reply.size);
     if (heads.size > 0)
         memcpy(record->bytes + reply.size, heads.data, heads.size);
+    if (dots.size > 0)
+        memcpy(record->bytes + reply.size + heads.size, dots.data, dots.size);
     *at = record;
     list_append(&outcomes->by_age, &record->link);
     outcomes->count++;

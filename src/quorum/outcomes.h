@@ -15,8 +15,8 @@ struct outcome_record {
     struct request_id id;
     uint64_t kept_ms;
     uint64_t gate;
-    uint32_t reply_size, heads_size;
-    char bytes[]; /* reply, heads */
+    uint32_t reply_size, heads_size, dots_size;
+    char bytes[]; /* reply, heads, dots */
 };
 
 struct outcomes {
@@ -30,9 +30,13 @@ struct outcomes {
 void outcomes_init(struct outcomes *outcomes, size_t bytes_max);
 void outcomes_deinit(struct outcomes *outcomes);
 
-/* A request may have several records: rows that came in several batches. */
+/*
+ * A request may have several records: rows that came in several batches. `dots`: of a blind write
+ * that ran here, for each of the heads the event that it was, actor(8) time(8), time 0 for none;
+ * else nothing.
+ */
 void outcomes_add(struct outcomes *outcomes, struct request_id id, struct bytes reply,
-                  struct bytes heads, uint64_t gate, uint64_t now_ms);
+                  struct bytes heads, struct bytes dots, uint64_t gate, uint64_t now_ms);
 
 /* The newest record of that request that is not older than a minute, then (after) the one before
  * it; NULL: none. */
@@ -47,6 +51,11 @@ static inline struct bytes outcome_reply(const struct outcome_record *record)
 static inline struct bytes outcome_heads(const struct outcome_record *record)
 {
     return bytes_of(record->bytes + record->reply_size, record->heads_size);
+}
+
+static inline struct bytes outcome_dots(const struct outcome_record *record)
+{
+    return bytes_of(record->bytes + record->reply_size + record->heads_size, record->dots_size);
 }
 
 #endif

@@ -35,7 +35,8 @@ struct quorum *quorum_new(const struct quorum_options *options)
                             &quorum->gating_withheld,
                             &quorum->withheld,
                             &quorum->verify_withheld,
-                            &quorum->questions_waiting};
+                            &quorum->questions_waiting,
+                            &quorum->covers};
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
         list_init(heads[i]);
     outcomes_init(&quorum->outcomes, QUORUM_OUTCOMES_BYTES);
@@ -89,6 +90,7 @@ void quorum_free(struct quorum *quorum)
     verifications_deinit(quorum);
     serve_deinit(quorum);
     replica_deinit(quorum);
+    covers_deinit(quorum);
     leases_deinit(quorum);
     free_batches(quorum, &quorum->open);
     free_batches(quorum, &quorum->sent);
@@ -106,6 +108,7 @@ void quorum_free(struct quorum *quorum)
     outcomes_deinit(&quorum->outcomes);
     buffer_deinit(&quorum->scratch);
     buffer_deinit(&quorum->heads);
+    buffer_deinit(&quorum->dots);
     memory_free(quorum);
 }
 
@@ -145,7 +148,8 @@ bool quorum_work_ended(const struct quorum *quorum, uint64_t mark)
             if (batch->work < mark && batch->message_count > 0)
                 return false;
         }
-    return verifications_ended(quorum, mark) && outcomes_ended(quorum, mark);
+    return verifications_ended(quorum, mark) && outcomes_ended(quorum, mark) &&
+           covers_ended(quorum, mark);
 }
 
 void quorum_set_numbers(struct quorum *quorum, unsigned read_quorum, unsigned write_quorum,

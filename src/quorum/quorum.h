@@ -174,6 +174,7 @@ unsigned quorum_other_owners(const struct quorum *quorum);
 struct quorum_write {
     struct consistency consistency;
     struct request_id id;
+    bool is_blind;            /* the request may run a second time: quorum_made */
     struct quorum_mark *mark; /* that it counts for; NULL: none. Until quorum_mark_deinit */
     struct bytes reply; /* kept with the id by the owners, if it is not too large; borrowed during
                            quorum_write only */
@@ -222,6 +223,25 @@ struct quorum_outcome {
 };
 void quorum_ask_outcome(struct quorum *quorum, struct quorum_outcome *outcome, uint64_t now_ms);
 void quorum_outcome_cancel(struct quorum *quorum, struct quorum_outcome *outcome);
+
+/*
+ * A blind write may run a second time elsewhere, when nobody knows of its first run, which may be
+ * in the log of a node that is cut off. Later writes have seen the second run only; the first would
+ * stand beside them for ever. So it is covered, where the second is: a row that has seen the second
+ * run is made to have seen the first one too.
+ *
+ * What a request that ran here has made: for each of its keys a row that is nothing but that it has
+ * seen this run's event. Nothing: it did not run here, could not run twice, or is forgotten.
+ */
+void quorum_made(struct quorum *quorum, struct request_id id, struct buffer *rows, uint64_t now_ms);
+/*
+ * It has run here too; `rows` are what it has made at that other node, as quorum_made gives them.
+ * They are merged with those rows that have seen this node's run, and owners are sent them. What
+ * has not seen it stays as it is: so no copy ever loses the one without having the other, or what
+ * has followed it. STATUS_CORRUPT: they are no such rows.
+ */
+MUST_CHECK enum status quorum_cover(struct quorum *quorum, struct request_id id, uint64_t node,
+                                    struct bytes rows, uint64_t now_ms);
 
 /* ---- events ---------------------------------------------------------------------------------- */
 

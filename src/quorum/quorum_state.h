@@ -142,6 +142,7 @@ struct quorum {
     struct list outcomes_asked;
     struct list outcomes_found; /* whose `done` is to be called */
     struct outcomes outcomes;
+    struct list covers; /* being stored */
 
     struct list questions_waiting; /* lease.c */
     size_t questions_waiting_bytes;
@@ -155,7 +156,7 @@ struct quorum {
     uint64_t raised;                 /* this node's term above the least */
     uint64_t claims, handed_over;    /* slots lost, by this node and by any: counts */
 
-    struct buffer scratch, heads;
+    struct buffer scratch, heads, dots;
     struct quorum_stats stats;
 };
 
@@ -313,5 +314,14 @@ void outcomes_finish(struct quorum *quorum);
 void outcomes_restart(struct quorum *quorum, uint64_t now_ms);
 bool outcomes_ended(const struct quorum *quorum, uint64_t mark);
 void outcomes_asked_deinit(struct quorum *quorum);
+
+/* ---- cover.c --------------------------------------------------------------------------------- */
+
+/* Of the rows that plain writes have made: for each of the heads (quorum_heads_of these rows) the
+ * event that its row is; in the form of outcomes.h. Valid until the next call. */
+struct bytes cover_dots_of(struct quorum *quorum, struct bytes rows, struct bytes heads);
+/* None that began before the mark is under way. */
+bool covers_ended(const struct quorum *quorum, uint64_t mark);
+void covers_deinit(struct quorum *quorum);
 
 #endif

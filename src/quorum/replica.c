@@ -60,7 +60,7 @@ static void remember_requests(struct incoming *incoming)
         struct bytes rows =
             bytes_of(incoming->rows.data + request.rows_from, (size_t)request.rows_size);
         outcomes_add(&quorum->outcomes, request.id, request.reply, quorum_heads_of(quorum, rows),
-                     incoming->gate, incoming->now_ms);
+                     BYTES(""), incoming->gate, incoming->now_ms);
     }
 }
 

@@ -227,7 +227,8 @@ static void remember(struct quorum *quorum, struct batch *batch, const struct qu
     struct bytes rows = buffer_bytes(message);
     rows = bytes_of(rows.data + QUORUM_REPLICATE_SIZE + request.rows_from, request.rows_size);
     struct bytes heads = quorum_heads_of(quorum, rows);
-    outcomes_add(&quorum->outcomes, write->id, request.reply, heads, gate, now_ms);
+    struct bytes dots = write->is_blind ? cover_dots_of(quorum, rows, heads) : BYTES("");
+    outcomes_add(&quorum->outcomes, write->id, request.reply, heads, dots, gate, now_ms);
 }
 
 static uint8_t level_of(const struct quorum *quorum, const struct quorum_write *write)

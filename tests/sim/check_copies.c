@@ -223,6 +223,23 @@ static unsigned count_holders(struct copies *copies, struct bytes name,
     return holders;
 }
 
+/* What is run again elsewhere (forward.h), and replaced within the same turn by another write that
+ * was under way, never shows there. */
+static bool may_have_run_unseen(const struct copies *copies, size_t number)
+{
+    const struct history *history = copies->history;
+    const struct history_event *event = &history->events[number];
+    if (event->verb != VERB_SET || !copies->settings->sloppy)
+        return false; /* run once, if at all */
+    for (size_t i = 0; i < history->event_count; i++) {
+        const struct history_event *other = &history->events[i];
+        bool is_over = other->outcome == OUTCOME_DONE && other->ended_us < event->begun_us;
+        if (i != number && other->key == event->key && history_may_apply(other) && !is_over)
+            return true;
+    }
+    return false;
+}
+
 /* Of a write that was run twice one run is enough. */
 static void judge_value(struct copies *copies, size_t number)
 {
@@ -238,6 +255,8 @@ static void judge_value(struct copies *copies, size_t number)
         most = holders > most ? holders : most;
         found = true;
     }
+    if (most < needed && may_have_run_unseen(copies, number))
+        found = false;
     copies->counts.durable += found;
     copies->counts.unjudged += !found;
     if (found && most < needed)

@@ -18,7 +18,8 @@
 
 struct copies_counts {
     uint64_t rows_kept;         /* over a restart */
-    uint64_t durable, unjudged; /* values: found on W nodes; replaced everywhere by then */
+    uint64_t durable, unjudged; /* values: found on W nodes; of which that cannot be told, as they
+                                   were replaced everywhere by then, or in the turn of their run */
     uint64_t merged;
 };
 

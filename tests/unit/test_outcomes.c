@@ -17,17 +17,19 @@ static void test_it_is_known_for_a_minute(void **state)
     struct outcomes outcomes;
     (void)state;
     outcomes_init(&outcomes, 1 << 20);
-    outcomes_add(&outcomes, id(1), BYTES("+OK"), BYTES("\1a"), 9, 1000);
+    outcomes_add(&outcomes, id(1), BYTES("+OK"), BYTES("\1a"), BYTES("dots"), 9, 1000);
     const struct outcome_record *record = outcomes_find(&outcomes, id(1), NULL, 1000);
     assert_non_null(record);
     assert_true(bytes_equal(outcome_reply(record), BYTES("+OK")));
     assert_true(bytes_equal(outcome_heads(record), BYTES("\1a")));
+    assert_true(bytes_equal(outcome_dots(record), BYTES("dots")));
     assert_int_equal(record->gate, 9);
     assert_null(outcomes_find(&outcomes, id(2), NULL, 1000));
     assert_null(outcomes_find(&outcomes, (struct request_id){6, 1}, NULL, 1000));
     assert_non_null(outcomes_find(&outcomes, id(1), NULL, 1000 + QUORUM_REQUESTS_KEPT_MS));
     assert_null(outcomes_find(&outcomes, id(1), NULL, 1001 + QUORUM_REQUESTS_KEPT_MS));
-    outcomes_add(&outcomes, id(2), BYTES(""), BYTES(""), 9, 1001 + QUORUM_REQUESTS_KEPT_MS);
+    outcomes_add(&outcomes, id(2), BYTES(""), BYTES(""), BYTES(""), 9,
+                 1001 + QUORUM_REQUESTS_KEPT_MS);
     assert_int_equal(outcomes.count, 1); /* the old one is gone */
     outcomes_deinit(&outcomes);
 }
@@ -38,8 +40,8 @@ static void test_all_records_of_a_request_are_found(void **state)
     (void)state;
     outcomes_init(&outcomes, 1 << 20);
     for (uint64_t i = 0; i < 1000; i++)
-        outcomes_add(&outcomes, id(i / 2), BYTES("r"), i % 2 ? BYTES("\1b") : BYTES("\1a"), i + 1,
-                     1000);
+        outcomes_add(&outcomes, id(i / 2), BYTES("r"), i % 2 ? BYTES("\1b") : BYTES("\1a"),
+                     BYTES(""), i + 1, 1000);
     for (uint64_t i = 0; i < 500; i++) {
         const struct outcome_record *record = outcomes_find(&outcomes, id(i), NULL, 1000);
         assert_true(record && bytes_equal(outcome_heads(record), BYTES("\1b")));
@@ -58,15 +60,16 @@ static void test_the_oldest_make_room(void **state)
     (void)state;
     outcomes_init(&outcomes, MOST);
     for (uint64_t i = 0; i < 100; i++) {
-        outcomes_add(&outcomes, id(i), BYTES("0123456789"), BYTES("\1a"), 1, 1000);
+        outcomes_add(&outcomes, id(i), BYTES("0123456789"), BYTES("\1a"), BYTES(""), 1, 1000);
         assert_true(outcomes.bytes <= MOST);
     }
     assert_null(outcomes_find(&outcomes, id(0), NULL, 1000));
     assert_non_null(outcomes_find(&outcomes, id(99), NULL, 1000));
-    outcomes_add(&outcomes, id(100), bytes_of(large, sizeof(large)), BYTES("\1a"), 1, 1000);
+    outcomes_add(&outcomes, id(100), bytes_of(large, sizeof(large)), BYTES("\1a"), BYTES(""), 1,
+                 1000);
     const struct outcome_record *record = outcomes_find(&outcomes, id(100), NULL, 1000);
     assert_true(record && record->reply_size == 0); /* that it was run is known still */
-    outcomes_add(&outcomes, id(101), BYTES(""), bytes_of(large, MOST), 1, 1000);
+    outcomes_add(&outcomes, id(101), BYTES(""), bytes_of(large, MOST), BYTES(""), 1, 1000);
     assert_null(outcomes_find(&outcomes, id(101), NULL, 1000)); /* beyond all that may be kept */
     outcomes_deinit(&outcomes);
 }
