@@ -608,6 +608,8 @@ enum status forwarder_receive(struct forwarder *forwarder, uint64_t from, unsign
         farewell_asked(forwarder, from, first, second, now_ms);
     else if (type == MESSAGE_LAST_HEARD)
         farewell_heard(forwarder, from, first);
+    else if (type == MESSAGE_KEEP)
+        overtaken_keep(forwarder, from, first, now_ms);
     else if (type == MESSAGE_OVERTAKEN)
         overtaken_asked(forwarder, from, first, now_ms);
     else

@@ -324,6 +324,41 @@ static void what_followed_the_second_run_stands_alone(void **state)
     }
 }
 
+/* Longer than requests are known to the owners. */
+static void a_long_cut_is_no_other(void **state)
+{
+    (void)state;
+    struct story story = begin();
+    run_unheard_with_key(&story, "SET %s old\r\n");
+    be_cut_off(&story);
+    caller_say(story.other, "SET %s new\r\n", story.key);
+    caller_expect(story.other, "+OK\r\n");
+    nodes_run(story.nodes, 3 * QUORUM_REQUESTS_KEPT_MS);
+    heal(&story);
+    expect_everywhere(&story, "GET", "$3\r\nnew\r\n");
+    expect_values_everywhere(&story, 1);
+    end(&story);
+}
+
+/* It stands still when it has run it and has told nobody. */
+static void a_first_run_is_covered_when_its_node_goes_on(void **state)
+{
+    (void)state;
+    struct story story = begin();
+    run_unheard_with_key(&story, "SET %s old\r\n");
+    cluster_node_pause(coordinator(&story));
+    caller_expect(story.caller, "+OK\r\n");
+    nodes_run(story.nodes, 1000);
+    caller_say(story.other, "DEL %s\r\n", story.key);
+    caller_expect(story.other, ":1\r\n");
+    for (unsigned node = 0; node < 3; node += 2)
+        sim_net_unblock(story.nodes->net, 1, node);
+    cluster_node_resume(coordinator(&story));
+    nodes_run(story.nodes, 5000);
+    expect_everywhere(&story, "GET", "$-1\r\n");
+    end(&story);
+}
+
 /* Who has the client, who ran it first, and who ran it last are three nodes; the value stands in
  * rows of its own. */
 static void the_origin_tells_who_ran_it_last(void **state)
@@ -653,6 +688,8 @@ int main(void)
         cmocka_unit_test(what_was_refused_late_finds_who_runs_it),
         cmocka_unit_test(what_nobody_can_tell_in_time_is_run_elsewhere_all_the_same),
         cmocka_unit_test(what_followed_the_second_run_stands_alone),
+        cmocka_unit_test(a_long_cut_is_no_other),
+        cmocka_unit_test(a_first_run_is_covered_when_its_node_goes_on),
         cmocka_unit_test(the_origin_tells_who_ran_it_last),
         cmocka_unit_test(a_first_run_does_not_outlive_a_delete),
         cmocka_unit_test(two_runs_leave_one_value),
