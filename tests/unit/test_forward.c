@@ -699,21 +699,44 @@ static void an_error_of_who_runs_it_is_the_clients(void **state)
     end(&story);
 }
 
+/* One that this node has no copy of. */
+static void key_of_others(struct nodes *nodes, unsigned node, char out[NODES_KEY_SIZE])
+{
+    const struct quorum *quorum = peers_quorum(node_peers(nodes->nodes[node].node));
+    unsigned number = 0;
+    do
+        snprintf(out, NODES_KEY_SIZE, "k%u", number++);
+    while (quorum_may_coordinate(quorum, slot_of_key(bytes_text(out))));
+}
+
 static void where_no_owner_is_there_nobody_runs_it(void **state)
 {
     (void)state;
     struct nodes *nodes = nodes_new(4);
-    const struct quorum *quorum = peers_quorum(node_peers(nodes->nodes[3].node));
     struct caller *caller = caller_new(nodes, 3);
     char key[NODES_KEY_SIZE] = "";
-    unsigned number = 0;
-    do { /* one that node 3 has no copy of */
-        snprintf(key, sizeof(key), "k%u", number++);
-    } while (quorum_may_coordinate(quorum, slot_of_key(bytes_text(key))));
+    key_of_others(nodes, 3, key);
     for (unsigned node = 0; node < 3; node++)
         cluster_node_crash(&nodes->nodes[node]);
     nodes_run(nodes, 500);
     caller_say(caller, "GET %s\r\n", key);
+    caller_expect(caller, "-CLUSTERDOWN Hash slot not served\r\n");
+    nodes_free(nodes);
+}
+
+/* The one that had it first stands still, and may have run it. */
+static void where_no_owner_is_there_any_more_nobody_knows(void **state)
+{
+    (void)state;
+    struct nodes *nodes = nodes_new(4);
+    struct caller *caller = caller_new(nodes, 3);
+    char key[NODES_KEY_SIZE] = "";
+    key_of_others(nodes, 3, key);
+    for (unsigned node = 0; node < 3; node++)
+        cluster_node_pause(&nodes->nodes[node]);
+    caller_say(caller, "SET %s v\r\n", key);
+    caller_expect(caller, unknown);
+    caller_say(caller, "SET %s v\r\n", key);
     caller_expect(caller, "-CLUSTERDOWN Hash slot not served\r\n");
     nodes_free(nodes);
 }
@@ -747,6 +770,7 @@ int main(void)
         cmocka_unit_test(any_node_takes_any_command),
         cmocka_unit_test(an_error_of_who_runs_it_is_the_clients),
         cmocka_unit_test(where_no_owner_is_there_nobody_runs_it),
+        cmocka_unit_test(where_no_owner_is_there_any_more_nobody_knows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
