@@ -35,6 +35,7 @@ enum forward_flag {
 struct far_clock {
     int64_t ahead_ms; /* of this node's, when it was heard last: */
     uint64_t heard_ms;
+    struct dot actor; /* as forward.actor */
 };
 
 struct forwarder {
@@ -66,6 +67,7 @@ struct remote_call {
     uint64_t client, number, first, until_ms;
     uint8_t flags, db;
     struct consistency consistency;
+    struct dead_actors dead;
     const void *slots; /* FORWARD_SLOTS_SIZE bytes, or NULL */
     struct bytes bytes;
 };

@@ -122,6 +122,11 @@ static void say_request(struct buffer *out, uint8_t who, uint64_t number, uint8_
     for (unsigned i = 0; i < 3; i++)
         buffer_append_u8(&payload, 0);
     buffer_append_varint(&payload, number % 2 ? UINT64_MAX : 0);
+    buffer_append_u8(&payload, (uint8_t)(number % (DEAD_ACTORS_MAX + 1)));
+    for (uint64_t i = 0; i < number % (DEAD_ACTORS_MAX + 1); i++) {
+        buffer_append_varint(&payload, actor_of(9, (uint16_t)i));
+        buffer_append_varint(&payload, i % 2 ? UINT64_MAX : number);
+    }
     if (flags & FORWARD_SLOTS)
         for (unsigned i = 0; i < FORWARD_SLOTS_SIZE; i++)
             buffer_append_u8(&payload, 0xff);
@@ -172,7 +177,7 @@ void fuzz_seeds(fuzz_seed seed, void *context)
         say_request(&out, 3, 21, FORWARD_MORE, requests[i]);
         say_request(&out, 3, 21, FORWARD_CONTINUED, requests[i]);
         say(&out, 3, MESSAGE_CLIENT_GONE - MESSAGES_NODE, BYTES("\7"));
-        say(&out, 3, MESSAGE_CLOCK - MESSAGES_NODE, BYTES("\377\377\377\377\377\377\177"));
+        say(&out, 3, MESSAGE_CLOCK - MESSAGES_NODE, BYTES("\377\377\177\7\377\377\377\177"));
         say(&out, 3, MESSAGE_FORWARDED - MESSAGES_NODE, BYTES("\7\0+OK\r\n"));
         seed(context, buffer_bytes(&out));
     }

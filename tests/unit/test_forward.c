@@ -492,6 +492,106 @@ static void a_plain_write_of_which_nobody_has_heard_is_run_again(void **state)
     end(&story);
 }
 
+/* ---- a node that dies with what it has just written to its log ------------------------------- */
+
+/* It runs it, as its last deed. */
+static void run_and_die_unheard(struct story *story, struct bytes request)
+{
+    nodes_run(story->nodes, 10000); /* its copies are compared */
+    nodes_die_with(story->nodes, 1, story->key);
+    caller_send(story->caller, request);
+    caller_expect(story->caller, "+OK\r\n");
+    assert_int_equal(coordinator(story)->state, CLUSTER_DOWN);
+}
+
+static void run_with_key_and_die_unheard(struct story *story, const char *format)
+{
+    char request[NODES_KEY_SIZE + 32];
+    snprintf(request, sizeof(request), format, story->key);
+    run_and_die_unheard(story, bytes_text(request));
+}
+
+static void come_back(struct story *story)
+{
+    cluster_node_start(coordinator(story));
+    nodes_run(story->nodes, 10000);
+}
+
+static void say_elsewhere(struct story *story, const char *format, const char *reply)
+{
+    char request[NODES_KEY_SIZE + 32];
+    snprintf(request, sizeof(request), format, story->key);
+    caller_ask(story->other, request, reply);
+}
+
+static void what_followed_a_death_stands_alone(void **state)
+{
+    static const char *const requests[] = {"SET %s old\r\n", "SET %s old PX 900000\r\n",
+                                           "SETEX %s 1000 old\r\n", "PSETEX %s 900000 old\r\n",
+                                           "MSET %s old\r\n"};
+    (void)state;
+    for (unsigned i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        struct story story = begin();
+        run_with_key_and_die_unheard(&story, requests[i]);
+        say_elsewhere(&story, "SET %s new\r\n", "+OK\r\n");
+        come_back(&story);
+        expect_everywhere(&story, "GET", "$3\r\nnew\r\n");
+        expect_everywhere(&story, "TTL", ":-1\r\n");
+        expect_values_everywhere(&story, 1);
+        end(&story);
+    }
+}
+
+static void a_delete_or_a_time_to_live_outlives_a_return(void **state)
+{
+    (void)state;
+    struct story story = begin();
+    run_with_key_and_die_unheard(&story, "SET %s old\r\n");
+    say_elsewhere(&story, "DEL %s\r\n", ":1\r\n");
+    come_back(&story);
+    expect_everywhere(&story, "GET", "$-1\r\n");
+    end(&story);
+    story = begin();
+    run_with_key_and_die_unheard(&story, "SET %s old\r\n");
+    say_elsewhere(&story, "SET %s new PX 5000\r\n", "+OK\r\n");
+    come_back(&story);
+    expect_everywhere(&story, "GET", "$-1\r\n");
+    end(&story);
+}
+
+/* Its last event may be of a time that others' clocks come to only later. */
+static void it_does_not_matter_whose_clock_is_ahead(void **state)
+{
+    (void)state;
+    for (int64_t ahead_ms = -4000; ahead_ms <= 4000; ahead_ms += 8000) {
+        struct story story = begin();
+        cluster_node_set_offset(coordinator(&story), ahead_ms);
+        run_with_key_and_die_unheard(&story, "SET %s old\r\n");
+        say_elsewhere(&story, "DEL %s\r\n", ":1\r\n");
+        come_back(&story);
+        expect_everywhere(&story, "GET", "$-1\r\n");
+        end(&story);
+    }
+}
+
+/* In rows of its own. Who has the client is no owner. */
+static void a_long_value_is_there_once(void **state)
+{
+    enum { LONG = 40000 };
+    (void)state;
+    struct story story = begin_with_four();
+    struct buffer request = {0};
+    buffer_printf(&request, "SET %s %0*d\r\n", story.key, LONG, 1);
+    run_and_die_unheard(&story, buffer_bytes(&request));
+    come_back(&story);
+    expect_values_everywhere(&story, 1);
+    expect_everywhere(&story, "STRLEN", ":40000\r\n");
+    say_elsewhere(&story, "APPEND %s x\r\n", ":40001\r\n");
+    expect_everywhere(&story, "STRLEN", ":40001\r\n");
+    buffer_deinit(&request);
+    end(&story);
+}
+
 /* It has the request, and has not run it. */
 static void die_with(struct story *story, const char *request)
 {
@@ -697,6 +797,10 @@ int main(void)
         cmocka_unit_test(a_reply_that_was_lost_is_found_at_the_owners),
         cmocka_unit_test(of_what_nobody_has_heard_nobody_can_tell),
         cmocka_unit_test(a_plain_write_of_which_nobody_has_heard_is_run_again),
+        cmocka_unit_test(what_followed_a_death_stands_alone),
+        cmocka_unit_test(a_delete_or_a_time_to_live_outlives_a_return),
+        cmocka_unit_test(it_does_not_matter_whose_clock_is_ahead),
+        cmocka_unit_test(a_long_value_is_there_once),
         cmocka_unit_test(a_death_delays_nobody),
         cmocka_unit_test(the_last_of_the_dead_is_heard),
         cmocka_unit_test(a_pipeline_stays_in_order_over_a_death),
