@@ -133,7 +133,8 @@ static void check_deleted(const struct versions *versions, size_t number, size_t
     if (deletion->verb != VERB_VC_DEL || deletion->outcome == OUTCOME_REFUSED ||
         deletion->begun_us > read->ended_us)
         return;
-    bool done = deletion->outcome == OUTCOME_DONE && deletion->ended_us < read->begun_us;
+    bool done = deletion->outcome == OUTCOME_DONE && deletion->ended_us < read->begun_us &&
+                !versions->options->reverted;
     for (size_t i = read->text; i < read->text_end; i++) {
         size_t shown = place_of(versions, versions->history->tokens[i] - 1);
         if (done && shown < versions->count && has(seen_by(versions, place), shown) &&

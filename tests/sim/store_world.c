@@ -528,6 +528,8 @@ static void settle(struct world *world)
         store_stats(world->store, &stats);
         if (stats.sealing || stats.seals != seals)
             left = "a seal";
+        if (!left && world->joined && store_collectable_count(world->store) > 0)
+            left = "something to collect"; /* a search that began late had passed it */
         /* A policy need not evict for what is deleted already. */
         uint64_t waiting = world->eviction == EVICT_NOTHING ? 0 : stats.doomed_bytes;
         if (!left && stats.rows_bytes - waiting > world->options.rows_bytes &&
