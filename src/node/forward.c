@@ -425,7 +425,7 @@ static void refused(struct forwarder *forwarder, struct forward *forward, bool l
     uint64_t taken_ms = now_ms > sent_ms ? now_ms - sent_ms : 0;
     forward->was_sent = forward->was_lost;
     forward->was_refused = true;
-    if (!late || taken_ms < FORWARD_END_MAX_MS)
+    if (!late || taken_ms < FORWARD_END_MAX_MS || forward->patience_ms < FORWARD_END_MAX_MS)
         forward->deadline_ms += taken_ms;
     if (late && forward->patience_ms < 2 * taken_ms && forward->patience_ms < FORWARD_END_MAX_MS)
         forward->patience_ms =

@@ -156,6 +156,21 @@ static void what_was_refused_late_finds_who_runs_it(void **state)
     end(&story);
 }
 
+/* It had little time, and is late by all that there is: it gets that first. */
+static void what_was_refused_very_late_is_given_more_time(void **state)
+{
+    (void)state;
+    for (unsigned ms = 4040; ms < 4160; ms += 20) {
+        struct story story = begin();
+        struct caller *operator= caller_new(story.nodes, 1);
+        caller_say(operator, "CLIENT PAUSE %u\r\n", ms);
+        caller_expect(operator, "+OK\r\n");
+        caller_say(story.caller, "SET %s v\r\n", story.key);
+        caller_expect(story.caller, "+OK\r\n");
+        end(&story);
+    }
+}
+
 /* Node 1 has it, and of the two that are asked what became of it node 2 does not answer in time. */
 static void what_nobody_can_tell_in_time_is_run_elsewhere_all_the_same(void **state)
 {
@@ -434,6 +449,7 @@ int main(void)
         cmocka_unit_test(what_its_client_was_told_is_unknown_does_not_run_later),
         cmocka_unit_test(while_it_may_still_run_nobody_says_that_it_is_unknown),
         cmocka_unit_test(what_was_refused_late_finds_who_runs_it),
+        cmocka_unit_test(what_was_refused_very_late_is_given_more_time),
         cmocka_unit_test(what_nobody_can_tell_in_time_is_run_elsewhere_all_the_same),
         cmocka_unit_test(a_reply_that_was_lost_is_found_at_the_owners),
         cmocka_unit_test(of_what_nobody_has_heard_nobody_can_tell),
