@@ -341,6 +341,11 @@ static void begin(struct verification *verification)
 {
     struct quorum *quorum = verification->quorum;
     check(make_rounds(verification));
+    /* It was withheld, or begun anew, until now. */
+    if (quorum->now_ms >= verification->deadline_ms && !list_is_empty(&verification->rounds)) {
+        round_end(list_entry(verification->rounds.next, struct round, link), STATUS_ABSENT);
+        return;
+    }
     /* Its end takes the verification out of the list, with what rounds are left. */
     struct list rounds;
     list_init(&rounds);
