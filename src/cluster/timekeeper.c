@@ -91,6 +91,12 @@ uint64_t timekeeper_time(struct timekeeper *keeper, const struct gossip *gossip,
     return steady_ms + (uint64_t)keeper->ahead_ms;
 }
 
+uint64_t timekeeper_median(const struct gossip *gossip, uint64_t steady_ms, uint64_t time_ms)
+{
+    uint64_t median_ms = steady_ms - (uint64_t)gossip_clock_offset_ms(gossip);
+    return is_near((int64_t)median_ms, (int64_t)time_ms) ? median_ms : time_ms;
+}
+
 struct gossip_clock timekeeper_says(const struct timekeeper *keeper, uint64_t steady_ms,
                                     uint64_t wall_ms)
 {

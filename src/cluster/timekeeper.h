@@ -50,6 +50,13 @@ struct timekeeper {
 uint64_t timekeeper_time(struct timekeeper *keeper, const struct gossip *gossip, size_t members,
                          uint64_t steady_ms, uint64_t wall_ms);
 
+/*
+ * The median of the times that peers go by; but `time_ms`, this node's own, which is as of now,
+ * where the two contradict each other, since that has been judged: the only peer there is may have
+ * started with a wrong clock, and not have heard of a right one yet.
+ */
+uint64_t timekeeper_median(const struct gossip *gossip, uint64_t steady_ms, uint64_t time_ms);
+
 /* What others are to be told (gossip_set_clock): as of the last time asked for. */
 struct gossip_clock timekeeper_says(const struct timekeeper *keeper, uint64_t steady_ms,
                                     uint64_t wall_ms);

@@ -425,7 +425,7 @@ static void refused(struct forwarder *forwarder, struct forward *forward, bool l
     uint64_t taken_ms = now_ms > sent_ms ? now_ms - sent_ms : 0;
     forward->was_sent = forward->was_lost;
     forward->was_refused = true;
-    if (!late || taken_ms < FORWARD_END_MAX_MS)
+    if (!late || taken_ms < FORWARD_END_MAX_MS || forward->patience_ms < FORWARD_END_MAX_MS)
         forward->deadline_ms += taken_ms;
     if (late && forward->patience_ms < 2 * taken_ms && forward->patience_ms < FORWARD_END_MAX_MS)
         forward->patience_ms =
@@ -665,6 +665,8 @@ enum status forwarder_receive(struct forwarder *forwarder, uint64_t from, unsign
         farewell_asked(forwarder, from, first, second, now_ms);
     else if (type == MESSAGE_LAST_HEARD)
         farewell_heard(forwarder, from, first);
+    else if (type == MESSAGE_KEEP)
+        overtaken_keep(forwarder, from, first, now_ms);
     else if (type == MESSAGE_OVERTAKEN)
         overtaken_asked(forwarder, from, first, now_ms);
     else

@@ -26,8 +26,8 @@
  * its rows; that takes as long as a message. The end is for where they don't answer.
  *
  * So a blind write never runs late, but it may have run twice: the first time by a node that could
- * tell nobody. What followed has seen the second run only. Therefore the origin remembers for a
- * minute who may have run it first, asks as soon as there are links what it has made, and tells
+ * tell nobody. What followed has seen the second run only. Therefore the origin remembers for an
+ * hour who may have run it first, asks as soon as there are links what it has made, and tells
  * whoever ran it last, where the second run then covers the first (quorum_cover).
  *
  * Of a first run whose process has ended nobody can be asked: what it has written to its log is
@@ -46,6 +46,8 @@
  *             actor of its events, none of which is dated later than this yet
  *   LAST_OF   node(varint) number(varint): has the last of that node been heard?
  *   LAST_HEARD number(varint): it has
+ *   KEEP      first(varint): that request of the sender's may have run elsewhere before. What it
+ *             has made here is not to be forgotten (quorum_keep_made)
  *   OVERTAKEN first(varint): that request of the sender's was run again elsewhere. What has it made
  *             here?
  *   MADE      first(varint) rows (quorum_made)

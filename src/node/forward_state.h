@@ -13,6 +13,7 @@ enum {
     MESSAGE_CLOCK,
     MESSAGE_LAST_OF,
     MESSAGE_LAST_HEARD,
+    MESSAGE_KEEP,
     MESSAGE_OVERTAKEN,
     MESSAGE_MADE,
     MESSAGE_COVER,
@@ -121,6 +122,7 @@ void overtaken_link_lost(struct forwarder *forwarder, uint64_t node);
 void overtaken_turn(struct forwarder *forwarder, uint64_t now_ms);
 void overtaken_deinit(struct forwarder *forwarder);
 
+void overtaken_keep(struct forwarder *forwarder, uint64_t from, uint64_t first, uint64_t now_ms);
 void overtaken_asked(struct forwarder *forwarder, uint64_t from, uint64_t first, uint64_t now_ms);
 MUST_CHECK enum status overtaken_made(struct forwarder *forwarder, uint64_t from, uint64_t first,
                                       struct bytes rows, uint64_t now_ms);

@@ -641,7 +641,7 @@ static uint64_t cluster_time(const struct peers *peers, uint64_t now_ms, uint64_
     bool first = layout && member_count(layout) > 2 && !gossip_peer_at(peers->gossip, 1);
     if (first || !gossip_clock_is_known(peers->gossip))
         return 0;
-    return now_ms - (uint64_t)gossip_clock_offset_ms(peers->gossip);
+    return timekeeper_median(peers->gossip, now_ms, time_ms);
 }
 
 void peers_turn_begin(struct peers *peers, uint64_t time_ms)

@@ -12,6 +12,9 @@
 #include "base/pack.h"
 #include "fuzz/fuzz.h"
 #include "node/forward_state.h"
+#include "row/row.h"
+#include "row/row_key.h"
+#include "row/row_list.h"
 #include "support/nodes_world.h"
 
 enum { NODES = 3, MESSAGES_MAX = 64, CHECK_EACH = 16, RUN_MS = 3 };
@@ -132,6 +135,30 @@ static void say_request(struct buffer *out, uint8_t who, uint64_t number, uint8_
     buffer_deinit(&payload);
 }
 
+/* All that is said of a request that has run twice. Node 0: what another one has made, to whoever
+ * has the client. */
+static void say_cover(struct buffer *out, uint8_t who, uint64_t first, uint64_t node,
+                      const char *key)
+{
+    struct buffer payload = {0};
+    struct arena arena;
+    struct row row;
+    struct dot dot = {actor_of(node ? node : 1, 1), 1};
+    arena_init(&arena);
+    row_init(&row);
+    row.vector = (struct vector){&dot, 1};
+    buffer_append_varint(&payload, first);
+    say(out, who, MESSAGE_KEEP - MESSAGES_NODE, buffer_bytes(&payload));
+    say(out, who, MESSAGE_OVERTAKEN - MESSAGES_NODE, buffer_bytes(&payload));
+    if (node != 0)
+        buffer_append_varint(&payload, node);
+    struct bytes head = row_key_head(&arena, 0, bytes_text(key));
+    row_list_append(&payload, head, row_encode(&row, &arena));
+    say(out, who, (node ? MESSAGE_COVER : MESSAGE_MADE) - MESSAGES_NODE, buffer_bytes(&payload));
+    arena_deinit(&arena);
+    buffer_deinit(&payload);
+}
+
 void fuzz_seeds(fuzz_seed seed, void *context)
 {
     static const char *const requests[] = {
@@ -154,5 +181,11 @@ void fuzz_seeds(fuzz_seed seed, void *context)
         say(&out, 3, MESSAGE_FORWARDED - MESSAGES_NODE, BYTES("\7\0+OK\r\n"));
         seed(context, buffer_bytes(&out));
     }
+    buffer_clear(&out, SIZE_MAX);
+    say_request(&out, 0x83, 20, FORWARD_TWICE, requests[0]);
+    say_cover(&out, 0x83, 10, 0, "k");
+    for (unsigned i = 0; i < NODES; i++)
+        say_cover(&out, 0x83, 10, node_id(begin()->nodes->nodes[i].node), "k");
+    seed(context, buffer_bytes(&out));
     buffer_deinit(&out);
 }

@@ -93,7 +93,7 @@ static void the_last_acknowledged_value_is_there(void **state)
     expect(&story, "A1");
 }
 
-/* Without a reply it may run at any time; who was told so has been told that it has run, if ever. */
+/* Without a reply it may run at any time; who was told so was told that it has run, if ever. */
 static void what_was_told_to_be_unknown_deletes_nothing_later(void **state)
 {
     (void)state;

@@ -11,6 +11,7 @@
 #include "cluster/timekeeper.h"
 #include "row/slot.h"
 #include "store/export.h"
+#include "store/state.h"
 #include "support/gossip_world.h"
 #include "support/nodes_world.h"
 #include "sync/sync.h"
@@ -229,6 +230,33 @@ static void who_is_alone_believes_what_lasts(void **state)
     gossip_world_free(world);
 }
 
+/* Of two, one starts with a wrong clock. The other dates nothing by what it says at first, but
+ * writes as soon as both are there. */
+static void who_has_just_started_does_not_tell_the_date(void **state)
+{
+    (void)state;
+    for (int sign = -1; sign <= 1; sign += 2) {
+        struct nodes *nodes = nodes_new(2);
+        struct caller *caller = caller_new(nodes, 0);
+        char key[NODES_KEY_SIZE];
+        nodes_key(nodes, 0, 0, key);
+        caller_ask(caller, ask_of("SET %s v\r\n", key), "+OK\r\n");
+        jump(nodes, 1, sign * years_ms);
+        restart(nodes, 1);
+        for (int i = 0; i < 1000; i++) {
+            caller_say(caller, "SET %s v%d\r\n", key, i);
+            nodes_run(nodes, 2);
+            const struct store *store = cluster_node_store(node_of(nodes, 0));
+            int64_t ahead_ms =
+                (int64_t)(clock_ms(store->clock.last) - cluster_node_wall_ms(node_of(nodes, 0)));
+            assert_true(llabs(ahead_ms) < TIMEKEEPER_OFF_MS);
+        }
+        struct caller *other = caller_new(nodes, 1);
+        caller_ask(other, ask_of("CONSISTENCY R ONE\r\nGET %s\r\n", key), "+OK\r\n$4\r\nv999\r\n");
+        nodes_free(nodes);
+    }
+}
+
 /* ---- what goes on meanwhile ------------------------------------------------------------------ */
 
 /* It coordinates the keys, and so proposes what is to go: what has expired goes with tombstones, a
@@ -331,6 +359,7 @@ int main(void)
         cmocka_unit_test(of_two_the_one_whose_clock_jumps_is_wrong),
         cmocka_unit_test(of_two_that_start_together_the_one_behind_is_believed),
         cmocka_unit_test(who_is_alone_believes_what_lasts),
+        cmocka_unit_test(who_has_just_started_does_not_tell_the_date),
         cmocka_unit_test(what_has_expired_is_collected_by_the_right_time),
         cmocka_unit_test(a_node_that_doubts_its_clock_works_as_others),
         cmocka_unit_test(the_first_event_of_one_with_a_far_clock_is_taken_by_others),
