@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "row/chunked.h"
+#include "store/export.h"
 #include "store/state.h"
 #include "support/small_store.h"
 
@@ -85,6 +86,23 @@ static void test_a_run_that_begins_anew_forgets_what_was_staged(void **state)
     assert_int_equal(txn_get(&small->txn, name, &row), STATUS_ABSENT);
     assert_int_equal(txn_commit(&small->txn), STATUS_OK);
     assert_int_equal(log_position(small->store->log), 0);
+}
+
+/* The clock of who has died may have been ahead; what no clock can have shown is not believed. */
+static void test_dots_exceed_what_the_dead_gave(void **state)
+{
+    struct small_store *small = *state;
+    struct txn *txn = &small->txn;
+    uint64_t ahead = (small->now_ms + STORE_CLOCK_TRUST_MS) << CLOCK_COUNTER_BITS;
+    struct dead_actors dead = {{{actor_of(3, 1), ahead}, {actor_of(3, 2), UINT64_MAX}}, 2};
+    txn_begin(txn, small->now_ms);
+    assert_true(txn_dot(txn, 0).time < ahead);
+    txn_set_dead(txn, &dead);
+    assert_true(txn_dot(txn, 0).time == ahead + 1);
+    struct dot expected = {identity_actor(&small->store->identity), ahead + 1};
+    assert_true(dot_equal(store_newest_dot(small->store, small->now_ms), expected));
+    txn_begin(txn, small->now_ms);
+    assert_null(txn->dead);
 }
 
 /* A long string staged, then overwritten in the same transaction: its chunks are not stored. */
@@ -274,6 +292,7 @@ int main(void)
         SMALL_STORE_TEST(test_staged_rows_are_seen_at_once),
         SMALL_STORE_TEST(test_many_staged_rows),
         SMALL_STORE_TEST(test_a_run_that_begins_anew_forgets_what_was_staged),
+        SMALL_STORE_TEST(test_dots_exceed_what_the_dead_gave),
         SMALL_STORE_TEST(test_a_head_staged_anew_drops_the_chunks),
         SMALL_STORE_TEST(test_misses_are_fetched_together),
         SMALL_STORE_TEST(test_a_change_meanwhile_is_not_undone),
