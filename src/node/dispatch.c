@@ -237,6 +237,7 @@ static void finish(struct session *session)
     session->held = false;
     session->refused = REMOTE_NOT_REFUSED;
     session->ran_in_part = false;
+    session->dead.count = 0;
     forget_progress(&session->progress);
     session->gate_request = 0;
     session->reply_skip = session->reply_skip_next;
@@ -253,6 +254,8 @@ static enum status execute(struct dispatch *dispatch, struct session *session)
     observer_run(dispatch->observer, request);
     txn_begin(&session->txn, request->now_ms);
     session->txn.no_touch = session->no_touch;
+    if (session->dead.count > 0)
+        txn_set_dead(&session->txn, &session->dead);
     enum status status = request->command->handler(request);
     if (status == STATUS_OK)
         status = txn_commit(&session->txn);

@@ -8,6 +8,8 @@
 #include "base/mutant.h"
 #include "base/pack.h"
 #include "node/forward_state.h"
+#include "row/clock.h"
+#include "store/export.h"
 
 enum forward_state {
     FORWARD_SENT,
@@ -159,7 +161,8 @@ static uint64_t clock_of(const struct forwarder *forwarder, uint64_t node, uint6
 
 /* It says more by now, by as much as the message took. So that the least delayed one counts until
  * drift has made it worse than a later one. */
-static void heard_clock(struct forwarder *forwarder, uint64_t node, uint64_t heard, uint64_t now_ms)
+static void heard_clock(struct forwarder *forwarder, uint64_t node, uint64_t heard,
+                        struct dot actor, uint64_t now_ms)
 {
     struct far_clock *clock = number_map_find(&forwarder->clocks, node);
     uint64_t known = clock_of(forwarder, node, now_ms);
@@ -169,6 +172,35 @@ static void heard_clock(struct forwarder *forwarder, uint64_t node, uint64_t hea
     }
     clock->ahead_ms = (int64_t)((heard > known ? heard : known) - now_ms);
     clock->heard_ms = now_ms;
+    actor.time -= now_ms << CLOCK_COUNTER_BITS;
+    clock->actor = actor;
+}
+
+static enum status receive_clock(struct forwarder *forwarder, uint64_t from, struct unpack *in,
+                                 uint64_t now_ms)
+{
+    uint64_t clock_ms = unpack_next_varint(in), epoch = unpack_next_varint(in);
+    uint64_t time = unpack_next_varint(in);
+    if (in->failed || in->next != in->end || epoch > ACTOR_EPOCH_MAX)
+        return STATUS_CORRUPT;
+    struct dot actor = {actor_of(from, (uint16_t)epoch), time};
+    heard_clock(forwarder, from, clock_ms, actor, now_ms);
+    return STATUS_OK;
+}
+
+static void note_actor(const struct forwarder *forwarder, struct forward *forward)
+{
+    const struct far_clock *clock = number_map_find(&forwarder->clocks, forward->node);
+    forward->actor = clock ? clock->actor : (struct dot){0};
+}
+
+/* Its process has ended, by now. */
+static void note_dead(struct forward *forward, uint64_t now_ms)
+{
+    struct dot actor = forward->actor;
+    actor.time += now_ms << CLOCK_COUNTER_BITS;
+    if (actor.actor != 0 && !MUTANT(first_run_of_the_dead_not_covered))
+        dead_actors_add(&forward->dead, actor);
 }
 
 /* It may have another one when it is back. */
@@ -179,9 +211,13 @@ static void forget_clock(struct forwarder *forwarder, uint64_t node)
 
 void forward_tell_clock(struct forwarder *forwarder, uint64_t node)
 {
+    const struct dispatch *dispatch = forwarder->options.dispatch;
+    struct dot actor = store_newest_dot(dispatch->sessions->store, dispatch->now_ms);
     struct buffer *out = &forwarder->scratch;
     buffer_clear(out, FORWARD_PART_MAX);
     buffer_append_varint(out, forward_clock_ms(forwarder));
+    buffer_append_varint(out, actor.actor & ACTOR_EPOCH_MAX);
+    buffer_append_varint(out, actor.time);
     outbox_send(&forwarder->options.outbox, node, MESSAGE_CLOCK, buffer_bytes(out));
 }
 
@@ -222,6 +258,11 @@ static bool send_part(struct forwarder *forwarder, const struct forward *forward
     buffer_append_u8(out, forward->consistency.read);
     buffer_append_u8(out, forward->consistency.write);
     buffer_append_varint(out, until_ms);
+    buffer_append_u8(out, (uint8_t)forward->dead.count);
+    for (uint32_t i = 0; i < forward->dead.count; i++) {
+        buffer_append_varint(out, forward->dead.dots[i].actor);
+        buffer_append_varint(out, forward->dead.dots[i].time);
+    }
     if (forward->slots)
         buffer_append(out, forward->slots, FORWARD_SLOTS_SIZE);
     buffer_append_bytes(out, part);
@@ -245,6 +286,7 @@ static bool send_to(struct forwarder *forwarder, struct forward *forward, uint64
     uint64_t clock_ms = clock_of(forwarder, forward->node, now_ms);
     uint64_t until_ms = forward->writes && clock_ms > 0 ? clock_ms + forward->patience_ms : 0;
     number_anew(forwarder, forward);
+    note_actor(forwarder, forward);
     forward->has_died = false;
     forward->end_ms = now_ms + forward->patience_ms + drift_ms(forward->patience_ms);
     if (forward->node == forwarder->options.node) {
@@ -256,6 +298,7 @@ static bool send_to(struct forwarder *forwarder, struct forward *forward, uint64
             .flags = flags_of(forward),
             .db = forward->db,
             .consistency = forward->consistency,
+            .dead = forward->dead,
             .slots = forward->slots,
             .bytes = rest,
         };
@@ -382,7 +425,7 @@ static void refused(struct forwarder *forwarder, struct forward *forward, bool l
     uint64_t taken_ms = now_ms > sent_ms ? now_ms - sent_ms : 0;
     forward->was_sent = forward->was_lost;
     forward->was_refused = true;
-    if (!late || taken_ms < FORWARD_END_MAX_MS)
+    if (!late || taken_ms < FORWARD_END_MAX_MS || forward->patience_ms < FORWARD_END_MAX_MS)
         forward->deadline_ms += taken_ms;
     if (late && forward->patience_ms < 2 * taken_ms && forward->patience_ms < FORWARD_END_MAX_MS)
         forward->patience_ms =
@@ -517,6 +560,7 @@ void forward_last_heard(struct forwarder *forwarder, uint64_t node, uint64_t now
         if (forward->node != node || !forward->has_died || forward->state != FORWARD_ENDING)
             continue;
         forward->end_ms = now_ms;
+        note_dead(forward, now_ms);
         wait_as(forwarder, forward, FORWARD_ENDING, 0);
     }
 }
@@ -546,6 +590,18 @@ void forwarder_origin_lost(struct forwarder *forwarder, uint64_t node, uint64_t 
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
+static void take_dead(struct unpack *in, struct dead_actors *dead)
+{
+    uint8_t count = unpack_next_u8(in);
+    in->failed |= count > DEAD_ACTORS_MAX;
+    while (!in->failed && dead->count < count) {
+        struct dot dot = {.actor = unpack_next_varint(in)};
+        dot.time = unpack_next_varint(in);
+        in->failed |= dead->count > 0 && dead->dots[dead->count - 1].actor >= dot.actor;
+        dead->dots[dead->count++] = dot;
+    }
+}
+
 static enum status receive_forward(struct forwarder *forwarder, uint64_t from, struct unpack *in)
 {
     struct remote_call call = {0};
@@ -557,6 +613,7 @@ static enum status receive_forward(struct forwarder *forwarder, uint64_t from, s
     call.consistency.read = unpack_next_u8(in);
     call.consistency.write = unpack_next_u8(in);
     call.until_ms = unpack_next_varint(in);
+    take_dead(in, &call.dead);
     if (call.flags & FORWARD_SLOTS)
         call.slots = unpack_bytes(in, FORWARD_SLOTS_SIZE).data;
     if (in->failed)
@@ -589,6 +646,8 @@ enum status forwarder_receive(struct forwarder *forwarder, uint64_t from, unsign
         return receive_forward(forwarder, from, &in);
     if (type == MESSAGE_FORWARDED)
         return receive_forwarded(forwarder, from, &in, now_ms);
+    if (type == MESSAGE_CLOCK)
+        return receive_clock(forwarder, from, &in, now_ms);
     if (type > MESSAGE_COVER)
         return STATUS_OK; /* a newer node may say more */
     uint64_t first = unpack_next_varint(&in);
@@ -602,12 +661,12 @@ enum status forwarder_receive(struct forwarder *forwarder, uint64_t from, unsign
         return overtaken_made(forwarder, from, first, rows, now_ms);
     if (type == MESSAGE_COVER)
         return overtaken_cover(forwarder, from, first, second, rows, now_ms);
-    if (type == MESSAGE_CLOCK)
-        heard_clock(forwarder, from, first, now_ms);
-    else if (type == MESSAGE_LAST_OF)
+    if (type == MESSAGE_LAST_OF)
         farewell_asked(forwarder, from, first, second, now_ms);
     else if (type == MESSAGE_LAST_HEARD)
         farewell_heard(forwarder, from, first);
+    else if (type == MESSAGE_KEEP)
+        overtaken_keep(forwarder, from, first, now_ms);
     else if (type == MESSAGE_OVERTAKEN)
         overtaken_asked(forwarder, from, first, now_ms);
     else

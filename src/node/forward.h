@@ -26,17 +26,28 @@
  * its rows; that takes as long as a message. The end is for where they don't answer.
  *
  * So a blind write never runs late, but it may have run twice: the first time by a node that could
- * tell nobody. What followed has seen the second run only. Therefore the origin remembers for a
- * minute who may have run it first, asks as soon as there are links what it has made, and tells
+ * tell nobody. What followed has seen the second run only. Therefore the origin remembers for an
+ * hour who may have run it first, asks as soon as there are links what it has made, and tells
  * whoever ran it last, where the second run then covers the first (quorum_cover).
  *
+ * Of a first run whose process has ended nobody can be asked: what it has written to its log is
+ * there again when it is, without any memory of the request. But all that this process has done it
+ * did before the second run, and no other will act as the same actor (rule 1). So the second run is
+ * told which actor that was, and is written as one that has seen all that this actor did (see
+ * txn_set_dead). Only where all others too have heard the last of it: who is merely cut off may be
+ * writing, and what it writes is to be merged.
+ *
  *   FORWARD   client(varint) number(varint) first(varint) flags(1) db(1) read(1) write(1)
- *             until(varint) [slots(2048): a bit for each] bytes of the request
+ *             until(varint) dead(1): so many times {actor(varint) time(varint)}
+ *             [slots(2048): a bit for each] bytes of the request
  *   FORWARDED number(varint) flags(1) bytes of the reply
  *   GONE      client(varint): it has left
- *   CLOCK     clock(varint): what the sender's says
+ *   CLOCK     clock(varint) epoch(varint) time(varint): what the sender's says, and who it is: the
+ *             actor of its events, none of which is dated later than this yet
  *   LAST_OF   node(varint) number(varint): has the last of that node been heard?
  *   LAST_HEARD number(varint): it has
+ *   KEEP      first(varint): that request of the sender's may have run elsewhere before. What it
+ *             has made here is not to be forgotten (quorum_keep_made)
  *   OVERTAKEN first(varint): that request of the sender's was run again elsewhere. What has it made
  *             here?
  *   MADE      first(varint) rows (quorum_made)
@@ -121,6 +132,8 @@ struct forward {
     bool was_refused;        /* when it was sent last */
     bool was_sent, was_lost; /* somebody may have run it; has gone before it answered: this may be
                                 so already when it is sent */
+    struct dot actor;        /* of the events of its node; the time as ahead of the steady clock */
+    struct dead_actors dead; /* that may have run it. Some may be so already when it is sent */
     unsigned run_count;
     uint64_t runs[FORWARD_RUNS_MAX]; /* nodes that may have run it before */
     struct buffer request, reply;

@@ -13,6 +13,7 @@ enum {
     MESSAGE_CLOCK,
     MESSAGE_LAST_OF,
     MESSAGE_LAST_HEARD,
+    MESSAGE_KEEP,
     MESSAGE_OVERTAKEN,
     MESSAGE_MADE,
     MESSAGE_COVER,
@@ -34,6 +35,7 @@ enum forward_flag {
 struct far_clock {
     int64_t ahead_ms; /* of this node's, when it was heard last: */
     uint64_t heard_ms;
+    struct dot actor; /* as forward.actor */
 };
 
 struct forwarder {
@@ -65,6 +67,7 @@ struct remote_call {
     uint64_t client, number, first, until_ms;
     uint8_t flags, db;
     struct consistency consistency;
+    struct dead_actors dead;
     const void *slots; /* FORWARD_SLOTS_SIZE bytes, or NULL */
     struct bytes bytes;
 };
@@ -119,6 +122,7 @@ void overtaken_link_lost(struct forwarder *forwarder, uint64_t node);
 void overtaken_turn(struct forwarder *forwarder, uint64_t now_ms);
 void overtaken_deinit(struct forwarder *forwarder);
 
+void overtaken_keep(struct forwarder *forwarder, uint64_t from, uint64_t first, uint64_t now_ms);
 void overtaken_asked(struct forwarder *forwarder, uint64_t from, uint64_t first, uint64_t now_ms);
 MUST_CHECK enum status overtaken_made(struct forwarder *forwarder, uint64_t from, uint64_t first,
                                       struct bytes rows, uint64_t now_ms);

@@ -137,6 +137,8 @@ static void part_lost(struct forward *forward)
     part->under_way = false;
     gather->pending--;
     gather->lost = true;
+    for (uint32_t i = 0; i < forward->dead.count; i++)
+        dead_actors_add(&gather->session->dead, forward->dead.dots[i]);
     if (gather->deadline_ms == 0)
         gather->deadline_ms = dispatch->cluster.steady_ms + patience_ms(gather);
     if (gather->pending == 0 || !writes)
@@ -162,6 +164,7 @@ static void send(struct part *part, uint64_t now_ms)
         .writes = writes,
         .blind = true,
         .fixed = part->node,
+        .dead = session->dead,
         .slots = all && !part->deleting ? part->slots : NULL,
         .answered = part_answered,
         .lost = part_lost,

@@ -46,6 +46,11 @@ void overtaken_asked(struct forwarder *forwarder, uint64_t from, uint64_t first,
 
 /* ---- who ran it last ------------------------------------------------------------------------- */
 
+void overtaken_keep(struct forwarder *forwarder, uint64_t from, uint64_t first, uint64_t now_ms)
+{
+    quorum_keep_made(forwarder->options.quorum, (struct request_id){from, first}, now_ms);
+}
+
 enum status overtaken_cover(struct forwarder *forwarder, uint64_t from, uint64_t first,
                             uint64_t node, struct bytes rows, uint64_t now_ms)
 {
@@ -62,6 +67,19 @@ static void ask(struct forwarder *forwarder, struct overtaken *overtaken, unsign
     buffer_append_varint(out, overtaken->first);
     overtaken->runs[run].asked = outbox_send(&forwarder->options.outbox, overtaken->runs[run].node,
                                              MESSAGE_OVERTAKEN, buffer_bytes(out));
+}
+
+/* Whoever ran it last is not to forget it meanwhile. */
+static void keep(struct forwarder *forwarder, const struct overtaken *overtaken, uint64_t now_ms)
+{
+    const struct forwarder_options *options = &forwarder->options;
+    struct buffer *out = &forwarder->scratch;
+    buffer_clear(out, FORWARD_PART_MAX);
+    buffer_append_varint(out, overtaken->first);
+    if (overtaken->by == options->node)
+        overtaken_keep(forwarder, options->node, overtaken->first, now_ms);
+    else
+        outbox_send(&options->outbox, overtaken->by, MESSAGE_KEEP, buffer_bytes(out));
 }
 
 void overtaken_run(struct forwarder *forwarder, struct forward *forward)
@@ -81,7 +99,7 @@ void overtaken_add(struct forwarder *forwarder, const struct forward *forward, u
     struct overtaken *overtaken = memory_zeroed(sizeof(*overtaken));
     overtaken->first = forward->first;
     overtaken->by = forward->node;
-    overtaken->until_ms = now_ms + QUORUM_REQUESTS_KEPT_MS;
+    overtaken->until_ms = now_ms + QUORUM_RUNS_KEPT_MS;
     list_append(&forwarder->overtaken_by_age, &overtaken->link);
     number_map_add(&forwarder->overtaken, overtaken->first, overtaken);
     for (unsigned i = 0; i < forward->run_count; i++)
@@ -89,6 +107,8 @@ void overtaken_add(struct forwarder *forwarder, const struct forward *forward, u
             overtaken->runs[overtaken->count++].node = forward->runs[i];
     if (overtaken->count == 0)
         forget(forwarder, overtaken);
+    else
+        keep(forwarder, overtaken, now_ms);
 }
 
 enum status overtaken_made(struct forwarder *forwarder, uint64_t from, uint64_t first,

@@ -34,6 +34,7 @@ struct remote_request {
     uint64_t number, first, until_ms;
     uint8_t flags, db;
     struct consistency consistency;
+    struct dead_actors dead;
     struct buffer slots; /* empty: all */
     struct buffer bytes;
 };
@@ -162,6 +163,7 @@ static struct remote_request *request_of(const struct remote_call *call)
     request->flags = call->flags;
     request->db = call->db;
     request->consistency = call->consistency;
+    request->dead = call->dead;
     if (call->slots)
         buffer_append(&request->slots, call->slots, FORWARD_SLOTS_SIZE);
     return request;
@@ -231,6 +233,7 @@ static void run(struct remote *remote, struct remote_request *request)
     session_set_resp(session, request->flags & FORWARD_RESP3 ? 3 : 2);
     session->consistency.read = request->consistency.read;
     session->consistency.write = request->consistency.write;
+    session->dead = request->dead;
     remote->number = session->request_number = request->number;
     remote->first = request->first;
     remote->until_ms = request->until_ms;

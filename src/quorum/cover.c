@@ -104,6 +104,11 @@ void quorum_made(struct quorum *quorum, struct request_id id, struct buffer *row
     arena_deinit(&arena);
 }
 
+void quorum_keep_made(struct quorum *quorum, struct request_id id, uint64_t now_ms)
+{
+    outcomes_keep(&quorum->outcomes, id, now_ms);
+}
+
 /* ---- the second covers the first ------------------------------------------------------------- */
 
 /* What this node's run of that request has made of that key; time 0: nothing that is known. */

@@ -2,6 +2,7 @@
 #include "quorum/outcomes.h"
 
 #include "base/memory.h"
+#include "base/mutant.h"
 
 enum { FIRST_BUCKETS = 64 };
 
@@ -9,16 +10,19 @@ void outcomes_init(struct outcomes *outcomes, size_t bytes_max)
 {
     *outcomes = (struct outcomes){.bytes_max = bytes_max, .bucket_count = FIRST_BUCKETS};
     list_init(&outcomes->by_age);
+    list_init(&outcomes->kept);
     outcomes->buckets = memory_zeroed(FIRST_BUCKETS * sizeof(struct outcome_record *));
 }
 
 void outcomes_deinit(struct outcomes *outcomes)
 {
-    while (!list_is_empty(&outcomes->by_age)) {
-        struct list *link = outcomes->by_age.next;
-        list_remove(link);
-        memory_free(list_entry(link, struct outcome_record, link));
-    }
+    struct list *lists[] = {&outcomes->by_age, &outcomes->kept};
+    for (int i = 0; i < 2; i++)
+        while (!list_is_empty(lists[i])) {
+            struct list *link = lists[i]->next;
+            list_remove(link);
+            memory_free(list_entry(link, struct outcome_record, link));
+        }
     memory_free(outcomes->buckets);
 }
 
@@ -42,6 +46,7 @@ static void forget(struct outcomes *outcomes, struct outcome_record *record)
     list_remove(&record->link);
     outcomes->count--;
     outcomes->bytes -= record_size(record);
+    outcomes->kept_bytes -= record->is_kept ? record_size(record) : 0;
     memory_free(record);
 }
 
@@ -50,18 +55,21 @@ static void grow(struct outcomes *outcomes)
     memory_free(outcomes->buckets);
     outcomes->bucket_count *= 2;
     outcomes->buckets = memory_zeroed(outcomes->bucket_count * sizeof(struct outcome_record *));
-    struct list *link = outcomes->by_age.next;
-    for (; link != &outcomes->by_age; link = link->next) {
-        struct outcome_record *record = list_entry(link, struct outcome_record, link);
-        struct outcome_record **at = bucket_of(outcomes, record->id);
-        record->chain = *at;
-        *at = record;
-    }
+    const struct list *lists[] = {&outcomes->kept, &outcomes->by_age};
+    for (int i = 0; i < 2; i++)
+        for (struct list *link = lists[i]->next; link != lists[i]; link = link->next) {
+            struct outcome_record *record = list_entry(link, struct outcome_record, link);
+            struct outcome_record **at = bucket_of(outcomes, record->id);
+            record->chain = *at;
+            *at = record;
+        }
 }
 
 static bool is_old(const struct outcome_record *record, uint64_t now_ms)
 {
-    return now_ms > record->kept_ms && now_ms - record->kept_ms > QUORUM_REQUESTS_KEPT_MS;
+    bool longer = record->is_kept && !MUTANT(runs_kept_for_a_minute);
+    uint64_t most_ms = longer ? QUORUM_RUNS_KEPT_MS : QUORUM_REQUESTS_KEPT_MS;
+    return now_ms > record->kept_ms && now_ms - record->kept_ms > most_ms;
 }
 
 void outcomes_add(struct outcomes *outcomes, struct request_id id, struct bytes reply,
@@ -111,4 +119,35 @@ const struct outcome_record *outcomes_find(const struct outcomes *outcomes, stru
             !is_old(record, now_ms))
             return record;
     return NULL;
+}
+
+/* One that is to be kept for longer, and is not yet. */
+static struct outcome_record *find_to_keep(const struct outcomes *outcomes, struct request_id id)
+{
+    size_t most = outcomes->bytes_max / OUTCOMES_KEPT_PART;
+    struct outcome_record *record = *bucket_of(outcomes, id);
+    while (record && (record->id.origin != id.origin || record->id.number != id.number ||
+                      record->is_kept || record->dots_size == 0 || record_size(record) > most))
+        record = record->chain;
+    return record;
+}
+
+void outcomes_keep(struct outcomes *outcomes, struct request_id id, uint64_t now_ms)
+{
+    size_t most = outcomes->bytes_max / OUTCOMES_KEPT_PART;
+    struct outcome_record *record;
+    while ((record = find_to_keep(outcomes, id))) {
+        record->is_kept = true;
+        record->kept_ms = now_ms;
+        outcomes->kept_bytes += record_size(record);
+        list_remove(&record->link);
+        list_append(&outcomes->kept, &record->link);
+    }
+    while (!list_is_empty(&outcomes->kept)) {
+        struct outcome_record *oldest =
+            list_entry(outcomes->kept.next, struct outcome_record, link);
+        if (!is_old(oldest, now_ms) && outcomes->kept_bytes <= most)
+            break;
+        forget(outcomes, oldest);
+    }
 }

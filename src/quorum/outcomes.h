@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What requests came to: kept for a minute, so that whoever sent a request to a coordinator that is
- * gone can be told. Bounded in bytes: the oldest go first.
+ * gone can be told. Bounded in bytes: the oldest go first. Of runs that another one has overtaken,
+ * or that may have been, what they have made is kept for longer: as long as networks part.
  */
 #ifndef QUORUM_OUTCOMES_H
 #define QUORUM_OUTCOMES_H
@@ -14,6 +15,7 @@ struct outcome_record {
     struct outcome_record *chain;
     struct request_id id;
     uint64_t kept_ms;
+    bool is_kept; /* for longer */
     uint64_t gate;
     uint32_t reply_size, heads_size, dots_size;
     char bytes[]; /* reply, heads, dots */
@@ -25,7 +27,11 @@ struct outcomes {
     uint32_t bucket_count; /* a power of two */
     uint32_t count;
     size_t bytes, bytes_max;
+    struct list kept; /* for longer, by age; in all of the above but by_age */
+    size_t kept_bytes;
 };
+
+enum { OUTCOMES_KEPT_PART = 8 }; /* of all bytes: what is kept for longer may be so many */
 
 void outcomes_init(struct outcomes *outcomes, size_t bytes_max);
 void outcomes_deinit(struct outcomes *outcomes);
@@ -38,7 +44,10 @@ void outcomes_deinit(struct outcomes *outcomes);
 void outcomes_add(struct outcomes *outcomes, struct request_id id, struct bytes reply,
                   struct bytes heads, struct bytes dots, uint64_t gate, uint64_t now_ms);
 
-/* The newest record of that request that is not older than a minute, then (after) the one before
+/* What this request made here (dots) is kept for QUORUM_RUNS_KEPT_MS from now on. */
+void outcomes_keep(struct outcomes *outcomes, struct request_id id, uint64_t now_ms);
+
+/* The newest record of that request that is not too old, then (after) the one before
  * it; NULL: none. */
 const struct outcome_record *outcomes_find(const struct outcomes *outcomes, struct request_id id,
                                            const struct outcome_record *after, uint64_t now_ms);

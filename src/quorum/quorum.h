@@ -29,9 +29,10 @@ enum {
     QUORUM_SPECULATE_MS = 20, /* at least, before another node is asked in a slow one's place */
     QUORUM_KEYS_MAX = 1024,   /* of one verification */
     QUORUM_REQUESTS_KEPT_MS = 60000,
-    QUORUM_REPLY_KEPT_MAX = 4096, /* bytes of a reply that is kept for a retry */
-    QUORUM_KEPT_MS = 2000,        /* so long an owner may take to answer before it has missed it */
-    QUORUM_RETRY_MS = 100,        /* before an owner that was lost is sent to again */
+    QUORUM_RUNS_KEPT_MS = 3600 * 1000, /* what a run has made that may have been overtaken */
+    QUORUM_REPLY_KEPT_MAX = 4096,      /* bytes of a reply that is kept for a retry */
+    QUORUM_KEPT_MS = 2000, /* so long an owner may take to answer before it has missed it */
+    QUORUM_RETRY_MS = 100, /* before an owner that was lost is sent to again */
     QUORUM_MESSAGE_BYTES = 1024 * 1024, /* a message is full with so many, and goes out alone */
     QUORUM_MESSAGE_MS = 50,     /* that each further message of a long write may take more */
     QUORUM_MESSAGES_AHEAD = 32, /* of one long write, not yet acknowledged by a node */
@@ -234,6 +235,11 @@ void quorum_outcome_cancel(struct quorum *quorum, struct quorum_outcome *outcome
  * seen this run's event. Nothing: it did not run here, could not run twice, or is forgotten.
  */
 void quorum_made(struct quorum *quorum, struct request_id id, struct buffer *rows, uint64_t now_ms);
+/*
+ * It may be a while until the other node can be asked: what this node has made of the request is
+ * kept for QUORUM_RUNS_KEPT_MS, as is that of a run which has not reached W.
+ */
+void quorum_keep_made(struct quorum *quorum, struct request_id id, uint64_t now_ms);
 /*
  * It has run here too; `rows` are what it has made at that other node, as quorum_made gives them.
  * They are merged with those rows that have seen this node's run, and owners are sent them. What

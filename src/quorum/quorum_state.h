@@ -46,6 +46,7 @@ struct part {
 struct pending {
     struct list link;           /* in quorum.finished, or free */
     struct quorum_write *write; /* NULL: forgotten */
+    struct request_id blind;    /* of a request that may run a second time; else 0 */
     unsigned open;              /* parts that are linked to a batch */
     bool finished;
     enum status status;

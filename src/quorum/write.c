@@ -48,6 +48,8 @@ static void finish(struct quorum *quorum, struct pending *pending, enum status s
     list_append(&quorum->finished, &pending->link);
     quorum->stats.writes++;
     quorum->stats.writes_failed += status != STATUS_OK;
+    if (status != STATUS_OK && pending->blind.number != 0)
+        outcomes_keep(&quorum->outcomes, pending->blind, quorum->now_ms);
 }
 
 /* The numbers that are told are those of the part that is furthest from what it needs. */
@@ -242,6 +244,8 @@ void quorum_write(struct quorum *quorum, const struct txn *txn, struct quorum_wr
 {
     struct pending *pending = pending_new(quorum, write);
     bool is_long = size_of(txn) > QUORUM_MESSAGE_BYTES;
+    if (write->is_blind)
+        pending->blind = write->id;
     quorum->touched_count = 0;
     if (is_long)
         add_long(quorum, txn, now_ms);

@@ -29,6 +29,23 @@ bool vector_covers_all(const struct vector *a, const struct vector *b)
     return true;
 }
 
+void dead_actors_add(struct dead_actors *dead, struct dot dot)
+{
+    uint32_t at = 0;
+    while (at < dead->count && dead->dots[at].actor < dot.actor)
+        at++;
+    if (at < dead->count && dead->dots[at].actor == dot.actor) {
+        if (dead->dots[at].time < dot.time)
+            dead->dots[at].time = dot.time;
+        return;
+    }
+    if (dead->count == DEAD_ACTORS_MAX)
+        return;
+    for (uint32_t i = dead->count++; i > at; i--)
+        dead->dots[i] = dead->dots[i - 1];
+    dead->dots[at] = dot;
+}
+
 void vector_join(const struct vector *a, const struct vector *b, struct vector *out)
 {
     uint32_t i = 0, j = 0, count = 0;

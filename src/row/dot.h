@@ -58,4 +58,16 @@ bool vector_covers_all(const struct vector *a, const struct vector *b);
  */
 void vector_join(const struct vector *a, const struct vector *b, struct vector *out);
 
+/* Actors that will never act again, sorted, each once, with a time that it has given none beyond,
+ * as far as is known. */
+enum { DEAD_ACTORS_MAX = 3 };
+
+struct dead_actors {
+    struct dot dots[DEAD_ACTORS_MAX];
+    uint32_t count;
+};
+
+/* Of one actor the newer time counts. Beyond DEAD_ACTORS_MAX it is left out. */
+void dead_actors_add(struct dead_actors *dead, struct dot dot);
+
 #endif

@@ -84,6 +84,7 @@ struct session {
     uint64_t forwards_routes; /* dispatch_cluster.routes was this */
     uint8_t refused;          /* the request is not to be run here: enum remote_refusal */
     bool ran_in_part;         /* its request: by nodes that have gone, as far as is known */
+    struct dead_actors dead;  /* of these, those whose processes have ended */
     bool finished;            /* sends nothing more: closed once all is answered */
     bool killed;              /* SESSION_CLOSING, without waiting for the output */
     bool close_told;          /* whoever has the connection was asked to close it */

@@ -142,6 +142,9 @@ void store_set_evictor(struct store *store, const struct store_evictor *evictor)
 enum { STORE_CLOCK_TRUST_MS = 10 * 1000 };
 void store_set_cluster_time(struct store *store, uint64_t now_ms);
 
+/* Whose events this store's are now, and a time that none of them exceeds yet. */
+struct dot store_newest_dot(const struct store *store, uint64_t now_ms);
+
 /* What has been written so far, as a gate (store_gate_passed). */
 uint64_t store_gate_now(const struct store *store);
 

@@ -42,6 +42,7 @@ void txn_begin(struct txn *txn, uint64_t now_ms)
     txn->now_ms = now_ms;
     txn->no_touch = false;
     txn->accessed = NULL;
+    txn->dead = NULL;
     access_set_time(txn->store, now_ms);
     txn->gate = 0;
     txn->staged = NULL;
@@ -167,6 +168,24 @@ struct dot txn_dot(struct txn *txn, uint64_t newest)
         clock_see(&store->clock, newest);
     uint64_t now_ms = believed_ms(store, txn->now_ms);
     return (struct dot){identity_actor(&store->identity), clock_next(&store->clock, now_ms)};
+}
+
+/* The dots of this run exceed theirs; but a time that nobody can have given is not believed. */
+void txn_set_dead(struct txn *txn, const struct dead_actors *dead)
+{
+    uint64_t most_ms = believed_ms(txn->store, txn->now_ms) + 2 * STORE_CLOCK_TRUST_MS;
+    txn->dead = dead;
+    for (uint32_t i = 0; i < dead->count; i++)
+        if (clock_ms(dead->dots[i].time) <= most_ms)
+            clock_see(&txn->store->clock, dead->dots[i].time);
+}
+
+struct dot store_newest_dot(const struct store *store, uint64_t now_ms)
+{
+    uint64_t time = believed_ms(store, now_ms) << CLOCK_COUNTER_BITS;
+    if (time < store->clock.last)
+        time = store->clock.last;
+    return (struct dot){identity_actor(&store->identity), time};
 }
 
 const struct vector *txn_stable(const struct txn *txn)

@@ -44,6 +44,7 @@ struct txn {
     bool cold;    /* this run has missed something */
     bool no_touch; /* what it looks at counts as not accessed: for who drives it, or TYPE, to say */
     const struct txn_accessed *accessed; /* by txn_set_access; NULL: was not called */
+    const struct dead_actors *dead;      /* by txn_set_dead; NULL: none */
 };
 
 enum { TXN_RUNS_MAX = 8 };
@@ -55,6 +56,13 @@ void txn_init(struct txn *txn, struct store *store, struct arena *arena);
 /* Begins a run. All that an earlier run built in the arena may have been cleared; what was fetched
  * is kept. */
 void txn_begin(struct txn *txn, uint64_t now_ms);
+
+/*
+ * Below a run's begin: these actors have ended before it, so all that they did came before what it
+ * does. Its plain writes count as having seen it, also what is in nobody's rows but their own: it
+ * is superseded wherever it may come from. The struct stays as long as the run.
+ */
+void txn_set_dead(struct txn *txn, const struct dead_actors *dead);
 
 /* Reads what the run missed on a storage thread, then calls `ready` on the core thread. After
  * STATUS_COLD only. */

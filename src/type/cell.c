@@ -140,9 +140,29 @@ static bool stays_common(const struct cell *cell, struct dot dot)
     return stable && vector_covers(stable, cell->newest.dot);
 }
 
+/* What ended before this write was before it, also what this row has not seen: up to the dot. */
+static enum status see_dead(struct cell *cell, struct dot dot)
+{
+    const struct dead_actors *dead = cell->txn->dead;
+    struct arena *arena = cell->txn->arena;
+    enum status status = dead ? decode(cell) : STATUS_OK;
+    if (!dead || status != STATUS_OK)
+        return status;
+    struct dead_actors before = *dead;
+    for (uint32_t i = 0; i < before.count; i++)
+        before.dots[i].time = dot.time - 1;
+    struct vector seen = {before.dots, before.count}, held = cell->row.vector;
+    cell->row.vector.dots = arena_alloc(arena, (held.count + seen.count) * sizeof(*held.dots));
+    vector_join(&held, &seen, &cell->row.vector);
+    return STATUS_OK;
+}
+
 enum status cell_write(struct cell *cell, struct dot dot, enum value_form form, struct bytes value,
                        uint64_t at_ms, bool keep_expiry)
 {
+    enum status status = see_dead(cell, dot);
+    if (status != STATUS_OK)
+        return status;
     keep_expiry = keep_expiry && cell->exists;
     if (!keep_expiry && stays_common(cell, dot)) {
         stage(cell, row_encode_common(cell->txn->arena, dot, form, value, at_ms),
@@ -152,7 +172,7 @@ enum status cell_write(struct cell *cell, struct dot dot, enum value_form form, 
         judge_expiry(cell, true);
         return STATUS_OK;
     }
-    enum status status = decode(cell);
+    status = decode(cell);
     if (status != STATUS_OK)
         return status;
     row_write(&cell->row, dot, form, value, at_ms, keep_expiry, cell->txn->arena);

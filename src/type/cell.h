@@ -54,8 +54,9 @@ struct dot cell_dot(struct cell *cell);
 /*
  * Below, besides STATUS_OK: STATUS_CORRUPT.
  *
- * A plain write, of a dot that was cell_dot's. The value lives as long as the transaction. `at_ms`:
- * when it expires; with keep_expiry, as it was, if the cell exists.
+ * A plain write, of a dot that was cell_dot's; it has seen what txn_set_dead says. The value lives
+ * as long as the transaction. `at_ms`: when it expires; with keep_expiry, as it was, if the cell
+ * exists.
  */
 MUST_CHECK enum status cell_write(struct cell *cell, struct dot dot, enum value_form form,
                                   struct bytes value, uint64_t at_ms, bool keep_expiry);

@@ -114,22 +114,22 @@ static void changes(struct gossip_world *world)
            (double)sum_ms / WATCHED / 1000, (double)most_ms / 1000);
 }
 
-static void quiet(struct gossip_world *world, struct beliefs *beliefs, bool keys)
+static void quiet(struct gossip_world *world, struct beliefs *beliefs, bool changes)
 {
     struct verdicts all = {0, 0};
     watch(world, beliefs, STEP_MS, &all); /* as it is now */
     all = (struct verdicts){0, 0};
     uint64_t bytes = bytes_sent(world), messages = messages_sent(world);
     for (uint64_t ms = 0; ms < QUIET_MS; ms += 1000) {
-        for (uint32_t i = 0; keys && i < world->count; i++) {
-            gossip_self(gossip_world_at(world, i))->keys++;
+        for (uint32_t i = 0; changes && i < world->count; i++) {
+            gossip_self(gossip_world_at(world, i))->synced_version++;
             gossip_changed(gossip_world_at(world, i));
         }
         watch(world, beliefs, 1000, &all);
     }
     double seconds = (double)world->count * QUIET_MS / 1000;
     printf("  %s  %.0f bytes, %.0f messages per node and second\n",
-           keys ? "keys change all the time        " : "nothing happens                 ",
+           changes ? "all change all the time         " : "nothing happens                 ",
            (double)(bytes_sent(world) - bytes) / seconds,
            (double)(messages_sent(world) - messages) / seconds);
     printf("  false suspicions, false deaths    %.2f, %.2f per node and hour\n",

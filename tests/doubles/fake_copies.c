@@ -263,15 +263,6 @@ void fake_copies_rows(const struct store *store, struct bytes key, struct buffer
     arena_deinit(&arena);
 }
 
-uint64_t fake_copies_heads(const struct store *store, bool live)
-{
-    uint64_t count = 0;
-    for (size_t i = 0; i < store->count; i++)
-        count += row_key_is_head(store->rows[i].name) &&
-                 (!live || !decode_head(store->rows[i].row).dead);
-    return count;
-}
-
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
 enum job_kind { JOB_IMPORT, JOB_ROWS, JOB_DIGESTS, JOB_LIST };

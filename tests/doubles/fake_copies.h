@@ -70,7 +70,6 @@ uint64_t fake_copies_put(struct store *store, struct bytes key, struct fake_head
 bool fake_copies_get(const struct store *store, struct bytes key, struct fake_head *out);
 /* All rows of a key as a row list. */
 void fake_copies_rows(const struct store *store, struct bytes key, struct buffer *out);
-uint64_t fake_copies_heads(const struct store *store, bool live);
 
 /* Some of what waits ends; the log may be synced. */
 void fake_copies_run(struct store *store, uint64_t now_ms);

@@ -46,6 +46,10 @@ NEVER(struct quorum_owners,
 NEVER(unsigned, sync_durable_missing(const struct sync *sync, uint64_t question))
 NEVER(void, quorum_ask_outcome(struct quorum *q, struct quorum_outcome *outcome, uint64_t now_ms))
 NEVER(void, quorum_outcome_cancel(struct quorum *q, struct quorum_outcome *outcome))
+NEVER(void,
+      quorum_made(struct quorum *q, struct request_id id, struct buffer *rows, uint64_t now_ms))
+NEVER(enum status, quorum_cover(struct quorum *q, struct request_id id, uint64_t node,
+                                struct bytes rows, uint64_t now_ms))
 
 NEVER(enum status, peers_open(const struct peers_options *options, uint64_t now_ms,
                               struct peers **out, struct buffer *out_error))

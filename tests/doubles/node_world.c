@@ -183,6 +183,11 @@ struct dot txn_dot(struct txn *txn, uint64_t newest)
     return (struct dot){.time = newest + 1};
 }
 
+void txn_set_dead(struct txn *txn, const struct dead_actors *dead)
+{
+    txn->dead = dead;
+}
+
 const struct vector *txn_stable(const struct txn *txn)
 {
     (void)txn;
@@ -263,6 +268,12 @@ void store_expect(const struct store *store, const struct bytes *keys, size_t co
 bool store_gate_passed(const struct store *store, uint64_t gate)
 {
     return gate <= store->world.durable;
+}
+
+struct dot store_newest_dot(const struct store *store, uint64_t now_ms)
+{
+    (void)store;
+    return (struct dot){.time = now_ms};
 }
 
 uint64_t store_gate_now(const struct store *store)

@@ -91,8 +91,7 @@ static void judge_lives(struct world *world, unsigned self)
                                               .generation = node->generation,
                                               .cluster = node->layout ? CLUSTER : 0,
                                               .layout_version = node->layout,
-                                              .synced_version = node->synced,
-                                              .keys = fake_copies_heads(&node->store, true)};
+                                              .synced_version = node->synced};
             peer->life = GOSSIP_UP;
         } else {
             bool long_gone = world->now_ms >= gossip->lost_ms[i] + DOWN_MS;

@@ -12,6 +12,9 @@
 #include "base/pack.h"
 #include "fuzz/fuzz.h"
 #include "node/forward_state.h"
+#include "row/row.h"
+#include "row/row_key.h"
+#include "row/row_list.h"
 #include "support/nodes_world.h"
 
 enum { NODES = 3, MESSAGES_MAX = 64, CHECK_EACH = 16, RUN_MS = 3 };
@@ -119,11 +122,40 @@ static void say_request(struct buffer *out, uint8_t who, uint64_t number, uint8_
     for (unsigned i = 0; i < 3; i++)
         buffer_append_u8(&payload, 0);
     buffer_append_varint(&payload, number % 2 ? UINT64_MAX : 0);
+    buffer_append_u8(&payload, (uint8_t)(number % (DEAD_ACTORS_MAX + 1)));
+    for (uint64_t i = 0; i < number % (DEAD_ACTORS_MAX + 1); i++) {
+        buffer_append_varint(&payload, actor_of(9, (uint16_t)i));
+        buffer_append_varint(&payload, i % 2 ? UINT64_MAX : number);
+    }
     if (flags & FORWARD_SLOTS)
         for (unsigned i = 0; i < FORWARD_SLOTS_SIZE; i++)
             buffer_append_u8(&payload, 0xff);
     buffer_append_bytes(&payload, bytes_text(request));
     say(out, who, MESSAGE_FORWARD - MESSAGES_NODE, buffer_bytes(&payload));
+    buffer_deinit(&payload);
+}
+
+/* All that is said of a request that has run twice. Node 0: what another one has made, to whoever
+ * has the client. */
+static void say_cover(struct buffer *out, uint8_t who, uint64_t first, uint64_t node,
+                      const char *key)
+{
+    struct buffer payload = {0};
+    struct arena arena;
+    struct row row;
+    struct dot dot = {actor_of(node ? node : 1, 1), 1};
+    arena_init(&arena);
+    row_init(&row);
+    row.vector = (struct vector){&dot, 1};
+    buffer_append_varint(&payload, first);
+    say(out, who, MESSAGE_KEEP - MESSAGES_NODE, buffer_bytes(&payload));
+    say(out, who, MESSAGE_OVERTAKEN - MESSAGES_NODE, buffer_bytes(&payload));
+    if (node != 0)
+        buffer_append_varint(&payload, node);
+    struct bytes head = row_key_head(&arena, 0, bytes_text(key));
+    row_list_append(&payload, head, row_encode(&row, &arena));
+    say(out, who, (node ? MESSAGE_COVER : MESSAGE_MADE) - MESSAGES_NODE, buffer_bytes(&payload));
+    arena_deinit(&arena);
     buffer_deinit(&payload);
 }
 
@@ -145,9 +177,15 @@ void fuzz_seeds(fuzz_seed seed, void *context)
         say_request(&out, 3, 21, FORWARD_MORE, requests[i]);
         say_request(&out, 3, 21, FORWARD_CONTINUED, requests[i]);
         say(&out, 3, MESSAGE_CLIENT_GONE - MESSAGES_NODE, BYTES("\7"));
-        say(&out, 3, MESSAGE_CLOCK - MESSAGES_NODE, BYTES("\377\377\377\377\377\377\177"));
+        say(&out, 3, MESSAGE_CLOCK - MESSAGES_NODE, BYTES("\377\377\177\7\377\377\377\177"));
         say(&out, 3, MESSAGE_FORWARDED - MESSAGES_NODE, BYTES("\7\0+OK\r\n"));
         seed(context, buffer_bytes(&out));
     }
+    buffer_clear(&out, SIZE_MAX);
+    say_request(&out, 0x83, 20, FORWARD_TWICE, requests[0]);
+    say_cover(&out, 0x83, 10, 0, "k");
+    for (unsigned i = 0; i < NODES; i++)
+        say_cover(&out, 0x83, 10, node_id(begin()->nodes->nodes[i].node), "k");
+    seed(context, buffer_bytes(&out));
     buffer_deinit(&out);
 }

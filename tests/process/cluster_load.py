@@ -2,8 +2,9 @@
 """Load on nodes of a cluster that must not notice what happens to another one: no command fails,
 and nothing that was acknowledged is lost. An INCR that was under way at the node that is gone is
 the exception, and so is a DEL: nobody can know whether it has run, and its client is told so. A
-SET that a node had run and told nobody of, when it fell silent, is run again by another: its value
-may come back beside newer ones, and outlive a DEL that had not seen it (docs/consistency.md).
+SET that a node had run and told nobody of, when it fell silent, is run again by another: until that
+one covers the first, or for ever, its value may be beside newer ones, and outlive a DEL that had
+not seen it (docs/consistency.md).
 
     with Load(cluster, nodes=[0, 1]) as load:
         load.wait_for_rounds(100)

@@ -49,12 +49,13 @@ static void fail(const struct checking *checking, const char *checker,
         (double)read->begun_us / SIM_SECOND, (double)read->ended_us / SIM_SECOND, what, about);
 }
 
-/* Its effect was complete before the other event began, by any clock. */
+/* Its effect was complete before the other event began, by any clock. A deletion takes away what it
+ * finds when it runs, and who is told that nobody knows is told that it does not begin any more. */
 static bool was_before(const struct checking *checking, const struct history_event *event,
                        const struct history_event *other)
 {
-    return history_has_applied(event) &&
-           event->ended_us + checking->options->slack_us < other->begun_us;
+    bool has_run = history_has_applied(event) || (event->verb == VERB_DEL && event->told);
+    return has_run && event->ended_us + checking->options->slack_us < other->begun_us;
 }
 
 static bool sets_value(const struct history_event *event)

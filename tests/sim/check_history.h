@@ -4,10 +4,11 @@
  *
  * Real time alone decides what came before what: an event was before another if its reply had come
  * when the other began. What overlaps may have happened in either order, and what got no reply may
- * happen at any later time. So there is no false alarm, whichever node did what; but where clocks
- * are wrong, or apart by some milliseconds, the newest of several values that had not seen each
- * other may be the one that was written first: `slack_us` is how far the times of two nodes may be
- * apart, and orders within it count for nothing.
+ * happen at any later time; but what is told to be unknown does not begin any more, and a deletion
+ * takes away nothing that was begun after that. So there is no false alarm, whichever node did
+ * what; but where clocks are wrong, or apart by some milliseconds, the newest of several values
+ * that had not seen each other may be the one that was written first: `slack_us` is how far the
+ * times of two nodes may be apart, and orders within it count for nothing.
  *
  *   A1, A2  a final read shows a value that had been overwritten, or nothing where there was
  *           something: an acknowledged write is lost, or something has come back

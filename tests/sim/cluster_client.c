@@ -476,6 +476,8 @@ static void take_error(struct cluster_client *client, struct bytes reply)
 {
     enum history_outcome outcome = cluster_error_outcome(reply);
     end_events(client, outcome);
+    for (unsigned i = 0; i < client->event_count; i++)
+        client->history->events[client->events[i]].told = outcome == OUTCOME_UNKNOWN;
     trace_tell(client->trace, "c%u hears event %zu: %.*s", client->index, client->events[0] + 1,
                (int)(reply.size - 2), reply.data);
     think(client, client->load->think_us);

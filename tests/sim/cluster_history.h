@@ -70,6 +70,7 @@ struct history_event {
     size_t context; /* VC_SET, VC_DEL: the VC_GET whose context it brings, plus one; 0: none */
     bool forged;    /* the context is not as it was given */
     bool final;     /* a read after all is healed: it must see everything */
+    bool told;      /* unknown: a reply said so, and it has not begun since */
     bool applied;   /* done: SETNX has set, EXPIRE, PERSIST and DEL have found something */
     uint64_t read;  /* GET, GETSET: the value's number, or HISTORY_NIL; of a value that is none
                          that was ever written: HISTORY_STRANGE */

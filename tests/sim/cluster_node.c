@@ -309,6 +309,8 @@ static void process_turn(void *context)
     }
     if (node->watch)
         node->watch->turned(node->watch_context, node);
+    if (node->state == CLUSTER_DOWN)
+        return;
     close_ended(node);
     struct session *session;
     while ((session = node_next_output(node->node)))

@@ -45,7 +45,8 @@ struct node_watch {
     /* It is another one now, or has lost something while nobody ran. */
     void (*disk_changed)(void *context, struct cluster_node *node);
     void (*started)(void *context, struct cluster_node *node);
-    /* At the end of a turn: what it has written is written, and nothing has left it yet. */
+    /* At the end of a turn: what it has written is written, and nothing has left it yet. Here the
+     * node may crash. */
     void (*turned)(void *context, struct cluster_node *node);
     /* A first part of a reply has left it; `receiver` owns the client's socket. */
     void (*replied)(void *context, struct cluster_node *node, const void *receiver,

@@ -11,6 +11,7 @@
 #include "cluster/layout.h"
 #include "quorum/quorum.h"
 #include "row/slot.h"
+#include "store/export.h"
 
 enum {
     CALLERS_MACHINE = CLUSTER_NODES_MAX,
@@ -201,4 +202,33 @@ void nodes_key(struct nodes *nodes, unsigned node, unsigned number, char out[NOD
             number-- == 0)
             return;
     }
+}
+
+static void die_if_it_has_written(void *context, struct cluster_node *node)
+{
+    const struct nodes *nodes = context;
+    if (store_slot_stored(node_store(node->node), nodes->fatal_slot) == 0)
+        return;
+    node->watch = NULL;
+    cluster_node_crash(node);
+}
+
+static void has_replied(void *context, struct cluster_node *node, const void *receiver,
+                        struct bytes reply)
+{
+    (void)context;
+    (void)node;
+    (void)receiver;
+    (void)reply;
+}
+
+void nodes_die_with(struct nodes *nodes, unsigned node, const char *key)
+{
+    static const struct node_watch watch = {
+        .turned = die_if_it_has_written,
+        .replied = has_replied,
+    };
+    nodes->fatal_slot = slot_of_key(bytes_text(key));
+    nodes->nodes[node].watch = &watch;
+    nodes->nodes[node].watch_context = nodes;
 }

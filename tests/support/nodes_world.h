@@ -31,6 +31,7 @@ struct nodes {
     struct cluster_node nodes[CLUSTER_NODES_MAX];
     struct caller callers[NODES_CALLERS_MAX];
     unsigned caller_count;
+    uint16_t fatal_slot; /* nodes_die_with */
 };
 
 /* With the cluster formed. All nodes own all slots, if they are at most three. */
@@ -40,6 +41,10 @@ void nodes_run(struct nodes *nodes, uint64_t ms);
 
 /* A key that this node coordinates: the number-th of them. */
 void nodes_key(struct nodes *nodes, unsigned node, unsigned number, char out[NODES_KEY_SIZE]);
+
+/* That node dies when it has written the key, which is not there yet, to its log: nothing of that
+ * turn has left it. */
+void nodes_die_with(struct nodes *nodes, unsigned node, const char *key);
 
 /* A client of that node. */
 struct caller *caller_new(struct nodes *nodes, unsigned node);

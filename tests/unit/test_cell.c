@@ -124,6 +124,40 @@ static void test_write_over_anothers(void **state)
     assert_true(row_peek(fake_store_row(&scene->store, scene->name), &sibling, &at_ms));
 }
 
+/* It has seen what dead actors did before it, though nobody has told of that; and keeps what it
+ * knew of them. */
+static void test_write_after_deaths(void **state)
+{
+    struct scene *scene = *state;
+    actor_t here = scene->store.actor, first = actor_of(3, 7), second = actor_of(3, 9);
+    struct dead_actors dead = {{{first, 0}, {second, UINT64_MAX}}, 2};
+    const char *const held[] = {NULL, "old"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct row row, lost, merged;
+        if (held[i])
+            put_common(scene, (struct dot){second, 5}, held[i], EXPIRY_NEVER);
+        begin(scene);
+        scene->txn.dead = &dead;
+        struct cell cell = find(scene);
+        struct dot dot = cell_dot(&cell);
+        assert_int_equal(cell_write(&cell, dot, VALUE_STRING, BYTES("new"), 9999, false),
+                         STATUS_OK);
+        expect_reads(&cell, "new", 9999);
+        fake_txn_commit(&scene->txn);
+        struct bytes bytes = fake_store_row(&scene->store, scene->name);
+        assert_int_equal(row_decode(bytes, &scene->arena, &row), STATUS_OK);
+        assert_int_equal(row.vector.count, 3);
+        assert_true(vector_time(&row.vector, here) == dot.time);
+        assert_true(vector_time(&row.vector, first) == dot.time - 1);
+        assert_true(vector_time(&row.vector, second) == dot.time - 1);
+        row_init(&lost);
+        row_write(&lost, (struct dot){first, dot.time - 1}, VALUE_STRING, BYTES("lost"),
+                  EXPIRY_NEVER, false, &scene->arena);
+        row_merge(&row, &lost, NULL, &scene->arena, &merged);
+        assert_true(bytes_equal(row_encode(&merged, &scene->arena), bytes));
+    }
+}
+
 static void test_dot_exceeds_the_row(void **state)
 {
     struct scene *scene = *state;
@@ -219,6 +253,7 @@ int main(void)
         TEST(test_absent),
         TEST(test_write_over_own),
         TEST(test_write_over_anothers),
+        TEST(test_write_after_deaths),
         TEST(test_dot_exceeds_the_row),
         TEST(test_keep_expiry),
         TEST(test_expired),

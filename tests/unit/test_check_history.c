@@ -93,6 +93,21 @@ static void the_last_acknowledged_value_is_there(void **state)
     expect(&story, "A1");
 }
 
+/* Without a reply it may run at any time; who was told so was told that it has run, if ever. */
+static void what_was_told_to_be_unknown_deletes_nothing_later(void **state)
+{
+    (void)state;
+    for (int told = 0; told < 2; told++)
+        for (unsigned late = 0; late < 2; late++) {
+            struct story story;
+            story_init(&story, HISTORY_REGISTER);
+            add(&story, VERB_DEL, 10, 20, OUTCOME_UNKNOWN)->told = told;
+            write_at(&story, VERB_SET, late ? 30 : 15, 40);
+            final_read(&story, 1000, NOTHING);
+            expect(&story, told && late ? "A1" : NULL);
+        }
+}
+
 static void a_deleted_value_does_not_come_back(void **state)
 {
     (void)state;
@@ -402,6 +417,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_acknowledged_value_is_there),
         cmocka_unit_test(a_deleted_value_does_not_come_back),
+        cmocka_unit_test(what_was_told_to_be_unknown_deletes_nothing_later),
         cmocka_unit_test(what_overlaps_may_be_in_any_order),
         cmocka_unit_test(orders_within_the_slack_count_for_nothing),
         cmocka_unit_test(what_got_no_reply_may_happen_at_any_later_time),

@@ -143,10 +143,31 @@ static void test_what_may_not_run_twice_is_not_told(void **state)
     assert_int_equal(buffer_size(&story.made), 0);
     ask_what_it_made(&story, 0, 9); /* never heard of */
     assert_int_equal(buffer_size(&story.made), 0);
-    world_run(&story.world, QUORUM_REQUESTS_KEPT_MS + 10);
-    ask_what_it_made(&story, 0, 7);
-    assert_int_equal(buffer_size(&story.made), 0);
     end(&story);
+}
+
+/* What has not reached W may have been overtaken; who has overtaken it is told so. */
+static void test_how_long_it_is_known_what_a_run_has_made(void **state)
+{
+    struct story story;
+    (void)state;
+    for (unsigned told = 0; told < 2; told++) {
+        begin(&story);
+        if (told)
+            quorum_keep_made(story.world.nodes[1].quorum, (struct request_id){ORIGIN, 7},
+                             story.world.now_ms);
+        world_run(&story.world, QUORUM_REQUESTS_KEPT_MS + 10);
+        ask_what_it_made(&story, 1, 7);
+        assert_int_equal(buffer_size(&story.made) > 0, told);
+        ask_what_it_made(&story, 0, 7);
+        assert_true(buffer_size(&story.made) > 0);
+        cover_with_made(&story, 1, 7);
+        assert_int_equal(is_covered(&story, 1), told);
+        story.world.now_ms += QUORUM_RUNS_KEPT_MS;
+        ask_what_it_made(&story, 0, 7);
+        assert_int_equal(buffer_size(&story.made), 0);
+        end(&story);
+    }
 }
 
 static void test_of_several_keys_each_is_covered(void **state)
@@ -232,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_only_over_a_row_that_has_seen_the_second),
         cmocka_unit_test(test_what_followed_the_first_is_not_covered),
         cmocka_unit_test(test_what_may_not_run_twice_is_not_told),
+        cmocka_unit_test(test_how_long_it_is_known_what_a_run_has_made),
         cmocka_unit_test(test_of_several_keys_each_is_covered),
         cmocka_unit_test(test_what_is_no_cover_is_refused),
         cmocka_unit_test(test_one_that_waits_ends_with_the_node),

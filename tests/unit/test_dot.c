@@ -78,6 +78,23 @@ static void test_join_takes_the_newer(void **state)
     }
 }
 
+static void test_dead_actors_are_a_vector(void **state)
+{
+    (void)state;
+    struct dead_actors dead = {.count = 0};
+    dead_actors_add(&dead, (struct dot){5, 10});
+    dead_actors_add(&dead, (struct dot){7, 20});
+    dead_actors_add(&dead, (struct dot){5, 8});
+    dead_actors_add(&dead, (struct dot){7, 21});
+    dead_actors_add(&dead, (struct dot){2, 30});
+    dead_actors_add(&dead, (struct dot){4, 40}); /* one too many */
+    dead_actors_add(&dead, (struct dot){2, 31});
+    static const struct dot expected[] = {{2, 31}, {5, 10}, {7, 21}};
+    assert_int_equal(dead.count, DEAD_ACTORS_MAX);
+    for (unsigned i = 0; i < DEAD_ACTORS_MAX; i++)
+        assert_true(dot_equal(dead.dots[i], expected[i]));
+}
+
 static void test_clock_only_grows(void **state)
 {
     (void)state;
@@ -101,6 +118,7 @@ int main(void)
         cmocka_unit_test(test_dots_are_ordered_by_time_then_actor),
         cmocka_unit_test(test_vector_covers),
         cmocka_unit_test(test_join_takes_the_newer),
+        cmocka_unit_test(test_dead_actors_are_a_vector),
         cmocka_unit_test(test_clock_only_grows),
     };
     return cmocka_run_group_tests_name("dot", tests, NULL, NULL);

@@ -354,6 +354,29 @@ static void what_sets_begins_anew(void **state)
     nodes_free(nodes);
 }
 
+/* It has run its part, and dies before anybody hears of that: what it has in its log is older. */
+static void a_part_of_the_dead_does_not_outlive_a_delete(void **state)
+{
+    (void)state;
+    for (unsigned second = 0; second < NODES; second += 2) {
+        struct caller *caller;
+        struct nodes *nodes = begin(&caller);
+        struct keys k = a_key_of_each(nodes);
+        nodes_run(nodes, 10 * 1000);
+        nodes_die_with(nodes, 1, k.of[1]);
+        caller_say(caller, "MSET %s a %s b\r\n", k.of[1], k.of[second]);
+        caller_expect(caller, "+OK\r\n");
+        assert_int_equal(nodes->nodes[1].state, CLUSTER_DOWN);
+        caller_say(caller, "DEL %s\r\n", k.of[1]);
+        caller_expect(caller, ":1\r\n");
+        cluster_node_start(&nodes->nodes[1]);
+        nodes_run(nodes, 10 * 1000);
+        caller_say(caller, "MGET %s %s\r\n", k.of[1], k.of[second]);
+        caller_expect(caller, "*2\r\n$-1\r\n$1\r\nb\r\n");
+        nodes_free(nodes);
+    }
+}
+
 /* Node 2 has its part, and may run it: what its client says next would be overtaken. */
 static void what_others_may_still_run_is_waited_for(void **state)
 {
@@ -446,6 +469,7 @@ int main(void)
         cmocka_unit_test(what_reads_begins_anew_with_those_that_are_left),
         cmocka_unit_test(a_count_of_deletions_is_not_begun_anew),
         cmocka_unit_test(what_sets_begins_anew),
+        cmocka_unit_test(a_part_of_the_dead_does_not_outlive_a_delete),
         cmocka_unit_test(what_others_may_still_run_is_waited_for),
         cmocka_unit_test(what_was_lost_late_begins_anew_too),
         cmocka_unit_test(a_node_left_alone_says_that_it_is_too_few),

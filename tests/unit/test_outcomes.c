@@ -74,11 +74,59 @@ static void test_the_oldest_make_room(void **state)
     outcomes_deinit(&outcomes);
 }
 
+/* As long as networks part. */
+static void test_what_a_run_has_made_is_kept_for_longer(void **state)
+{
+    struct outcomes outcomes;
+    (void)state;
+    outcomes_init(&outcomes, 1 << 20);
+    for (uint64_t i = 0; i < 4; i++)
+        outcomes_add(&outcomes, id(i), BYTES("r"), BYTES("\1a"), i % 2 ? BYTES("dots") : BYTES(""),
+                     1, 1000);
+    for (uint64_t i = 0; i < 3; i++)
+        outcomes_keep(&outcomes, id(i), 2000);
+    outcomes_keep(&outcomes, id(9), 2000); /* nobody knows it */
+    uint64_t later_ms = 2000 + QUORUM_RUNS_KEPT_MS;
+    outcomes_add(&outcomes, id(100), BYTES("r"), BYTES("\1a"), BYTES(""), 1, later_ms);
+    for (uint64_t i = 0; i < 4; i++) /* only what a run of this node has made is worth it */
+        assert_int_equal(outcomes_find(&outcomes, id(i), NULL, later_ms) != NULL, i == 1);
+    assert_int_equal(outcomes.count, 2);
+    assert_null(outcomes_find(&outcomes, id(1), NULL, later_ms + 1));
+    outcomes_keep(&outcomes, id(100), later_ms + 1);
+    assert_int_equal(outcomes.count, 1);
+    outcomes_deinit(&outcomes);
+}
+
+/* They take the place of each other, not of what is young. */
+static void test_only_so_many_are_kept_for_longer(void **state)
+{
+    enum { MOST = 80000, COUNT = 300 };
+    struct outcomes outcomes;
+    unsigned found = 0;
+    (void)state;
+    outcomes_init(&outcomes, MOST);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        outcomes_add(&outcomes, id(i), BYTES("r"), BYTES("\1a"), BYTES("dots"), 1, 1000);
+        outcomes_keep(&outcomes, id(i), 1000);
+    }
+    for (uint64_t i = 0; i < COUNT; i++) {
+        bool is_found = outcomes_find(&outcomes, id(i), NULL, 1000) != NULL;
+        assert_true(is_found || found == 0); /* the newest are */
+        found += is_found;
+    }
+    assert_in_range(found, 50, COUNT - 50);
+    assert_in_range(outcomes.kept_bytes, 1, MOST / OUTCOMES_KEPT_PART);
+    assert_int_equal(outcomes.bytes, outcomes.kept_bytes);
+    outcomes_deinit(&outcomes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_is_known_for_a_minute),
         cmocka_unit_test(test_all_records_of_a_request_are_found),
+        cmocka_unit_test(test_what_a_run_has_made_is_kept_for_longer),
+        cmocka_unit_test(test_only_so_many_are_kept_for_longer),
         cmocka_unit_test(test_the_oldest_make_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
