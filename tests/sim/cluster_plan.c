@@ -288,9 +288,12 @@ unsigned cluster_plan_losers(const struct cluster_plan *plan)
     return victims(&plan->settings, plan->seed);
 }
 
+/* One that is not among `but`; any, where these are all. */
 static unsigned draw_node(struct random *random, unsigned nodes, unsigned but)
 {
-    unsigned node;
+    unsigned node, all = (1u << nodes) - 1;
+    if ((but & all) == all)
+        but = 0;
     do
         node = 1u << random_below(random, nodes);
     while (node & but);
