@@ -50,6 +50,7 @@ NEVER(void,
       quorum_made(struct quorum *q, struct request_id id, struct buffer *rows, uint64_t now_ms))
 NEVER(enum status, quorum_cover(struct quorum *q, struct request_id id, uint64_t node,
                                 struct bytes rows, uint64_t now_ms))
+NEVER(void, quorum_keep_made(struct quorum *q, struct request_id id, uint64_t now_ms))
 
 NEVER(enum status, peers_open(const struct peers_options *options, uint64_t now_ms,
                               struct peers **out, struct buffer *out_error))
