@@ -152,6 +152,14 @@ static struct copies_run *run_of(struct copies *copies, size_t event, struct dot
     return run;
 }
 
+/* How far the log must have come for what a turn has just shown. What its slot got after the turn's
+ * write, as by a collection, is something else. */
+static uint64_t shown_at(const struct cluster_node *node, struct bytes name)
+{
+    uint64_t slot_at = written_at(node, name), turn_at = safe_until(node, false);
+    return slot_at < turn_at ? slot_at : turn_at;
+}
+
 static bool writes_value(enum history_verb verb)
 {
     return verb == VERB_SET || verb == VERB_SETNX || verb == VERB_GETSET || verb == VERB_VC_SET;
@@ -175,7 +183,7 @@ static void note_runs(struct copies *copies, const struct cluster_node *node, si
             continue;
         struct copies_run *run = run_of(copies, number, row.siblings[i].dot);
         if (run->at[node->index] == NOT_SHOWN)
-            run->at[node->index] = written_at(node, name);
+            run->at[node->index] = shown_at(node, name);
     }
 }
 

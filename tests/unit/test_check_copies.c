@@ -25,6 +25,7 @@ struct story {
     struct cluster_node nodes[3]; /* of which the first runs */
     struct cluster_client client;
     struct copies copies;
+    uint64_t later; /* log that a slot gets behind what is written when a turn ends */
 };
 
 static void run_for(struct story *story, uint64_t us)
@@ -182,6 +183,7 @@ static void import(struct story *story, const struct row *row)
     row_list_append(&rows, name, row_encode(row, &arena));
     assert_null(import_rows(cluster_node_store(&story->nodes[0]), buffer_bytes(&rows),
                             cluster_node_wall_ms(&story->nodes[0]), ignore, NULL));
+    cluster_node_store(&story->nodes[0])->table.slots[row_key_slot(name)].written += story->later;
     const struct log *log = cluster_node_store(&story->nodes[0])->log;
     uint64_t written = log_written(log);
     cluster_node_set_offset(&story->nodes[0], 0); /* it wakes */
@@ -229,6 +231,18 @@ static void a_value_that_is_not_synced_is_not_to_be_acknowledged(void **state)
     begin_set(story);
     acknowledge(story);
     story_end(story, "durable");
+}
+
+static void what_its_slot_gets_after_the_turn_makes_a_value_no_less_durable(void **state)
+{
+    (void)state;
+    struct story *story = story_new(LOG_SYNC_ALWAYS);
+    make_it_quiet(story);
+    story->later = 60;
+    begin_set(story);
+    run_for(story, SIM_SECOND);
+    acknowledge(story);
+    story_end(story, "");
 }
 
 /* It may have been run again elsewhere, if another write has hidden that at once. */
@@ -303,6 +317,7 @@ int main(void)
         cmocka_unit_test(an_acknowledged_value_is_on_as_many_nodes_as_it_must),
         cmocka_unit_test(a_node_that_has_lost_something_may_have_had_it),
         cmocka_unit_test(a_value_that_is_not_synced_is_not_to_be_acknowledged),
+        cmocka_unit_test(what_its_slot_gets_after_the_turn_makes_a_value_no_less_durable),
         cmocka_unit_test(what_was_run_twice_may_have_one_run_that_nobody_has_seen),
         cmocka_unit_test(what_was_deleted_before_it_is_acknowledged_was_durable),
         cmocka_unit_test(what_arrives_beside_a_value_makes_it_no_less_durable),
