@@ -427,7 +427,7 @@ static bool has_much_output(const struct session *session)
 /* Whether another request of the session may be taken in this turn, after `count`. */
 static bool may_go_on(struct session *session, unsigned count)
 {
-    if (session->state != SESSION_READY)
+    if (session->state != SESSION_READY || (session->remote && count > 0)) /* remote.c gives each */
         return false;
     session->paused = has_much_output(session);
     if (session->paused)

@@ -245,7 +245,8 @@ static void run(struct remote *remote, struct remote_request *request)
     dispatch_receive(dispatch, session, buffer_bytes(&request->bytes), dispatch->now_ms);
 }
 
-/* What stands in its input and does not wait is no whole request: a node has sent nonsense. */
+/* What stands in its input and does not wait is no whole request, or more than one: a node has sent
+ * nonsense. */
 static bool is_broken(const struct session *session)
 {
     return session->state == SESSION_CLOSING ||
@@ -273,11 +274,20 @@ static void look_ahead(struct forwarder *forwarder, const struct remote *remote)
     forwarder->expected = count;
 }
 
+static bool drop_broken(struct remote *remote)
+{
+    remote_refuse(remote->forwarder, remote->origin->node, remote->number);
+    remote_drop(remote);
+    return false;
+}
+
 /* Runs what it may. False: the remote is gone. */
 static bool run_all(struct remote *remote)
 {
     struct forwarder *forwarder = remote->forwarder;
     while (!list_is_empty(&remote->requests) && is_free(remote->session)) {
+        if (is_broken(remote->session))
+            return drop_broken(remote);
         struct remote_request *request =
             list_entry(remote->requests.next, struct remote_request, link);
         if (forwarder->expected == 0)
@@ -287,11 +297,8 @@ static bool run_all(struct remote *remote)
         remote->request_count--;
         run(remote, request);
         free_request(request);
-        if (is_broken(remote->session)) {
-            remote_refuse(forwarder, remote->origin->node, remote->number);
-            remote_drop(remote);
-            return false;
-        }
+        if (is_broken(remote->session))
+            return drop_broken(remote);
     }
     return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Whole nodes: what becomes of requests that others are to run, when these stand still, die, or
  * can't be heard. */
+#include "node/forward_state.h"
 #include "support/forward_story.h"
 
 static void expect_no_answer_within(struct story *story, uint64_t ms)
@@ -397,6 +398,32 @@ static void an_error_of_who_runs_it_is_the_clients(void **state)
     end(&story);
 }
 
+/* Another node says two things at once, of which the first has to wait, and the second is nonsense. */
+static void nonsense_behind_a_request_harms_nobody(void **state)
+{
+    (void)state;
+    struct story story = begin();
+    struct peers *peers = node_peers(coordinator(&story)->node);
+    for (uint64_t number = 1; number <= 2; number++) {
+        struct buffer message = {0};
+        buffer_append_varint(&message, 7); /* client */
+        buffer_append_varint(&message, number);
+        buffer_append_varint(&message, number);
+        buffer_append(&message, "\0\0\0\0\0\0", 6);
+        buffer_printf(&message, "*2\r\n$3\r\nGET\r\n$%zu\r\n%s\r\n*1\r\nkaputt\r\n",
+                      strlen(story.key), story.key);
+        enum status status =
+            forwarder_receive(peers_forwarder(peers), node_id(story.nodes->nodes[0].node),
+                              MESSAGE_FORWARD, buffer_bytes(&message), peers_steady_ms(peers));
+        assert_int_equal(status, STATUS_OK);
+        buffer_deinit(&message);
+        nodes_run(story.nodes, 100);
+    }
+    caller_say(story.caller, "SET %s v\r\n", story.key);
+    caller_expect(story.caller, "+OK\r\n");
+    end(&story);
+}
+
 /* One that this node has no copy of. */
 static void key_of_others(struct nodes *nodes, unsigned node, char out[NODES_KEY_SIZE])
 {
@@ -459,6 +486,7 @@ int main(void)
         cmocka_unit_test(a_pipeline_stays_in_order_over_a_death),
         cmocka_unit_test(any_node_takes_any_command),
         cmocka_unit_test(an_error_of_who_runs_it_is_the_clients),
+        cmocka_unit_test(nonsense_behind_a_request_harms_nobody),
         cmocka_unit_test(where_no_owner_is_there_nobody_runs_it),
         cmocka_unit_test(where_no_owner_is_there_any_more_nobody_knows),
     };
