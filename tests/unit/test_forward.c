@@ -398,7 +398,7 @@ static void an_error_of_who_runs_it_is_the_clients(void **state)
     end(&story);
 }
 
-/* Another node says two things at once, of which the first has to wait, and the second is nonsense. */
+/* Another node says two things at once: the first has to wait, the second is nonsense. */
 static void nonsense_behind_a_request_harms_nobody(void **state)
 {
     (void)state;
