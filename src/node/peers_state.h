@@ -73,6 +73,5 @@ bool membership_is_replaced(const struct peers *peers, const struct gossip_peer 
 /* Each tick: a node that belongs to no cluster looks for one, or founds one; who is alone joins a
  * larger one; and if it is this node's turn the next layout is proposed. */
 void membership_tick(struct peers *peers, uint64_t now_ms);
-/* Says whether others' copies may be older here: not when it has left, and has given all away. */
 
 #endif
