@@ -602,6 +602,7 @@ void peers_wake(struct peers *peers)
     if (gone_ms <= PEERS_STALL_MS)
         return;
     gossip_stalled(peers->gossip, gone_ms, now_ms);
+    quorum_stood_still(peers->quorum, gone_ms, now_ms);
     for (size_t i = 0; i < peers->known_count; i++) /* what they said meanwhile was not heard */
         peers->known[i].settled_ms = now_ms;
 }

@@ -50,8 +50,9 @@ static void raise_above(struct quorum *quorum, uint64_t term)
 {
     if (claim_term(quorum) == 0)
         return;
-    quorum->raised =
-        (term > claim_term(quorum) ? term : claim_term(quorum)) - quorum->options.floor;
+    if (term < claim_term(quorum))
+        term = claim_term(quorum);
+    quorum->raised = (term > quorum->now_ms ? term : quorum->now_ms) - quorum->options.floor;
     quorum->claims++;
     verifications_restart(quorum, quorum->now_ms);
 }
@@ -65,6 +66,13 @@ void claim_lost(struct quorum *quorum, uint64_t term)
 void claims_begin_anew(struct quorum *quorum)
 {
     raise_above(quorum, 0);
+}
+
+void quorum_stood_still(struct quorum *quorum, uint64_t gone_ms, uint64_t now_ms)
+{
+    quorum->now_ms = now_ms;
+    if (gone_ms >= CLAIM_STALL_MS && quorum_is_exclusive(quorum))
+        claims_begin_anew(quorum);
 }
 
 /* The name's slot, or SLOT_COUNT: it is none. */
@@ -92,9 +100,13 @@ void claim_won(struct quorum *quorum, struct bytes heads)
     struct bytes name;
     while (heads.size > 0 && quorum_next_head(&heads, &name)) {
         uint16_t slot = row_key_slot(name);
+        if (quorum->grants[slot].node == options->node)
+            quorum->grants[slot].other = 0;
         if (quorum->claimed[slot] == term)
             continue;
         quorum->claimed[slot] = term;
+        if (!MUTANT(dated_by_the_clock_alone))
+            store_date_from(options->store, term + 2 * CLAIM_AHEAD_MS, CLAIM_AHEAD_MS);
         /* Of its other keys this node does not know yet what others have written. */
         options->other_coordinator(options->context, slot);
     }
@@ -116,6 +128,8 @@ static void take_over(struct quorum *quorum, struct grant *grant, uint64_t node,
         quorum->claims += grant->node == quorum->options.node;
         quorum->handed_over += grant->node != 0;
         grant->since = term;
+        if (grant->other == 0 || grant->other == node)
+            grant->other = grant->node;
     }
     grant->node = node;
     grant->term = term;
@@ -142,14 +156,44 @@ bool claim_grants(struct quorum *quorum, uint64_t node, uint64_t term, struct by
     return true;
 }
 
+static unsigned add_holder(uint64_t *nodes, unsigned count, uint64_t node)
+{
+    unsigned at = 0;
+    while (at < count && nodes[at] != node)
+        at++;
+    if (at == count && count < RING_COPIES_MAX)
+        nodes[count++] = node;
+    return count;
+}
+
+unsigned claim_holders(const struct quorum *quorum, uint64_t claimant, struct bytes heads,
+                       uint64_t out_nodes[RING_COPIES_MAX])
+{
+    struct bytes name;
+    unsigned count = 0;
+    while (heads.size > 0 && quorum_next_head(&heads, &name)) {
+        unsigned slot = slot_of_name(name);
+        if (slot >= SLOT_COUNT)
+            continue;
+        uint64_t nodes[] = {quorum->grants[slot].node, quorum->grants[slot].other};
+        for (int i = 0; i < 2; i++)
+            if (nodes[i] != 0 && nodes[i] != claimant && nodes[i] != quorum->options.node)
+                count = add_holder(out_nodes, count, nodes[i]);
+    }
+    return MUTANT(holder_not_asked) ? 0 : count;
+}
+
 /* Whoever is granted the slots from now on is to be another one than whose rows are taken. */
 static void adopt(struct quorum *quorum, uint64_t node, uint64_t term, struct bytes rows)
 {
     struct bytes name, row;
     while (row_list_next(&rows, &name, &row)) {
         unsigned slot = slot_of_name(name);
-        if (slot < SLOT_COUNT && is_above(quorum, &quorum->grants[slot], node, term))
-            take_over(quorum, &quorum->grants[slot], node, term);
+        struct grant *grant = slot < SLOT_COUNT ? &quorum->grants[slot] : NULL;
+        if (grant && is_above(quorum, grant, node, term))
+            take_over(quorum, grant, node, term);
+        if (grant)
+            grant->other = 0; /* who writes has won */
     }
 }
 
@@ -168,7 +212,7 @@ bool claim_allows(struct quorum *quorum, uint64_t node, uint64_t term, struct by
         last = slot;
         const struct grant *grant = &quorum->grants[slot];
         bool is_granted = grant->node == node && term >= grant->since;
-        is_new = is_new || !is_granted;
+        is_new = is_new || !is_granted || grant->other != 0;
         if (is_granted || is_above(quorum, grant, node, term))
             continue;
         *out_slot = (uint16_t)slot;

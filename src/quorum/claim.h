@@ -17,10 +17,23 @@
  * has shown R owners had, one of which has granted as well. And two claims have an owner in common,
  * so of two nodes that both believe to coordinate one gets nothing confirmed.
  *
+ * Of its own writes a node has the rows before anybody has acknowledged them, and who loses a slot
+ * has some under way. So that nobody misses them: who grants a claim says to whom it had granted
+ * the slot before (claim_holders), and if that one is up it is asked, too, and waited for. It
+ * grants, runs nothing more, and tells what it has run. A slot so goes from one live node to
+ * another without a write between them.
+ *
  * What was refused or cut off stays behind in some copy, and may come back much later, merged as
  * ever; its client was told -UNKNOWN. So that it comes once, what a node may have run is never run
- * again elsewhere, also if it is blind (forward.h). Terms decide nothing in the merge: what an
- * owner had granted and lost with its last unsynced second is still there, if W had it.
+ * again elsewhere, also if it is blind (forward.h). And so that it is not shown in place of what
+ * the next coordinators were granted, these have the later dates. Rows have no term, but dates
+ * follow it: a term is never below the clock's milliseconds of when a slot had to be claimed anew,
+ * and who wins a slot dates its next events two CLAIM_AHEAD_MS after its term, and one after its
+ * clock. Whoever had the slot has dated by its clock, or after a term that was lower; it runs
+ * nothing long after it was cut off, as it confirms with another owner, or has its promise of
+ * LEASE_MS, before each command, and begins anew when it has stood still. What is left for clocks
+ * that are apart is CLAIM_AHEAD_MS less CLAIM_STALL_MS. Terms decide nothing else in the merge:
+ * what an owner had granted and lost with its last unsynced second is still there, if W had it.
  *
  * The first reader's leases hold: who has promised one grants nothing to others before it is over
  * (VERIFY waits). So a death delays a slot's commands by LEASE_MS and a round trip.
@@ -38,11 +51,17 @@
 
 struct quorum;
 
+enum {
+    CLAIM_AHEAD_MS = 2000,
+    CLAIM_STALL_MS = 1000, /* who stood still for so long has lost what it had won */
+};
+
 /* To whom an owner has granted a slot. All zero: to nobody since it started. */
 struct grant {
     uint64_t term;
     uint64_t node;
     uint64_t since; /* its first term since another one had the slot */
+    uint64_t other; /* had it before, and `node` has written nothing since; 0: nobody */
 };
 
 /* So many owners must grant a claim, with the claimant; 0: nobody claims. */
@@ -72,6 +91,9 @@ bool claim_grants(struct quorum *quorum, uint64_t node, uint64_t term, struct by
 /* Whether rows that the node sends may be acknowledged: then their slots are granted, too. */
 bool claim_allows(struct quorum *quorum, uint64_t node, uint64_t term, struct bytes rows,
                   uint16_t *out_slot);
+/* Who else may be coordinating one of these keys' slots, as far as this owner knows. How many. */
+unsigned claim_holders(const struct quorum *quorum, uint64_t claimant, struct bytes heads,
+                       uint64_t out_nodes[RING_COPIES_MAX]);
 void claim_refuse(struct quorum *quorum, uint64_t to, unsigned type, uint64_t number,
                   uint16_t slot);
 

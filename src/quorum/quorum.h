@@ -96,6 +96,8 @@ bool quorum_may_coordinate(const struct quorum *quorum, uint16_t slot);
  * not hold for it. */
 bool quorum_is_exclusive(const struct quorum *quorum);
 uint64_t quorum_claims(const struct quorum *quorum);
+/* This process has stood still so long until now. */
+void quorum_stood_still(struct quorum *quorum, uint64_t gone_ms, uint64_t now_ms);
 
 /* What a client chose (CONSISTENCY); 0: as configured. */
 struct consistency {

@@ -175,14 +175,28 @@ bool quorum_next_question(struct unpack *in, struct quorum_question *out)
     return !in->failed;
 }
 
+static void append_numbers(struct buffer *out, struct quorum_numbers numbers)
+{
+    append_varint(out, numbers.count);
+    for (size_t i = 0; i < numbers.count; i++)
+        append_u64(out, numbers.list[i]);
+}
+
+static struct bytes next_numbers(struct unpack *in, uint64_t max)
+{
+    uint64_t count = unpack_next_varint(in);
+    if (count > max)
+        in->failed = true;
+    return unpack_bytes(in, in->failed ? 0 : count * sizeof(uint64_t));
+}
+
 void quorum_encode_verified(struct buffer *out, uint64_t number, bool failed,
-                            const uint64_t *digests, size_t count)
+                            struct quorum_numbers digests, struct quorum_numbers holders)
 {
     append_u64(out, number);
     buffer_append_u8(out, failed);
-    append_varint(out, count);
-    for (size_t i = 0; i < count; i++)
-        append_u64(out, digests[i]);
+    append_numbers(out, digests);
+    append_numbers(out, holders);
 }
 
 bool quorum_next_verified(struct unpack *in, struct quorum_verified *out)
@@ -191,10 +205,8 @@ bool quorum_next_verified(struct unpack *in, struct quorum_verified *out)
         return false;
     out->number = unpack_next_u64(in);
     out->failed = next_bool(in);
-    uint64_t count = unpack_next_varint(in);
-    if (count > QUORUM_KEYS_MAX)
-        in->failed = true;
-    out->digests = unpack_bytes(in, in->failed ? 0 : count * 8);
+    out->digests = next_numbers(in, QUORUM_KEYS_MAX);
+    out->holders = next_numbers(in, RING_COPIES_MAX);
     return !in->failed;
 }
 

@@ -111,9 +111,14 @@ struct quorum_verified {
     uint64_t number;
     bool failed;
     struct bytes digests; /* 8 bytes each */
+    struct bytes holders; /* nodes, 8 bytes each: claim.h */
+};
+struct quorum_numbers {
+    const uint64_t *list;
+    size_t count;
 };
 void quorum_encode_verified(struct buffer *out, uint64_t number, bool failed,
-                            const uint64_t *digests, size_t count);
+                            struct quorum_numbers digests, struct quorum_numbers holders);
 /* As quorum_next_question. */
 bool quorum_next_verified(struct unpack *in, struct quorum_verified *out);
 

@@ -11,6 +11,8 @@ struct serving {
     struct quorum *quorum;
     struct export *export;
     uint64_t from, number;
+    uint64_t holders[RING_COPIES_MAX]; /* of a claim */
+    unsigned holder_count;
 };
 
 static void send(struct quorum *quorum, uint64_t to, unsigned type, struct buffer *out)
@@ -66,12 +68,11 @@ void serve_send(struct quorum *quorum)
 }
 
 /* It goes out at the end of the turn. */
-static void send_digests(struct quorum *quorum, uint64_t to, uint64_t number, enum status status,
-                         const uint64_t *digests, size_t count)
+static void send_verified(struct quorum *quorum, uint64_t to, uint64_t number, bool failed,
+                          struct quorum_numbers digests, struct quorum_numbers holders)
 {
     struct peer *peer = quorum_peer(quorum, to);
-    bool failed = status != STATUS_OK;
-    quorum_encode_verified(&peer->answers, number, failed, digests, failed ? 0 : count);
+    quorum_encode_verified(&peer->answers, number, failed, digests, holders);
     quorum->has_answers = true;
     if (buffer_size(&peer->answers) >= ANSWERS_BYTES)
         send_answers(quorum, peer);
@@ -80,16 +81,28 @@ static void send_digests(struct quorum *quorum, uint64_t to, uint64_t number, en
 static void digests_done(void *context, enum status status, const uint64_t *digests, size_t count)
 {
     struct serving *serving = context;
-    send_digests(serving->quorum, serving->from, serving->number, status, digests, count);
+    struct quorum_numbers own = {digests, status == STATUS_OK ? count : 0};
+    struct quorum_numbers holders = {serving->holders, serving->holder_count};
+    send_verified(serving->quorum, serving->from, serving->number, status != STATUS_OK, own,
+                  holders);
     serving_free(serving);
 }
 
 static void serve_question(struct quorum *quorum, uint64_t from,
-                           const struct quorum_question *question, uint64_t now_ms)
+                           const struct quorum_question *question, uint64_t term, uint64_t now_ms)
 {
     struct serving *serving = serving_new(quorum, from, question->number);
+    struct quorum_numbers none = {0};
+    uint16_t slot;
     if (!serving) {
-        send_digests(quorum, from, question->number, STATUS_THROTTLED, NULL, 0);
+        send_verified(quorum, from, question->number, true, none, none);
+        return;
+    }
+    if (term != 0)
+        serving->holder_count = claim_holders(quorum, from, question->heads, serving->holders);
+    if (!claim_grants(quorum, from, term, question->heads, &slot)) {
+        claim_refuse(quorum, from, QUORUM_VERIFY, question->number, slot);
+        serving_free(serving);
         return;
     }
     struct export *export =
@@ -118,13 +131,10 @@ enum status serve_verify(struct quorum *quorum, uint64_t from, const struct quor
     if (accepted && has_to_wait(quorum, from, start, payload))
         return STATUS_OK;
     while (quorum_next_question(in, &question)) {
-        uint16_t slot;
         if (!accepted || !fence_accepts_heads(quorum, ask->version, question.heads))
             quorum_refuse(quorum, from, QUORUM_VERIFY, question.number);
-        else if (!claim_grants(quorum, from, ask->number, question.heads, &slot))
-            claim_refuse(quorum, from, QUORUM_VERIFY, question.number, slot);
         else
-            serve_question(quorum, from, &question, now_ms);
+            serve_question(quorum, from, &question, ask->number, now_ms);
     }
     return in->failed ? STATUS_CORRUPT : STATUS_OK;
 }

@@ -6,7 +6,8 @@
 #include "base/mutant.h"
 
 enum { QUESTIONS_KEPT = 64 * 1024 }; /* bytes of room for a node's questions */
-enum { MEND_PATIENCE = 4 }; /* a node that is silent for this part of the time there is, is lost */
+/* A node that is silent for this part of the time there is, is lost, or not awaited any more. */
+enum { TIME_PARTS = 4 };
 
 /* ---- rounds ---------------------------------------------------------------------------------- */
 
@@ -62,6 +63,22 @@ static unsigned answered(const struct round *round)
     for (unsigned i = 0; i < round->asked_count; i++)
         count += round->asked[i].state == ASKED_ANSWERED;
     return count;
+}
+
+static bool is_answered(const struct round *round)
+{
+    bool waits = false;
+    for (unsigned i = 0; i < round->asked_count; i++)
+        waits = waits || (round->asked[i].is_awaited && round->asked[i].state == ASKED);
+    return !waits && answered(round) >= round->needed;
+}
+
+/* It may be coordinating what is claimed. */
+static void await(struct round *round, uint64_t node)
+{
+    struct asked *asked = asked_find(round, node);
+    if (asked && round->is_claim)
+        asked->is_awaited = true;
 }
 
 /* The numbers that are told are those of the round that is furthest from what it needs. */
@@ -140,6 +157,12 @@ static struct asked *find_next(struct round *round)
 /* So that as many as are needed have answered, or may be expected to. */
 static void ask_more(struct round *round)
 {
+    for (unsigned i = 0; i < round->asked_count; i++) {
+        struct asked *asked = &round->asked[i];
+        if (asked->is_awaited && asked->state == ASKED_NOT_YET &&
+            quorum_is_up(round->verification->quorum, asked->node))
+            ask(round, asked);
+    }
     for (;;) {
         unsigned expected = 0;
         for (unsigned i = 0; i < round->asked_count; i++)
@@ -241,7 +264,7 @@ void round_step(struct round *round)
     switch (round->stage) {
     case ROUND_ASKING:
     case ROUND_LOOKING:
-        if (answered(round) >= round->needed)
+        if (is_answered(round))
             step_digests(round);
         return;
     case ROUND_FETCHING:
@@ -261,7 +284,7 @@ void round_step(struct round *round)
     case ROUND_REPAIRING:
         break;
     }
-    if (answered(round) >= round->needed) {
+    if (is_answered(round)) {
         round_end(round, STATUS_OK);
         return;
     }
@@ -337,6 +360,16 @@ static bool make_rounds(struct verification *verification)
     return true;
 }
 
+/* Whom this owner knows of. */
+static void await_holders(struct round *round)
+{
+    const struct quorum *quorum = round->verification->quorum;
+    uint64_t holders[RING_COPIES_MAX];
+    unsigned count = claim_holders(quorum, quorum->options.node, round->heads, holders);
+    for (unsigned i = 0; i < count; i++)
+        await(round, holders[i]);
+}
+
 static void begin(struct verification *verification)
 {
     struct quorum *quorum = verification->quorum;
@@ -357,6 +390,7 @@ static void begin(struct verification *verification)
         struct round *round = list_entry(link, struct round, link);
         round->heads = buffer_bytes(&round->own_heads);
         round->number = quorum->number++;
+        await_holders(round);
         struct round **at = bucket_of(quorum, round->number);
         round->chain = *at;
         *at = round;
@@ -566,13 +600,18 @@ void verifications_verified(struct quorum *quorum, struct peer *peer,
     if (verified->failed || verified->digests.size != round->count * sizeof(uint64_t)) {
         asked_lose(asked);
         ask_more(round);
+        round_step(round);
         return;
     }
+    struct unpack holders = unpack_begin(verified->holders);
+    while (holders.next < holders.end)
+        await(round, unpack_next_u64(&holders));
     answer_time_add(&peer->read, now_ms - asked->sent_ms);
     asked->digests = memory_alloc(round->count * (sizeof(uint64_t) + sizeof(bool)));
     memcpy(asked->digests, verified->digests.data, verified->digests.size);
     memset(asked_differs(asked), true, round->count * sizeof(bool));
     asked->state = ASKED_ANSWERED;
+    ask_more(round);
     round_step(round);
 }
 
@@ -594,10 +633,9 @@ static void lose(struct round *round, struct asked *asked)
     if (asked->state != ASKED && !mends)
         return; /* its answer is here */
     asked_lose(asked);
-    if (mends)
-        round_step(round);
-    else
+    if (!mends)
         ask_more(round);
+    round_step(round);
 }
 
 void verifications_refused(struct quorum *quorum, uint64_t node, uint64_t number, uint64_t now_ms)
@@ -642,10 +680,37 @@ void verifications_node_down(struct quorum *quorum, uint64_t node, uint64_t now_
 
 static uint64_t patience(struct quorum *quorum, const struct asked *asked)
 {
-    if (asked->mend)
-        return quorum->options.timeout_ms / MEND_PATIENCE;
+    if (asked->mend || asked->is_slow)
+        return quorum->options.timeout_ms / TIME_PARTS;
     return answer_time_patience(&quorum_peer(quorum, asked->node)->read, QUORUM_SPECULATE_MS,
                                 quorum->options.timeout_ms / 2);
+}
+
+/* When something is to be done about it; UINT64_MAX: never. */
+static uint64_t due_at(struct quorum *quorum, const struct asked *asked, uint64_t now_ms)
+{
+    if (asked->mend || (asked->state == ASKED && (!asked->is_slow || asked->is_awaited)))
+        return asked->sent_ms + patience(quorum, asked);
+    if (asked->state == ASKED_NOT_YET) /* not needed, or was not up: it may be now */
+        return now_ms + QUORUM_RETRY_MS;
+    return asked->state == ASKED_LOST ? asked->sent_ms + QUORUM_RETRY_MS : UINT64_MAX;
+}
+
+/* It is due. True: the round may go on without it. */
+static bool lose_patience(struct asked *asked)
+{
+    if (asked->mend) {
+        asked_lose(asked);
+        return true;
+    }
+    if (asked->state == ASKED_LOST) {
+        asked->state = ASKED_NOT_YET;
+        return false;
+    }
+    if (asked->is_slow)
+        asked->is_awaited = false;
+    asked->is_slow = true;
+    return !asked->is_awaited;
 }
 
 /* Who is slow, who may be asked again; how long that has time. */
@@ -660,24 +725,10 @@ static void look_at(struct round *round, uint64_t now_ms)
     bool more = false, stepped = false;
     for (unsigned i = 0; i < round->asked_count; i++) {
         struct asked *asked = &round->asked[i];
-        uint64_t at_ms = asked->sent_ms + QUORUM_RETRY_MS;
-        if (asked->mend || (asked->state == ASKED && !asked->is_slow))
-            at_ms = asked->sent_ms + patience(quorum, asked);
-        else if (asked->state == ASKED_NOT_YET) { /* not needed, or was not up: it may be now */
-            at_ms = now_ms + QUORUM_RETRY_MS;
-            more = true;
-        } else if (asked->state != ASKED_LOST)
-            continue;
+        uint64_t at_ms = due_at(quorum, asked, now_ms);
+        more = more || asked->state == ASKED_NOT_YET || now_ms >= at_ms;
         if (now_ms >= at_ms) {
-            if (asked->mend) {
-                asked_lose(asked);
-                stepped = true;
-            } else if (asked->state == ASKED) {
-                asked->is_slow = true;
-            } else {
-                asked->state = ASKED_NOT_YET;
-            }
-            more = true;
+            stepped = lose_patience(asked) || stepped;
             at_ms = now_ms + QUORUM_RETRY_MS;
         }
         due_ms = at_ms < due_ms ? at_ms : due_ms;

@@ -24,7 +24,8 @@ struct asked {
     struct round *round;
     uint64_t node;
     enum asked_state state;
-    bool is_slow; /* another was asked as well */
+    bool is_slow;    /* another was asked as well */
+    bool is_awaited; /* it may be coordinating: if it was asked, its answer is needed (claim.h) */
     uint64_t sent_ms;
     uint64_t *digests; /* of each key, then whether it differs: NULL before it has answered */
     struct mend *mend; /* rows on their way from it, or to it; NULL: none */

@@ -188,6 +188,17 @@ struct dot store_newest_dot(const struct store *store, uint64_t now_ms)
     return (struct dot){identity_actor(&store->identity), time};
 }
 
+void store_date_from(struct store *store, uint64_t from_ms, uint64_t ahead_ms)
+{
+    uint64_t wall_ms = store->now_ms > store->tick_ms ? store->now_ms : store->tick_ms;
+    uint64_t now_ms = believed_ms(store, wall_ms);
+    if (from_ms > now_ms + STORE_CLOCK_TRUST_MS / 2)
+        from_ms = now_ms + STORE_CLOCK_TRUST_MS / 2;
+    if (from_ms < now_ms + ahead_ms)
+        from_ms = now_ms + ahead_ms;
+    clock_see(&store->clock, from_ms << CLOCK_COUNTER_BITS);
+}
+
 const struct vector *txn_stable(const struct txn *txn)
 {
     return store_stable(txn->store);

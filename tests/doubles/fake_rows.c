@@ -82,6 +82,12 @@ bool store_gate_passed(const struct store *store, uint64_t gate)
     return store->durable >= gate;
 }
 
+void store_date_from(struct store *store, uint64_t from_ms, uint64_t ahead_ms)
+{
+    (void)ahead_ms;
+    store->dated_ms = from_ms;
+}
+
 void fake_rows_turn_end(struct store *store)
 {
     if (!store->sync_held)

@@ -29,6 +29,7 @@ struct store {
     bool fails;          /* they fail with STATUS_IO */
     size_t most;         /* of an export's page; 0: as asked */
     uint64_t imported;   /* lists of rows */
+    uint64_t dated_ms;   /* of store_date_from */
     struct list waiting; /* imports and exports */
 };
 

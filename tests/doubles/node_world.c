@@ -276,6 +276,13 @@ struct dot store_newest_dot(const struct store *store, uint64_t now_ms)
     return (struct dot){.time = now_ms};
 }
 
+void store_date_from(struct store *store, uint64_t from_ms, uint64_t ahead_ms)
+{
+    (void)store;
+    (void)from_ms;
+    (void)ahead_ms;
+}
+
 uint64_t store_gate_now(const struct store *store)
 {
     return store->world.durable;

@@ -164,6 +164,79 @@ static void test_who_has_lost_a_slot_claims_it_with_a_later_term(void **state)
     world_deinit(&world);
 }
 
+/* Only who has the slot knows what it has under way: it is waited for, though enough have granted. */
+static void test_who_has_the_slot_is_asked_for_what_it_has_under_way(void **state)
+{
+    struct world world;
+    unsigned owners[RING_COPIES_MAX];
+    struct world_write last = {0};
+    struct world_verify next;
+    const char *key = KEY;
+    (void)state;
+    begin(&world, owners);
+    assert_int_equal(ask(&world, owners[0], KEY), STATUS_OK);
+    world_run(&world, PATIENCE_MS);
+    world_cut(&world, owners[0], owners[2]);
+    world.held[owners[0]][owners[1]] = true;
+    world_write(&world, &last, owners[0], KEY);
+    world_verify(&world, &next, owners[1], &key, 1, true);
+    world_run(&world, PATIENCE_MS);
+    assert_false(next.is_done);
+    world.held[owners[0]][owners[1]] = false;
+    world_run(&world, LEASE_MS);
+    assert_true(next.is_done && next.status == STATUS_OK);
+    assert_true(world_has(&world, owners[1], last.head, last.dot));
+    world_verify_deinit(&next);
+    world_deinit(&world);
+}
+
+/* It is silent, and not known to be away. */
+static void test_who_has_the_slot_is_not_waited_for_for_ever(void **state)
+{
+    struct world world;
+    unsigned owners[RING_COPIES_MAX];
+    (void)state;
+    begin(&world, owners);
+    assert_int_equal(ask(&world, owners[0], KEY), STATUS_OK);
+    world.held[owners[0]][owners[1]] = true;
+    assert_int_equal(ask(&world, owners[1], KEY), STATUS_OK);
+    world_deinit(&world);
+}
+
+/* What the last one could not tell is not to be shown in place of what the next one is granted. */
+static void test_who_wins_a_slot_has_the_later_dates(void **state)
+{
+    struct world world;
+    unsigned owners[RING_COPIES_MAX];
+    (void)state;
+    begin(&world, owners);
+    assert_int_equal(ask(&world, owners[0], KEY), STATUS_OK);
+    uint64_t first = world.nodes[owners[0]].store.dated_ms;
+    assert_true(first > term(&world, owners[0], KEY));
+    assert_int_equal(world.nodes[owners[1]].store.dated_ms, 0);
+    assert_int_equal(ask(&world, owners[0], KEY), STATUS_OK);
+    assert_int_equal(world.nodes[owners[0]].store.dated_ms, first); /* it had it */
+    assert_int_equal(ask(&world, owners[1], KEY), STATUS_OK);
+    assert_true(world.nodes[owners[1]].store.dated_ms > first);
+    assert_true(term(&world, owners[1], KEY) >= world.now_ms - PATIENCE_MS);
+    world_deinit(&world);
+}
+
+static void test_who_stood_still_has_no_slot(void **state)
+{
+    struct world world;
+    unsigned owners[RING_COPIES_MAX];
+    (void)state;
+    begin(&world, owners);
+    struct quorum *quorum = world.nodes[owners[0]].quorum;
+    assert_int_equal(ask(&world, owners[0], KEY), STATUS_OK);
+    quorum_stood_still(quorum, CLAIM_STALL_MS - 1, world.now_ms);
+    assert_true(term(&world, owners[0], KEY) > 0);
+    quorum_stood_still(quorum, CLAIM_STALL_MS, world.now_ms);
+    assert_int_equal(term(&world, owners[0], KEY), 0);
+    world_deinit(&world);
+}
+
 /* What was asked before says nothing about a slot that was lost since. */
 static void test_losing_a_slot_is_counted(void **state)
 {
@@ -345,6 +418,10 @@ int main(void)
         cmocka_unit_test(test_a_write_that_is_stored_after_the_next_claim_is_not_acknowledged),
         cmocka_unit_test(test_a_claim_has_read_what_was_acknowledged),
         cmocka_unit_test(test_who_has_lost_a_slot_claims_it_with_a_later_term),
+        cmocka_unit_test(test_who_has_the_slot_is_asked_for_what_it_has_under_way),
+        cmocka_unit_test(test_who_has_the_slot_is_not_waited_for_for_ever),
+        cmocka_unit_test(test_who_wins_a_slot_has_the_later_dates),
+        cmocka_unit_test(test_who_stood_still_has_no_slot),
         cmocka_unit_test(test_losing_a_slot_is_counted),
         cmocka_unit_test(test_an_owner_that_starts_refuses_earlier_terms),
         cmocka_unit_test(test_what_is_short_of_w_is_waited_for),

@@ -137,10 +137,12 @@ static void test_answers(void **state)
     struct quorum_refused refused = {{1, 2, 3}, QUORUM_VERIFY, 4}, got_refused;
     (void)state;
     begin();
-    quorum_encode_verified(&out, 9, false, digests, 2);
+    quorum_encode_verified(&out, 9, false, (struct quorum_numbers){digests, 2},
+                           (struct quorum_numbers){digests, 1});
     struct unpack in = unpack_begin(take());
     assert_true(quorum_next_verified(&in, &verified));
     assert_true(verified.number == 9 && !verified.failed && verified.digests.size == 16);
+    assert_int_equal(verified.holders.size, 8);
     assert_false(quorum_next_verified(&in, &verified) || in.failed);
     in = unpack_begin(bytes_of(take().data, take().size - 1));
     assert_false(quorum_next_verified(&in, &verified));

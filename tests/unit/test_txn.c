@@ -88,6 +88,22 @@ static void test_a_run_that_begins_anew_forgets_what_was_staged(void **state)
     assert_int_equal(log_position(small->store->log), 0);
 }
 
+static void test_events_are_dated_ahead(void **state)
+{
+    struct small_store *small = *state;
+    struct txn *txn = &small->txn;
+    txn_begin(txn, small->now_ms);
+    assert_int_equal(store_turn_end(small->store, small->now_ms), STATUS_OK);
+    store_date_from(small->store, small->now_ms - 1, 2000);
+    assert_true(clock_ms(txn_dot(txn, 0).time) == small->now_ms + 2000);
+    store_date_from(small->store, small->now_ms + 3000, 2000);
+    assert_true(clock_ms(txn_dot(txn, 0).time) == small->now_ms + 3000);
+    store_date_from(small->store, UINT64_MAX, 2000); /* nobody can have said that */
+    assert_true(clock_ms(txn_dot(txn, 0).time) < small->now_ms + STORE_CLOCK_TRUST_MS);
+    txn_begin(txn, small->now_ms + STORE_CLOCK_TRUST_MS);
+    assert_true(clock_ms(txn_dot(txn, 0).time) == small->now_ms + STORE_CLOCK_TRUST_MS);
+}
+
 /* The clock of who has died may have been ahead; what no clock can have shown is not believed. */
 static void test_dots_exceed_what_the_dead_gave(void **state)
 {
@@ -292,6 +308,7 @@ int main(void)
         SMALL_STORE_TEST(test_staged_rows_are_seen_at_once),
         SMALL_STORE_TEST(test_many_staged_rows),
         SMALL_STORE_TEST(test_a_run_that_begins_anew_forgets_what_was_staged),
+        SMALL_STORE_TEST(test_events_are_dated_ahead),
         SMALL_STORE_TEST(test_dots_exceed_what_the_dead_gave),
         SMALL_STORE_TEST(test_a_head_staged_anew_drops_the_chunks),
         SMALL_STORE_TEST(test_misses_are_fetched_together),
