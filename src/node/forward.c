@@ -258,6 +258,7 @@ static bool send_part(struct forwarder *forwarder, const struct forward *forward
     buffer_append_u8(out, forward->consistency.read);
     buffer_append_u8(out, forward->consistency.write);
     buffer_append_varint(out, until_ms);
+    buffer_append_varint(out, forward->actor.actor & ACTOR_EPOCH_MAX);
     buffer_append_u8(out, (uint8_t)forward->dead.count);
     for (uint32_t i = 0; i < forward->dead.count; i++) {
         buffer_append_varint(out, forward->dead.dots[i].actor);
@@ -613,6 +614,9 @@ static enum status receive_forward(struct forwarder *forwarder, uint64_t from, s
     call.consistency.read = unpack_next_u8(in);
     call.consistency.write = unpack_next_u8(in);
     call.until_ms = unpack_next_varint(in);
+    uint64_t epoch = unpack_next_varint(in);
+    call.epoch = (uint16_t)epoch;
+    in->failed |= epoch > ACTOR_EPOCH_MAX;
     take_dead(in, &call.dead);
     if (call.flags & FORWARD_SLOTS)
         call.slots = unpack_bytes(in, FORWARD_SLOTS_SIZE).data;

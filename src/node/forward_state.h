@@ -65,6 +65,7 @@ struct forwarder {
 /* A request of that node's client, or a part of one. */
 struct remote_call {
     uint64_t client, number, first, until_ms;
+    uint16_t epoch;
     uint8_t flags, db;
     struct consistency consistency;
     struct dead_actors dead;

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/mutant.h"
 #include "node/forward_state.h"
+#include "store/export.h"
 
 /* A node whose clients' requests run here. */
 struct origin {
@@ -23,6 +24,7 @@ struct remote {
     uint64_t first_number;           /* of all requests */
     uint64_t number, first;          /* of the one that runs, or ran last */
     uint64_t until_ms;
+    uint16_t epoch;
     bool has_end, twice;
     bool refuses; /* what came after a request that it refused, until that comes again */
     bool has_slots;
@@ -32,6 +34,7 @@ struct remote {
 struct remote_request {
     struct list link;
     uint64_t number, first, until_ms;
+    uint16_t epoch;
     uint8_t flags, db;
     struct consistency consistency;
     struct dead_actors dead;
@@ -160,6 +163,7 @@ static struct remote_request *request_of(const struct remote_call *call)
     request->number = call->number;
     request->first = call->first;
     request->until_ms = call->until_ms;
+    request->epoch = call->epoch;
     request->flags = call->flags;
     request->db = call->db;
     request->consistency = call->consistency;
@@ -237,6 +241,7 @@ static void run(struct remote *remote, struct remote_request *request)
     remote->number = session->request_number = request->number;
     remote->first = request->first;
     remote->until_ms = request->until_ms;
+    remote->epoch = request->epoch;
     remote->has_end = request->flags & FORWARD_UNTIL;
     remote->twice = request->flags & FORWARD_TWICE;
     remote->has_slots = buffer_size(&request->slots) > 0;
@@ -336,10 +341,19 @@ size_t forwarder_remotes(const struct forwarder *forwarder)
     return forwarder->remote_count;
 }
 
+/* Its origin could not name whom this node's events are by, if it died. */
+static bool is_for_another(const struct remote *remote)
+{
+    const struct dispatch *dispatch = remote->forwarder->options.dispatch;
+    struct dot self = store_newest_dot(dispatch->sessions->store, dispatch->now_ms);
+    return remote->epoch != 0 && remote->epoch != (self.actor & ACTOR_EPOCH_MAX) &&
+           !MUTANT(run_as_another_than_is_known);
+}
+
 bool remote_is_late(const struct remote *remote)
 {
-    return remote->has_end && forward_clock_ms(remote->forwarder) >= remote->until_ms &&
-           !MUTANT(late_request_run);
+    bool is_over = forward_clock_ms(remote->forwarder) >= remote->until_ms;
+    return remote->has_end && ((is_over && !MUTANT(late_request_run)) || is_for_another(remote));
 }
 
 bool remote_may_run_twice(const struct remote *remote)

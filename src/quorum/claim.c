@@ -84,11 +84,15 @@ static unsigned slot_of_name(struct bytes name)
 void claim_begin(struct quorum *quorum, struct bytes heads)
 {
     struct bytes rest = heads, name;
+    bool holds = true;
     while (rest.size > 0 && quorum_next_head(&rest, &name)) {
         const struct grant *grant = &quorum->grants[row_key_slot(name)];
         if (grant->node != quorum->options.node && grant->term >= claim_term(quorum))
             raise_above(quorum, grant->term);
+        holds = holds && claim_holds(quorum, row_key_slot(name));
     }
+    if (!holds && !MUTANT(dated_by_the_clock_alone))
+        store_date_from(quorum->options.store, claim_term(quorum) + CLAIM_AHEAD_MS, CLAIM_AHEAD_MS);
     uint16_t slot;
     (void)claim_grants(quorum, quorum->options.node, claim_term(quorum), heads, &slot);
 }
@@ -105,8 +109,6 @@ void claim_won(struct quorum *quorum, struct bytes heads)
         if (quorum->claimed[slot] == term)
             continue;
         quorum->claimed[slot] = term;
-        if (!MUTANT(dated_by_the_clock_alone))
-            store_date_from(options->store, term + 2 * CLAIM_AHEAD_MS, CLAIM_AHEAD_MS);
         /* Of its other keys this node does not know yet what others have written. */
         options->other_coordinator(options->context, slot);
     }

@@ -27,12 +27,13 @@
  * ever; its client was told -UNKNOWN. So that it comes once, what a node may have run is never run
  * again elsewhere, also if it is blind (forward.h). And so that it is not shown in place of what
  * the next coordinators were granted, these have the later dates. Rows have no term, but dates
- * follow it: a term is never below the clock's milliseconds of when a slot had to be claimed anew,
- * and who wins a slot dates its next events two CLAIM_AHEAD_MS after its term, and one after its
- * clock. Whoever had the slot has dated by its clock, or after a term that was lower; it runs
- * nothing long after it was cut off, as it confirms with another owner, or has its promise of
- * LEASE_MS, before each command, and begins anew when it has stood still. What is left for clocks
- * that are apart is CLAIM_AHEAD_MS less CLAIM_STALL_MS. Terms decide nothing else in the merge:
+ * follow it: a term that has to be raised is raised to the clock's milliseconds, and who claims a
+ * slot dates all its next events CLAIM_AHEAD_MS after both, its clock and its term. Whoever had the
+ * slot has claimed it earlier, with a lower term, and dates by its clock otherwise; it runs nothing
+ * long after it was cut off, as it confirms with another owner, or has its promise of LEASE_MS,
+ * before each command, and begins anew when it has stood still. So this holds for clocks that are
+ * apart by less than CLAIM_AHEAD_MS less CLAIM_STALL_MS, and for claims further apart in time than
+ * clocks. Terms decide nothing else in the merge:
  * what an owner had granted and lost with its last unsynced second is still there, if W had it.
  *
  * The first reader's leases hold: who has promised one grants nothing to others before it is over

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Whole nodes: blind writes that were run twice, and what is left of the first run. */
+#include "store/state.h"
 #include "support/forward_story.h"
 
 /* ---- a node that is cut off ------------------------------------------------------------------ */
@@ -259,6 +260,25 @@ static void a_delete_or_a_time_to_live_outlives_a_return(void **state)
     end(&story);
 }
 
+/* Nobody has been told yet as whom it goes on. */
+static void it_does_not_matter_that_it_has_just_become_another_actor(void **state)
+{
+    (void)state;
+    struct story story = begin();
+    nodes_run(story.nodes, 10000);
+    struct store *store = cluster_node_store(coordinator(&story));
+    uint16_t epoch = store_epoch(store);
+    assert_int_equal(identity_new_epoch(store->options.files, &store->identity, epoch + 1), 0);
+    assert_int_not_equal(store_epoch(store), epoch);
+    nodes_die_with(story.nodes, 1, story.key);
+    say_elsewhere(&story, "SET %s old\r\n", "+OK\r\n");
+    assert_int_equal(coordinator(&story)->state, CLUSTER_DOWN);
+    say_elsewhere(&story, "DEL %s\r\n", ":1\r\n");
+    come_back(&story);
+    expect_everywhere(&story, "GET", "$-1\r\n");
+    end(&story);
+}
+
 /* Its last event may be of a time that others' clocks come to only later. */
 static void it_does_not_matter_whose_clock_is_ahead(void **state)
 {
@@ -304,6 +324,7 @@ int main(void)
         cmocka_unit_test(what_followed_the_first_run_is_kept),
         cmocka_unit_test(what_followed_a_death_stands_alone),
         cmocka_unit_test(a_delete_or_a_time_to_live_outlives_a_return),
+        cmocka_unit_test(it_does_not_matter_that_it_has_just_become_another_actor),
         cmocka_unit_test(it_does_not_matter_whose_clock_is_ahead),
         cmocka_unit_test(a_long_value_is_there_once),
     };
