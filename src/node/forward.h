@@ -35,8 +35,8 @@
  * did before the second run, and no other will act as the same actor (rule 1). So the second run is
  * told which actor that was, and is written as one that has seen all that this actor did (see
  * txn_set_dead). A node takes a new epoch when it joins others, so a request also says as which
- * actor its node is known, and is refused by another one. Only where all others too have heard the last of it: who is merely cut off may be
- * writing, and what it writes is to be merged.
+ * actor its node is known, and is refused by another one. Only where all others too have heard the
+ * last of it: who is merely cut off may be writing, and what it writes is to be merged.
  *
  *   FORWARD   client(varint) number(varint) first(varint) flags(1) db(1) read(1) write(1)
  *             until(varint) epoch(varint) dead(1): so many times {actor(varint) time(varint)}
@@ -57,10 +57,10 @@
  *
  * Flags: 1 there is more to come in further messages; 2 RESP3; 4 slots follow; 8 (of FORWARDED) it
  * was refused and not run: the sender is to look anew for who should; 16 it is not to run from
- * `until` on, or as an actor of another epoch (0: any); 32 it goes on where the last message of that number ended: without that one it is
- * void; 64 (of FORWARD) it may run twice, (of FORWARDED) it was refused because it came late, or
- * after one of that client that did: it may be sent again; 128 it is: a node that has refused one
- * refuses what its client sent after it, up to here.
+ * `until` on, or as an actor of another epoch (0: any); 32 it goes on where the last message of
+ * that number ended: without that one it is void; 64 (of FORWARD) it may run twice, (of FORWARDED)
+ * it was refused because it came late, or after one of that client that did: it may be sent again;
+ * 128 it is: a node that has refused one refuses what its client sent after it, up to here.
  * `number` is another one, larger, each time that a request is sent; `first` is that of the first
  * time, and names the request in the cluster together with the node that it came from.
  */

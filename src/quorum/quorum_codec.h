@@ -13,6 +13,7 @@
  *   VERIFY                ask (its number is a term), several of: number(8) heads size(varint)
  *                         heads
  *   VERIFIED              several of: number(8) failed(1) count(varint) digests(8 each)
+ *                         count(varint) holders(8 each)
  *   KEY_ROWS              ask, key(4) base(4) chunk(4) heads
  *   KEY_ROWS_ARE          number(8) failed(1) key(4) base(4) chunk(4) rows
  *   OUTCOME               ask, origin(8) number(8) slot(4)

@@ -164,7 +164,7 @@ static void test_who_has_lost_a_slot_claims_it_with_a_later_term(void **state)
     world_deinit(&world);
 }
 
-/* Only who has the slot knows what it has under way: it is waited for, though enough have granted. */
+/* Only it knows what it has under way: it is waited for, though enough have granted. */
 static void test_who_has_the_slot_is_asked_for_what_it_has_under_way(void **state)
 {
     struct world world;
