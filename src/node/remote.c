@@ -352,8 +352,10 @@ static bool is_for_another(const struct remote *remote)
 
 bool remote_is_late(const struct remote *remote)
 {
+    if (!remote->has_end)
+        return false;
     bool is_over = forward_clock_ms(remote->forwarder) >= remote->until_ms;
-    return remote->has_end && ((is_over && !MUTANT(late_request_run)) || is_for_another(remote));
+    return (is_over && !MUTANT(late_request_run)) || is_for_another(remote);
 }
 
 bool remote_may_run_twice(const struct remote *remote)

@@ -46,6 +46,11 @@ uint64_t quorum_claims(const struct quorum *quorum)
     return quorum->claims;
 }
 
+static void forget_others(struct grant *grant)
+{
+    memset(grant->others, 0, sizeof(grant->others));
+}
+
 static void raise_above(struct quorum *quorum, uint64_t term)
 {
     if (claim_term(quorum) == 0)
@@ -84,15 +89,11 @@ static unsigned slot_of_name(struct bytes name)
 void claim_begin(struct quorum *quorum, struct bytes heads)
 {
     struct bytes rest = heads, name;
-    bool holds = true;
     while (rest.size > 0 && quorum_next_head(&rest, &name)) {
         const struct grant *grant = &quorum->grants[row_key_slot(name)];
         if (grant->node != quorum->options.node && grant->term >= claim_term(quorum))
             raise_above(quorum, grant->term);
-        holds = holds && claim_holds(quorum, row_key_slot(name));
     }
-    if (!holds && !MUTANT(dated_by_the_clock_alone))
-        store_date_from(quorum->options.store, claim_term(quorum) + CLAIM_AHEAD_MS, CLAIM_AHEAD_MS);
     uint16_t slot;
     (void)claim_grants(quorum, quorum->options.node, claim_term(quorum), heads, &slot);
 }
@@ -104,11 +105,13 @@ void claim_won(struct quorum *quorum, struct bytes heads)
     struct bytes name;
     while (heads.size > 0 && quorum_next_head(&heads, &name)) {
         uint16_t slot = row_key_slot(name);
-        if (quorum->grants[slot].node == options->node)
-            quorum->grants[slot].other = 0;
         if (quorum->claimed[slot] == term)
             continue;
         quorum->claimed[slot] = term;
+        if (quorum->grants[slot].node == options->node)
+            forget_others(&quorum->grants[slot]);
+        if (!MUTANT(dated_by_the_clock_alone))
+            store_date_from(options->store, term + CLAIM_AHEAD_MS, CLAIM_AHEAD_MS / 2);
         /* Of its other keys this node does not know yet what others have written. */
         options->other_coordinator(options->context, slot);
     }
@@ -124,14 +127,24 @@ static bool is_above(const struct quorum *quorum, const struct grant *grant, uin
     return term > grant->term || (term == grant->term && node == grant->node);
 }
 
+/* Of those before it the new one itself is none. */
+static void remember_holder(struct grant *grant, uint64_t node)
+{
+    unsigned last = 0;
+    while (last < GRANT_OTHERS - 1 && grant->others[last] != node && grant->others[last] != 0)
+        last++;
+    for (; last > 0; last--)
+        grant->others[last] = grant->others[last - 1];
+    grant->others[0] = grant->node;
+}
+
 static void take_over(struct quorum *quorum, struct grant *grant, uint64_t node, uint64_t term)
 {
     if (grant->node != node) {
         quorum->claims += grant->node == quorum->options.node;
         quorum->handed_over += grant->node != 0;
         grant->since = term;
-        if (grant->other == 0 || grant->other == node)
-            grant->other = grant->node;
+        remember_holder(grant, node);
     }
     grant->node = node;
     grant->term = term;
@@ -158,9 +171,12 @@ bool claim_grants(struct quorum *quorum, uint64_t node, uint64_t term, struct by
     return true;
 }
 
-static unsigned add_holder(uint64_t *nodes, unsigned count, uint64_t node)
+static unsigned add_holder(const struct quorum *quorum, uint64_t claimant, uint64_t node,
+                           uint64_t *nodes, unsigned count)
 {
     unsigned at = 0;
+    if (node == 0 || node == claimant || node == quorum->options.node)
+        return count;
     while (at < count && nodes[at] != node)
         at++;
     if (at == count && count < RING_COPIES_MAX)
@@ -177,10 +193,10 @@ unsigned claim_holders(const struct quorum *quorum, uint64_t claimant, struct by
         unsigned slot = slot_of_name(name);
         if (slot >= SLOT_COUNT)
             continue;
-        uint64_t nodes[] = {quorum->grants[slot].node, quorum->grants[slot].other};
-        for (int i = 0; i < 2; i++)
-            if (nodes[i] != 0 && nodes[i] != claimant && nodes[i] != quorum->options.node)
-                count = add_holder(out_nodes, count, nodes[i]);
+        const struct grant *grant = &quorum->grants[slot];
+        count = add_holder(quorum, claimant, grant->node, out_nodes, count);
+        for (int i = 0; i < GRANT_OTHERS; i++)
+            count = add_holder(quorum, claimant, grant->others[i], out_nodes, count);
     }
     return MUTANT(holder_not_asked) ? 0 : count;
 }
@@ -195,7 +211,7 @@ static void adopt(struct quorum *quorum, uint64_t node, uint64_t term, struct by
         if (grant && is_above(quorum, grant, node, term))
             take_over(quorum, grant, node, term);
         if (grant)
-            grant->other = 0; /* who writes has won */
+            forget_others(grant); /* who sends rows has asked them */
     }
 }
 
@@ -214,7 +230,7 @@ bool claim_allows(struct quorum *quorum, uint64_t node, uint64_t term, struct by
         last = slot;
         const struct grant *grant = &quorum->grants[slot];
         bool is_granted = grant->node == node && term >= grant->since;
-        is_new = is_new || !is_granted || grant->other != 0;
+        is_new = is_new || !is_granted || grant->others[0] != 0;
         if (is_granted || is_above(quorum, grant, node, term))
             continue;
         *out_slot = (uint16_t)slot;

@@ -19,22 +19,22 @@
  *
  * Of its own writes a node has the rows before anybody has acknowledged them, and who loses a slot
  * has some under way. So that nobody misses them: who grants a claim says to whom it had granted
- * the slot before (claim_holders), and if that one is up it is asked, too, and waited for. It
- * grants, runs nothing more, and tells what it has run. A slot so goes from one live node to
- * another without a write between them.
+ * the slot before (claim_holders), and if that one is up it is asked, too, and waited for a while.
+ * It grants, runs nothing more in the slot, and tells what it has of the keys that are asked for.
  *
  * What was refused or cut off stays behind in some copy, and may come back much later, merged as
  * ever; its client was told -UNKNOWN. So that it comes once, what a node may have run is never run
  * again elsewhere, also if it is blind (forward.h). And so that it is not shown in place of what
  * the next coordinators were granted, these have the later dates. Rows have no term, but dates
- * follow it: a term that has to be raised is raised to the clock's milliseconds, and who claims a
- * slot dates all its next events CLAIM_AHEAD_MS after both, its clock and its term. Whoever had the
- * slot has claimed it earlier, with a lower term, and dates by its clock otherwise; it runs nothing
- * long after it was cut off, as it confirms with another owner, or has its promise of LEASE_MS,
- * before each command, and begins anew when it has stood still. So this holds for clocks that are
- * apart by less than CLAIM_AHEAD_MS less CLAIM_STALL_MS, and for claims further apart in time than
- * clocks. Terms decide nothing else in the merge:
- * what an owner had granted and lost with its last unsynced second is still there, if W had it.
+ * follow it: a term that has to be raised is raised to the milliseconds of a clock (the steady one,
+ * as it was set at the start), and who wins a slot dates all its next events CLAIM_AHEAD_MS after
+ * its term, and half of that after its clock. Whoever had the slot has won it with a lower term,
+ * and dates by its clock otherwise; it runs nothing long after it was cut off, as it confirms with
+ * another owner, or has its promise of LEASE_MS, before each command, and begins anew when it has
+ * stood still. Dates are a node's, not a slot's: one that has just won another slot is ahead in
+ * this one too. So where clocks are apart, the order holds for slots that nobody has won so shortly
+ * before. Terms decide nothing else in the merge: what an owner had granted and lost with its last
+ * unsynced second is still there, if W had it.
  *
  * The first reader's leases hold: who has promised one grants nothing to others before it is over
  * (VERIFY waits). So a death delays a slot's commands by LEASE_MS and a round trip.
@@ -54,15 +54,18 @@ struct quorum;
 
 enum {
     CLAIM_AHEAD_MS = 2000,
-    CLAIM_STALL_MS = 1000, /* who stood still for so long has lost what it had won */
+    CLAIM_STALL_MS = 250, /* who stood still for so long has lost what it had won */
 };
+
+enum { GRANT_OTHERS = 2 };
 
 /* To whom an owner has granted a slot. All zero: to nobody since it started. */
 struct grant {
     uint64_t term;
     uint64_t node;
-    uint64_t since; /* its first term since another one had the slot */
-    uint64_t other; /* had it before, and `node` has written nothing since; 0: nobody */
+    uint64_t since;                /* its first term since another one had the slot */
+    uint64_t others[GRANT_OTHERS]; /* had it before, the last first, and `node` has sent no rows
+                                      since; 0: nobody */
 };
 
 /* So many owners must grant a claim, with the claimant; 0: nobody claims. */

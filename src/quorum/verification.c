@@ -77,7 +77,7 @@ static bool is_answered(const struct round *round)
 static void await(struct round *round, uint64_t node)
 {
     struct asked *asked = asked_find(round, node);
-    if (asked && round->is_claim)
+    if (asked && round->is_new_claim)
         asked->is_awaited = true;
 }
 
@@ -353,7 +353,10 @@ static bool make_rounds(struct verification *verification)
         if (!quorum_next_head(&rest, &name) || name.size < ROW_KEY_CLEARED_SIZE ||
             row_key_slot(name) >= SLOT_COUNT)
             return false;
-        struct round *round = round_for(verification, row_key_slot(name), name.size);
+        uint16_t slot = row_key_slot(name);
+        struct round *round = round_for(verification, slot, name.size);
+        bool is_held = claim_holds(verification->quorum, slot);
+        round->is_new_claim = round->is_new_claim || (round->is_claim && !is_held);
         quorum_encode_head(&round->own_heads, name);
         round->count++;
     }
@@ -633,7 +636,7 @@ static void lose(struct round *round, struct asked *asked)
     if (asked->state != ASKED && !mends)
         return; /* its answer is here */
     asked_lose(asked);
-    if (!mends)
+    if (round->stage == ROUND_ASKING)
         ask_more(round);
     round_step(round);
 }

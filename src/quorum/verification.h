@@ -42,11 +42,12 @@ struct round {
     size_t count;
     uint64_t *own; /* digests; NULL: not known yet */
     struct export *look;
-    unsigned needed; /* others */
-    bool is_owner;   /* this node: it counts too */
-    bool is_claim;   /* so many grant what it claims (claim.h) */
-    bool is_busy;    /* rows are being asked for, one owner after the other */
-    bool has_gap;    /* rows did not come: another may have the same */
+    unsigned needed;   /* others */
+    bool is_owner;     /* this node: it counts too */
+    bool is_claim;     /* so many grant what it claims (claim.h), */
+    bool is_new_claim; /* and this node does not have all of it yet */
+    bool is_busy;      /* rows are being asked for, one owner after the other */
+    bool has_gap;      /* rows did not come: another may have the same */
     unsigned asked_count;
     struct asked asked[RING_COPIES_MAX];
 };

@@ -409,7 +409,7 @@ static void nonsense_behind_a_request_harms_nobody(void **state)
         buffer_append_varint(&message, 7); /* client */
         buffer_append_varint(&message, number);
         buffer_append_varint(&message, number);
-        buffer_append(&message, "\0\0\0\0\0\0", 6);
+        buffer_append(&message, "\0\0\0\0\0\0\0", 7);
         buffer_printf(&message, "*2\r\n$3\r\nGET\r\n$%zu\r\n%s\r\n*1\r\nkaputt\r\n",
                       strlen(story.key), story.key);
         enum status status =
