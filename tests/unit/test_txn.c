@@ -94,6 +94,9 @@ static void test_events_are_dated_ahead(void **state)
     struct txn *txn = &small->txn;
     txn_begin(txn, small->now_ms);
     assert_int_equal(store_turn_end(small->store, small->now_ms), STATUS_OK);
+    store_date_from(small->store, small->now_ms + 3000, 2000); /* nobody has confirmed its clock */
+    assert_true(clock_ms(txn_dot(txn, 0).time) == small->now_ms);
+    store_set_cluster_time(small->store, small->now_ms);
     store_date_from(small->store, small->now_ms - 1, 2000);
     assert_true(clock_ms(txn_dot(txn, 0).time) == small->now_ms + 2000);
     store_date_from(small->store, small->now_ms + 3000, 2000);
