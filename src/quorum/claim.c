@@ -5,7 +5,7 @@
 #include "quorum/quorum_state.h"
 #include "row/row_list.h"
 
-static unsigned greater(unsigned a, unsigned b)
+static uint64_t greater(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
 }
@@ -17,7 +17,7 @@ unsigned claim_needed(const struct quorum *quorum, unsigned owners)
     unsigned write = acks_needed(options->write_quorum, owners);
     if (options->sloppy || owners < 2 || read + write <= owners || MUTANT(nobody_claims))
         return 0;
-    return greater(owners / 2, owners - (read < write ? read : write)) + 1;
+    return (unsigned)greater(owners / 2, owners - (read < write ? read : write)) + 1;
 }
 
 /* ---- who claims ------------------------------------------------------------------------------ */
@@ -55,9 +55,8 @@ static void raise_above(struct quorum *quorum, uint64_t term)
 {
     if (claim_term(quorum) == 0)
         return;
-    if (term < claim_term(quorum))
-        term = claim_term(quorum);
-    quorum->raised = (term > quorum->now_ms ? term : quorum->now_ms) - quorum->options.floor;
+    term = greater(greater(term, claim_term(quorum)), quorum->now_ms);
+    quorum->raised = term - quorum->options.floor;
     quorum->claims++;
     verifications_restart(quorum, quorum->now_ms);
 }
@@ -98,7 +97,7 @@ void claim_begin(struct quorum *quorum, struct bytes heads)
     (void)claim_grants(quorum, quorum->options.node, claim_term(quorum), heads, &slot);
 }
 
-void claim_won(struct quorum *quorum, struct bytes heads)
+void claim_won(struct quorum *quorum, struct bytes heads, uint64_t begun_ms)
 {
     const struct quorum_options *options = &quorum->options;
     uint64_t term = claim_term(quorum);
@@ -111,7 +110,8 @@ void claim_won(struct quorum *quorum, struct bytes heads)
         if (quorum->grants[slot].node == options->node)
             forget_others(&quorum->grants[slot]);
         if (!MUTANT(dated_by_the_clock_alone))
-            store_date_from(options->store, term + CLAIM_AHEAD_MS, CLAIM_AHEAD_MS / 2);
+            store_date_from(options->store, greater(term, begun_ms) + CLAIM_AHEAD_MS,
+                            CLAIM_AHEAD_MS / 2);
         /* Of its other keys this node does not know yet what others have written. */
         options->other_coordinator(options->context, slot);
     }

@@ -28,13 +28,14 @@
  * the next coordinators were granted, these have the later dates. Rows have no term, but dates
  * follow it: a term that has to be raised is raised to the milliseconds of a clock (the steady one,
  * as it was set at the start), and who wins a slot dates all its next events CLAIM_AHEAD_MS after
- * its term, and half of that after its clock. Whoever had the slot has won it with a lower term,
- * and dates by its clock otherwise; it runs nothing long after it was cut off, as it confirms with
- * another owner, or has its promise of LEASE_MS, before each command, and begins anew when it has
- * stood still. Dates are a node's, not a slot's: one that has just won another slot is ahead in
- * this one too. So where clocks are apart, the order holds for slots that nobody has won so shortly
- * before. Terms decide nothing else in the merge: what an owner had granted and lost with its last
- * unsynced second is still there, if W had it.
+ * its term and after when it asked, and half of that after its wall clock. Whoever had the slot has
+ * asked before, with a lower term, and dates by its clock otherwise; it runs nothing long after it
+ * was cut off, as it confirms with another owner, or has its promise of LEASE_MS, before each
+ * command, and begins anew when it has stood still. Dates are a node's, not a slot's, and one that
+ * has seen what another one dated ahead is ahead as well: so what counts is when any slot was won
+ * last, and where clocks are apart, the order holds if that was longer ago than they are apart.
+ * Terms decide nothing else in the merge: what an owner had granted and lost with its last unsynced
+ * second is still there, if W had it.
  *
  * The first reader's leases hold: who has promised one grants nothing to others before it is over
  * (VERIFY waits). So a death delays a slot's commands by LEASE_MS and a round trip.
@@ -80,8 +81,8 @@ uint64_t claim_term(const struct quorum *quorum);
 bool claim_holds(const struct quorum *quorum, uint16_t slot);
 /* This node is about to ask others of these keys: as an owner it grants itself their slots. */
 void claim_begin(struct quorum *quorum, struct bytes heads);
-/* Enough have granted these keys' slots, with the term of now. */
-void claim_won(struct quorum *quorum, struct bytes heads);
+/* Enough have granted these keys' slots, with the term of now; they were asked at `begun_ms`. */
+void claim_won(struct quorum *quorum, struct bytes heads, uint64_t begun_ms);
 /* Somebody has granted another one that term. */
 void claim_lost(struct quorum *quorum, uint64_t term);
 /* Nothing that was won counts any more: what this node asks is asked with a later term. */

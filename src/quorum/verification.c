@@ -108,7 +108,7 @@ void round_end(struct round *round, enum status status)
 {
     struct verification *verification = round->verification;
     if (status == STATUS_OK && round->is_claim)
-        claim_won(verification->quorum, round->heads);
+        claim_won(verification->quorum, round->heads, verification->begun_ms);
     take_numbers(round);
     round_free(round);
     if (status != STATUS_OK || list_is_empty(&verification->rounds))
@@ -529,6 +529,7 @@ void verifications_begin(struct quorum *quorum, uint64_t now_ms)
         if (claim_term(quorum) != 0)
             claim_begin(quorum, verification->verify->heads);
         verification->claims = quorum->claims;
+        verification->begun_ms = quorum->now_ms;
         list_append(&quorum->verifications, &verification->link);
         begin(verification);
     }

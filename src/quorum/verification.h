@@ -59,7 +59,8 @@ struct verification {
     struct list rounds;
     uint64_t deadline_ms; /* later with each page of rows that is through */
     enum status status;   /* when it has ended */
-    uint64_t claims;      /* the count, when it began */
+    uint64_t claims;      /* the count, when it began, */
+    uint64_t begun_ms;    /* at this time */
 };
 
 /* Whether what the one that was asked has told of this key differs from what is held here. */
