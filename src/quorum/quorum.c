@@ -222,6 +222,10 @@ static struct owners_group *add_group(struct quorum *quorum, const struct placem
     group->readers.old_count = (uint8_t)count;
     memcpy(group->readers.old, readers, count * sizeof(*readers));
     sort_nodes(group->readers.old, count);
+    if (placement->phase == LAYOUT_WRITING_BOTH && placement_moves(placement)) {
+        group->readers.new_count = owners->new_count;
+        memcpy(group->readers.new, owners->new, sizeof(owners->new));
+    }
     for (unsigned i = 0; i < count; i++)
         group->reads = group->reads || readers[i] == quorum->options.node;
     return quorum->groups[quorum->group_count++] = group;

@@ -29,7 +29,8 @@ struct peer {
 /* Slots that have the same owners. */
 struct owners_group {
     struct acks_owners owners;
-    struct acks_owners readers; /* as `old` */
+    struct acks_owners readers; /* as `old`; as `new` those that gain the slots, if they are
+                                   others and not read from yet */
     bool reads;                 /* this node is one of them */
     uint64_t hash;              /* of owners */
     struct batch *open;         /* that takes rows in this turn; NULL: none yet */

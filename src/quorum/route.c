@@ -73,6 +73,8 @@ unsigned quorum_others_to_ask(struct quorum *quorum, uint16_t slot, struct consi
     bool agreed = writes && options->is_agreed(options->context, slot);
     unsigned needed = quorum_readers_needed(quorum, slot, consistency, writes, agreed, count);
     unsigned others = needed - (needed > 0 && contains(readers, count, options->node));
+    if (others == 0 && placement.phase == LAYOUT_WRITING_BOTH && claim_term(quorum) != 0)
+        return 1; /* of those that gain the slot */
     if (others == 0 || !claim_holds(quorum, slot) ||
         !lease_covers(quorum, slot, &placement, others, now_ms))
         return others;

@@ -57,11 +57,16 @@ static void free_rounds(struct verification *verification)
         round_free(list_entry(verification->rounds.next, struct round, link));
 }
 
-static unsigned answered(const struct round *round)
+static bool is_among(const struct asked *asked, bool gaining)
+{
+    return gaining ? asked->gains : asked->is_reader;
+}
+
+static unsigned answered(const struct round *round, bool gaining)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < round->asked_count; i++)
-        count += round->asked[i].state == ASKED_ANSWERED;
+        count += round->asked[i].state == ASKED_ANSWERED && is_among(&round->asked[i], gaining);
     return count;
 }
 
@@ -70,7 +75,8 @@ static bool is_answered(const struct round *round)
     bool waits = false;
     for (unsigned i = 0; i < round->asked_count; i++)
         waits = waits || (round->asked[i].is_awaited && round->asked[i].state == ASKED);
-    return !waits && answered(round) >= round->needed;
+    return !waits && answered(round, false) >= round->needed &&
+           answered(round, true) >= round->needed_new;
 }
 
 /* It may be coordinating what is claimed. */
@@ -85,7 +91,12 @@ static void await(struct round *round, uint64_t node)
 static void take_numbers(const struct round *round)
 {
     struct quorum_verify *verify = round->verification->verify;
-    unsigned reached = answered(round) + round->is_owner, needed = round->needed + round->is_owner;
+    unsigned needed = round->needed + round->is_owner;
+    unsigned reached = answered(round, false) + round->is_owner;
+    if (reached >= needed) {
+        needed += round->needed_new;
+        reached += answered(round, true);
+    }
     int least = verify->needed == 0 ? INT32_MAX : (int)verify->reached - (int)verify->needed;
     if ((int)reached - (int)needed >= least)
         return;
@@ -136,14 +147,15 @@ static void ask(struct round *round, struct asked *asked)
 }
 
 /* Of those who were not asked yet and are up the one that usually answers first. */
-static struct asked *find_next(struct round *round)
+static struct asked *find_next(struct round *round, bool gaining)
 {
     struct quorum *quorum = round->verification->quorum;
     struct asked *best = NULL;
     uint64_t best_ms = 0;
     for (unsigned i = 0; i < round->asked_count; i++) {
         struct asked *asked = &round->asked[i];
-        if (asked->state != ASKED_NOT_YET || !quorum_is_up(quorum, asked->node))
+        if (asked->state != ASKED_NOT_YET || !is_among(asked, gaining) ||
+            !quorum_is_up(quorum, asked->node))
             continue;
         uint64_t ms = answer_time_patience(&quorum_peer(quorum, asked->node)->read, 0, UINT64_MAX);
         if (best && ms >= best_ms)
@@ -152,6 +164,21 @@ static struct asked *find_next(struct round *round)
         best_ms = ms;
     }
     return best;
+}
+
+static void ask_more_of(struct round *round, bool gaining, unsigned needed)
+{
+    for (;;) {
+        unsigned expected = 0;
+        for (unsigned i = 0; i < round->asked_count; i++)
+            expected += is_among(&round->asked[i], gaining) &&
+                        (round->asked[i].state == ASKED_ANSWERED ||
+                         (round->asked[i].state == ASKED && !round->asked[i].is_slow));
+        struct asked *next = expected < needed ? find_next(round, gaining) : NULL;
+        if (!next)
+            return;
+        ask(round, next);
+    }
 }
 
 /* So that as many as are needed have answered, or may be expected to. */
@@ -163,16 +190,8 @@ static void ask_more(struct round *round)
             quorum_is_up(round->verification->quorum, asked->node))
             ask(round, asked);
     }
-    for (;;) {
-        unsigned expected = 0;
-        for (unsigned i = 0; i < round->asked_count; i++)
-            expected += round->asked[i].state == ASKED_ANSWERED ||
-                        (round->asked[i].state == ASKED && !round->asked[i].is_slow);
-        struct asked *next = expected < round->needed ? find_next(round) : NULL;
-        if (!next)
-            return;
-        ask(round, next);
-    }
+    ask_more_of(round, false, round->needed);
+    ask_more_of(round, true, round->needed_new);
 }
 
 void asked_lose(struct asked *asked)
@@ -295,25 +314,45 @@ void round_step(struct round *round)
 
 /* ---- beginning ------------------------------------------------------------------------------- */
 
-static struct round *round_new(struct verification *verification, const struct acks_owners *readers,
+static struct asked *asked_add(struct round *round, uint64_t node)
+{
+    struct asked *asked = asked_find(round, node);
+    if (asked)
+        return asked;
+    asked = &round->asked[round->asked_count++];
+    asked->round = round;
+    asked->node = node;
+    return asked;
+}
+
+static struct round *round_new(struct verification *verification, const struct owners_group *group,
                                unsigned needed)
 {
     struct quorum *quorum = verification->quorum;
+    const struct acks_owners *readers = &group->readers;
     struct round *round = memory_zeroed(sizeof(*round));
+    bool gains = false;
     round->verification = verification;
+    round->group = group;
     list_append(&verification->rounds, &round->link);
     for (unsigned i = 0; i < readers->old_count; i++) {
-        if (readers->old[i] == quorum->options.node) {
+        if (readers->old[i] == quorum->options.node)
             round->is_owner = true;
-            continue;
-        }
-        struct asked *asked = &round->asked[round->asked_count++];
-        asked->round = round;
-        asked->node = readers->old[i];
+        else
+            asked_add(round, readers->old[i])->is_reader = true;
     }
     unsigned claim = claim_needed(quorum, readers->old_count);
     round->is_claim = claim > 0 && needed >= claim;
     round->needed = needed - (needed > 0 && round->is_owner);
+    if (claim == 0 || readers->new_count == 0 || MUTANT(shown_to_old_owners_alone))
+        return round;
+    for (unsigned i = 0; i < readers->new_count; i++) {
+        if (readers->new[i] == quorum->options.node)
+            gains = true;
+        else
+            asked_add(round, readers->new[i])->gains = true;
+    }
+    round->needed_new = acks_needed(quorum->options.write_quorum, readers->new_count) - gains;
     return round;
 }
 
@@ -322,27 +361,19 @@ static struct round *round_for(struct verification *verification, uint16_t slot,
 {
     struct quorum *quorum = verification->quorum;
     const struct quorum_options *options = &quorum->options;
-    const struct acks_owners *readers = &quorum_group(quorum, slot)->readers;
+    const struct owners_group *group = quorum_group(quorum, slot);
     const struct quorum_verify *verify = verification->verify;
     bool agreed = verify->writes && options->is_agreed(options->context, slot);
     unsigned needed = quorum_readers_needed(quorum, slot, verify->consistency, verify->writes,
-                                            agreed, readers->old_count);
+                                            agreed, group->readers.old_count);
     struct list *link = verification->rounds.prev;
     for (; link != &verification->rounds; link = link->prev) {
         struct round *round = list_entry(link, struct round, link);
-        unsigned i = 0, others = 0;
-        while (i < readers->old_count &&
-               (readers->old[i] == options->node ? round->is_owner
-                                                 : asked_find(round, readers->old[i]) != NULL)) {
-            others += readers->old[i] != options->node;
-            i++;
-        }
-        if (i == readers->old_count && others == round->asked_count &&
-            needed == round->needed + round->is_owner &&
+        if (round->group == group && needed == round->needed + round->is_owner &&
             buffer_size(&round->own_heads) + size <= QUORUM_MESSAGE_BYTES)
             return round;
     }
-    return round_new(verification, readers, needed);
+    return round_new(verification, group, needed);
 }
 
 /* False: the heads are none. */

@@ -24,13 +24,19 @@ struct asked {
     struct round *round;
     uint64_t node;
     enum asked_state state;
-    bool is_slow;    /* another was asked as well */
+    bool is_reader, gains; /* it is read from now, or will be: struct round */
+    bool is_slow;          /* another was asked as well */
     bool is_awaited; /* it may be coordinating: if it was asked, its answer is needed (claim.h) */
     uint64_t sent_ms;
     uint64_t *digests; /* of each key, then whether it differs: NULL before it has answered */
     struct mend *mend; /* rows on their way from it, or to it; NULL: none */
 };
 
+/*
+ * In strict mode what a read shows is with so many of those that gain the slot, too, that whoever
+ * reads from them next (READING_NEW) finds it: writes bring it to W of them (layout.h), but not
+ * what a write left behind that was told -UNKNOWN, and that is then found at old owners.
+ */
 struct round {
     struct round *chain; /* by number */
     struct list link;    /* in the verification's */
@@ -42,14 +48,16 @@ struct round {
     size_t count;
     uint64_t *own; /* digests; NULL: not known yet */
     struct export *look;
-    unsigned needed;   /* others */
-    bool is_owner;     /* this node: it counts too */
-    bool is_claim;     /* so many grant what it claims (claim.h), */
-    bool is_new_claim; /* and this node does not have all of it yet */
-    bool is_busy;      /* rows are being asked for, one owner after the other */
-    bool has_gap;      /* rows did not come: another may have the same */
+    const struct owners_group *group;
+    unsigned needed;     /* others that are read from, */
+    unsigned needed_new; /* and that gain the slot */
+    bool is_owner;       /* this node: it counts too */
+    bool is_claim;       /* so many grant what it claims (claim.h), */
+    bool is_new_claim;   /* and this node does not have all of it yet */
+    bool is_busy;        /* rows are being asked for, one owner after the other */
+    bool has_gap;        /* rows did not come: another may have the same */
     unsigned asked_count;
-    struct asked asked[RING_COPIES_MAX];
+    struct asked asked[2 * RING_COPIES_MAX];
 };
 
 struct verification {

@@ -315,6 +315,44 @@ static void test_while_slots_move_w_of_both_are_needed(void **state)
     layout_deinit(&both);
 }
 
+/* A write that was told -UNKNOWN has left it with old owners. Those who are read from next have to
+ * know what a read has shown. */
+static void test_while_slots_move_a_read_brings_what_it_shows_to_both(void **state)
+{
+    struct world world;
+    struct layout both;
+    (void)state;
+    world_init(&world, 5, 1);
+    begin_change(&world, &both);
+    for (unsigned i = 0; i < 5; i++) {
+        quorum_set_layout(world.nodes[i].quorum, &both, world.now_ms);
+        quorum_set_numbers(world.nodes[i].quorum, 2, 2, false);
+    }
+    for (int i = 0; i < 10; i++) {
+        const char *key = find_key(&both, true);
+        unsigned owners[RING_COPIES_MAX], have = 0;
+        struct placement placement;
+        struct world_verify read;
+        world_owners(&world, key, owners);
+        layout_placement(&both, slot_of_key(bytes_text(key)), &placement);
+        struct dot dot = world_put(&world, owners[0], key, "v");
+        struct bytes row = fake_rows_get(&world.nodes[owners[0]].store, world_head(&world, key));
+        unsigned other = owners[0] == 4 ? owners[1] : 4; /* 4 is the one that goes */
+        assert_int_equal(fake_rows_put(&world.nodes[other].store, world_head(&world, key), row), 0);
+        world_verify(&world, &read, owners[0], &key, 1, false);
+        world_run(&world, WORLD_TIMEOUT_MS);
+        assert_true(read.is_done && read.status == STATUS_OK);
+        for (unsigned j = 0; j < 5; j++)
+            for (unsigned k = 0; k < placement.new_count; k++)
+                have += placement.new[k] ==
+                        world.nodes[j].node &&world_has(&world, j, world_head(&world, key), dot);
+        assert_true(have >= 2);
+        world_verify_deinit(&read);
+    }
+    world_deinit(&world);
+    layout_deinit(&both);
+}
+
 /* All but the coordinator know that slots move. */
 static void know_change(struct world *world, const struct layout *both, unsigned coordinator)
 {
@@ -450,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_a_barrier_waits_for_repairs),
         cmocka_unit_test(test_a_node_of_another_layout_refuses),
         cmocka_unit_test(test_while_slots_move_w_of_both_are_needed),
+        cmocka_unit_test(test_while_slots_move_a_read_brings_what_it_shows_to_both),
         cmocka_unit_test(test_where_slots_move_writes_of_the_layout_before_are_refused),
         cmocka_unit_test(test_one_slot_that_moves_has_the_whole_message_refused),
         cmocka_unit_test(test_where_slots_move_questions_of_the_layout_before_are_refused),
