@@ -145,7 +145,7 @@ void store_set_cluster_time(struct store *store, uint64_t now_ms);
 /* Whose events this store's are now, and a time that none of them exceeds yet. */
 struct dot store_newest_dot(const struct store *store, uint64_t now_ms);
 /* Its next events are not dated before that time, as far as it is believed, nor less than so much
- * after what time it is now; if that is known. */
+ * after what time it is now; if that is known, or the clock agrees with the newest event. */
 void store_date_from(struct store *store, uint64_t from_ms, uint64_t ahead_ms);
 
 /* What has been written so far, as a gate (store_gate_passed). */

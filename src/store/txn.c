@@ -192,7 +192,8 @@ void store_date_from(struct store *store, uint64_t from_ms, uint64_t ahead_ms)
 {
     uint64_t wall_ms = store->now_ms > store->tick_ms ? store->now_ms : store->tick_ms;
     uint64_t now_ms = believed_ms(store, wall_ms);
-    if (store->cluster_ms == 0) /* each time would be the next one's newest event */
+    bool is_likely = store->clock.last > 0 && now_ms == wall_ms;
+    if (store->cluster_ms == 0 && !is_likely) /* each time would be the next one's newest event */
         return;
     if (from_ms > now_ms + STORE_CLOCK_TRUST_MS / 2)
         from_ms = now_ms + STORE_CLOCK_TRUST_MS / 2;

@@ -10,6 +10,7 @@
 #include "row/chunked.h"
 #include "store/export.h"
 #include "store/state.h"
+#include "support/small_copies.h"
 #include "support/small_store.h"
 
 static struct bytes name_of(struct small_store *small, const char *format, unsigned number)
@@ -94,8 +95,8 @@ static void test_events_are_dated_ahead(void **state)
     struct txn *txn = &small->txn;
     txn_begin(txn, small->now_ms);
     assert_int_equal(store_turn_end(small->store, small->now_ms), STATUS_OK);
-    store_date_from(small->store, small->now_ms + 3000, 2000); /* nobody has confirmed its clock */
-    assert_true(clock_ms(txn_dot(txn, 0).time) == small->now_ms);
+    store_date_from(small->store, small->now_ms + 3000, 2000); /* nothing to judge its clock by */
+    assert_true(small->store->clock.last == 0);
     store_set_cluster_time(small->store, small->now_ms);
     store_date_from(small->store, small->now_ms - 1, 2000);
     assert_true(clock_ms(txn_dot(txn, 0).time) == small->now_ms + 2000);
@@ -105,6 +106,26 @@ static void test_events_are_dated_ahead(void **state)
     assert_true(clock_ms(txn_dot(txn, 0).time) < small->now_ms + STORE_CLOCK_TRUST_MS);
     txn_begin(txn, small->now_ms + STORE_CLOCK_TRUST_MS);
     assert_true(clock_ms(txn_dot(txn, 0).time) == small->now_ms + STORE_CLOCK_TRUST_MS);
+}
+
+/* Nobody has confirmed its clock yet: it is enough that it agrees with the newest event. */
+static void test_events_are_dated_ahead_of_a_likely_clock(void **state)
+{
+    (void)state;
+    for (int wrong = 0; wrong < 2; wrong++) {
+        struct small_store *small = small_new_joined(1);
+        struct txn *txn = &small->txn;
+        uint64_t wall_ms = small->now_ms + (wrong ? 3600 * 1000 : 1000);
+        txn_begin(txn, small->now_ms);
+        (void)txn_dot(txn, small->now_ms << CLOCK_COUNTER_BITS);
+        txn_begin(txn, wall_ms);
+        assert_int_equal(store_turn_end(small->store, wall_ms), STATUS_OK);
+        for (int i = 0; i < 9; i++)
+            store_date_from(small->store, wall_ms, 2000);
+        assert_true(clock_ms(txn_dot(txn, 0).time) ==
+                    (wrong ? small->now_ms + STORE_CLOCK_TRUST_MS : wall_ms + 2000));
+        small_free(small);
+    }
 }
 
 /* The clock of who has died may have been ahead; what no clock can have shown is not believed. */
@@ -312,6 +333,7 @@ int main(void)
         SMALL_STORE_TEST(test_many_staged_rows),
         SMALL_STORE_TEST(test_a_run_that_begins_anew_forgets_what_was_staged),
         SMALL_STORE_TEST(test_events_are_dated_ahead),
+        cmocka_unit_test(test_events_are_dated_ahead_of_a_likely_clock),
         SMALL_STORE_TEST(test_dots_exceed_what_the_dead_gave),
         SMALL_STORE_TEST(test_a_head_staged_anew_drops_the_chunks),
         SMALL_STORE_TEST(test_misses_are_fetched_together),
