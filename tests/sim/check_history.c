@@ -82,28 +82,6 @@ static bool may_be_deleted(const struct checking *checking, const struct history
     return false;
 }
 
-/* Who wrote a value after `written` (NULL: the key's beginning) was done, and was done before
- * `read` began: then what `written` wrote is not to be seen any more. */
-static const struct history_event *overwriter(const struct checking *checking,
-                                              const struct history_event *written,
-                                              const struct history_event *read)
-{
-    for_each_event(checking, event)
-    {
-        if (!sets_value(event) || !history_has_applied(event) || event->ended_us >= read->begun_us)
-            continue;
-        /* Whoever deletes what it has not seen has deleted nothing; and where it has deleted only
-         * what had come later, that hides it no more. */
-        bool sees_all = checking->options->strict || checking->options->undivided;
-        if (written && !sees_all &&
-            (event->verb == VERB_DEL || may_be_deleted(checking, event, read)))
-            continue;
-        if (!written || was_before(checking, written, event))
-            return event;
-    }
-    return NULL;
-}
-
 /* From when on what the event wrote may be hidden: 0, never. Until when it may be seen: UINT64_MAX,
  * for ever. */
 static uint64_t hidden_from_us(const struct checking *checking, const struct history_event *event)
@@ -165,11 +143,38 @@ static bool may_be_hidden(const struct checking *checking, const struct history_
     return false;
 }
 
-/* A value without a reply may be there beside what others wrote later without having seen it. What
- * reads choose is one of the values; of the times that they came with the longest counts. */
-static bool may_stand_beside(const struct history_event *event)
+/* Who wrote a value after `written` (NULL: the key's beginning) was done, and was done before
+ * `read` began: then what `written` wrote is not to be seen any more. */
+static const struct history_event *overwriter(const struct checking *checking,
+                                              const struct history_event *written,
+                                              const struct history_event *read)
 {
-    return sets_value(event) && event->verb != VERB_DEL && event->outcome == OUTCOME_UNKNOWN;
+    for_each_event(checking, event)
+    {
+        if (!sets_value(event) || !history_has_applied(event) || event->ended_us >= read->begun_us)
+            continue;
+        /* Whoever deletes what it has not seen has deleted nothing; and where it has deleted only
+         * what had come later, that hides it no more. */
+        bool sees_all = checking->options->strict || checking->options->undivided;
+        if (written && !sees_all &&
+            (event->verb == VERB_DEL || may_be_deleted(checking, event, read)))
+            continue;
+        /* What has expired is deleted, too, and then hides nothing that comes back. */
+        if (written && checking->options->reverted && may_be_hidden(checking, event, read))
+            continue;
+        if (!written || was_before(checking, written, event))
+            return event;
+    }
+    return NULL;
+}
+
+/* A value without a reply may be there beside what others wrote later without having seen it, and
+ * one that an old directory has brought back beside what came after its deletion. What reads choose
+ * is one of the values; of the times that they came with the longest counts. */
+static bool may_stand_beside(const struct checking *checking, const struct history_event *event)
+{
+    return sets_value(event) && event->verb != VERB_DEL &&
+           (event->outcome == OUTCOME_UNKNOWN || checking->options->reverted);
 }
 
 /* Whether what `written` wrote may still have been alive. */
@@ -178,10 +183,11 @@ static bool may_be_seen(const struct checking *checking, const struct history_ev
 {
     for_each_event(checking, event)
     {
-        bool sets = event == written || changes_time(event) || may_stand_beside(event);
+        bool sets = event == written || changes_time(event) || may_stand_beside(checking, event);
         if (!sets || !history_may_apply(event) || event->begun_us > read->ended_us)
             continue;
-        if (event != written && was_before(checking, event, written))
+        if (event != written && !checking->options->reverted &&
+            was_before(checking, event, written))
             continue;
         if (seen_until_us(checking, event) >= read->begun_us &&
             !time_is_replaced(checking, event, read))

@@ -37,7 +37,8 @@ struct check_options {
     bool linear;       /* the same: operations of a key have an order */
     bool undivided;    /* no two coordinators ever at once: a log keeps all of its tokens */
     bool reverted;     /* a directory was put back as it had been: with it comes what was deleted
-                          since and of which all others have collected the tombstone */
+                          since, or has expired, and of which all others have collected the
+                          tombstone */
     uint64_t slack_us; /* see above */
 };
 

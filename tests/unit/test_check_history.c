@@ -297,6 +297,23 @@ static void nothing_lives_longer_than_its_time(void **state)
         add(&story, VERB_EXPIRE, 70, 80, OUTCOME_DONE)->amount = 50;
         final_read(&story, 1000, 0);
         expect(&story, reverted ? NULL : "A9");
+
+        story_init(&story, HISTORY_EXPIRING); /* and stands beside what is newer, with its time */
+        story.options.reverted = reverted;
+        write_at(&story, VERB_SET, 10, 20);
+        write_at(&story, VERB_DEL, 30, 40);
+        add(&story, VERB_SET, 50, 60, OUTCOME_DONE)->amount = 100;
+        final_read(&story, 1000, 2);
+        expect(&story, reverted ? NULL : "A9");
+
+        for (int expires = 0; expires < 2; expires++) { /* or alone, when that has expired */
+            story_init(&story, HISTORY_EXPIRING);
+            story.options.reverted = reverted;
+            write_at(&story, VERB_SET, 10, 20);
+            add(&story, VERB_SET, 30, 40, OUTCOME_DONE)->amount = expires ? 100 : 0;
+            final_read(&story, 1000, 0);
+            expect(&story, reverted && expires ? NULL : "A1");
+        }
     }
 }
 
