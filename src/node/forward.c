@@ -468,16 +468,9 @@ static bool has_ended(const struct forward *forward, uint64_t now_ms)
     return now_ms >= forward->end_ms || MUTANT(run_elsewhere_before_its_end);
 }
 
-static void learned(struct quorum_outcome *outcome, enum status status, struct bytes reply)
+static void nobody_knows(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
 {
-    struct forward *forward = outcome->context;
-    struct forwarder *forwarder = forward->forwarder;
-    uint64_t now_ms = forward_clock_ms(forwarder);
-    if (status == STATUS_OK && !MUTANT(forwarded_write_run_again)) {
-        answer(forwarder, forward, reply.size > 0 ? reply : bytes_text(lost_text));
-    } else if (MUTANT(forwarded_write_run_again)) {
-        wait_until(forwarder, forward, 0);
-    } else if (!has_ended(forward, now_ms)) {
+    if (!has_ended(forward, now_ms)) {
         wait_as(forwarder, forward, FORWARD_ENDING, forward->end_ms);
     } else if (forward->blind) {
         forward->was_lost = true;
@@ -486,6 +479,18 @@ static void learned(struct quorum_outcome *outcome, enum status status, struct b
     } else {
         answer(forwarder, forward, bytes_text(unknown_text));
     }
+}
+
+static void learned(struct quorum_outcome *outcome, enum status status, struct bytes reply)
+{
+    struct forward *forward = outcome->context;
+    struct forwarder *forwarder = forward->forwarder;
+    if (MUTANT(forwarded_write_run_again))
+        wait_until(forwarder, forward, 0);
+    else if (status == STATUS_OK)
+        answer(forwarder, forward, reply.size > 0 ? reply : bytes_text(lost_text));
+    else
+        nobody_knows(forwarder, forward, forward_clock_ms(forwarder));
 }
 
 static void find_outcome(struct forwarder *forwarder, struct forward *forward, uint64_t now_ms)
@@ -512,6 +517,8 @@ static void recover(struct forwarder *forwarder, struct forward *forward, uint64
     } else if (forward->fixed) {
         forward->was_lost = true;
         lose(forwarder, forward);
+    } else if (forward->writes && forward->is_apart && !MUTANT(one_slot_tells_of_all)) {
+        nobody_knows(forwarder, forward, now_ms);
     } else if (forward->writes) {
         find_outcome(forwarder, forward, now_ms);
     } else {

@@ -6,7 +6,8 @@
  *
  * When the coordinator is gone before it has answered, the request goes to the next one, but never
  * to be applied twice: if it writes, the owners are first asked what became of it (rule 9). Who
- * cannot know answers "-UNKNOWN".
+ * cannot know answers "-UNKNOWN". Owners have heard of their own keys only: of a request whose keys
+ * have several sets of owners nobody is asked, as if nobody knew.
  *
  * A coordinator that stands still, or whose link is slow, is passed over, and a blind write runs
  * elsewhere; of another one its client is told, after a longer while, that it may have run. Newer
@@ -113,6 +114,7 @@ struct forward {
     struct consistency consistency;
     bool writes;           /* it may change something */
     bool blind;            /* to run it twice is as good as once */
+    bool is_apart;         /* its keys have several sets of owners */
     uint16_t slot;         /* whose coordinator runs it, */
     uint64_t fixed;        /* or this node, where it is not 0; */
     const uint64_t *slots; /* it answers for these; NULL: all. Stays as long as this struct. */

@@ -27,6 +27,7 @@ struct places {
     bool here;  /* all on this node */
     bool apart; /* on several */
     bool nowhere;
+    bool several_owners; /* not all keys have the same */
 };
 
 static void find_place(struct dispatch *dispatch, const struct session *session,
@@ -47,6 +48,8 @@ static void find_place(struct dispatch *dispatch, const struct session *session,
     places->here = places->here && place->route == QUORUM_HERE;
     places->nowhere = places->nowhere || place->route == QUORUM_NOWHERE;
     places->apart = places->apart || place->node != places->keys[0].node;
+    places->several_owners =
+        places->several_owners || !quorum_same_owners(quorum, place->slot, places->keys[0].slot);
 }
 
 /* MSET of a key that has no value. */
@@ -184,7 +187,7 @@ static bool is_blind(const struct request *request)
 }
 
 static enum status forward(struct dispatch *dispatch, struct session *session,
-                           const struct place *place)
+                           const struct places *places)
 {
     const struct request *request = &session->request;
     const struct quorum *quorum = dispatch->cluster.quorum;
@@ -207,7 +210,8 @@ static enum status forward(struct dispatch *dispatch, struct session *session,
         .blind = is_blind(request) && !quorum_is_exclusive(quorum),
         .was_lost = session->ran_in_part,
         .dead = session->dead,
-        .slot = place->slot,
+        .is_apart = places->several_owners,
+        .slot = places->keys[0].slot,
         .answered = forward_answered,
         .context = forwarded,
     };
@@ -278,7 +282,7 @@ static enum status route_keys(struct dispatch *dispatch, struct session *session
     if (places.here)
         return verify(dispatch, session, &places);
     if (!places.apart)
-        return forward(dispatch, session, &places.keys[0]);
+        return forward(dispatch, session, &places);
     return request_refuse(&session->request,
                           "CROSSSLOT Keys in request don't hash to the same slot");
 }

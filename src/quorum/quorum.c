@@ -263,6 +263,11 @@ struct owners_group *quorum_group(struct quorum *quorum, uint16_t slot)
     return quorum->groups[i];
 }
 
+bool quorum_same_owners(struct quorum *quorum, uint16_t a, uint16_t b)
+{
+    return a == b || quorum_group(quorum, a) == quorum_group(quorum, b);
+}
+
 uint64_t quorum_first(struct quorum *quorum, uint16_t slot)
 {
     const struct acks_owners *readers = &quorum_group(quorum, slot)->readers;

@@ -88,6 +88,9 @@ enum quorum_route {
 };
 enum quorum_route quorum_route(const struct quorum *quorum, uint16_t slot, uint64_t *out_node);
 
+/* Whether what is written to both has the same owners: who has heard of a part has heard of all. */
+bool quorum_same_owners(struct quorum *quorum, uint16_t a, uint16_t b);
+
 /* Whether this node may coordinate it at all: it is an owner. */
 bool quorum_may_coordinate(const struct quorum *quorum, uint16_t slot);
 

@@ -21,6 +21,7 @@
 
 NEVER(enum quorum_route, quorum_route(const struct quorum *q, uint16_t slot, uint64_t *out_node))
 NEVER(bool, quorum_may_coordinate(const struct quorum *q, uint16_t slot))
+NEVER(bool, quorum_same_owners(struct quorum *q, uint16_t a, uint16_t b))
 NEVER(bool, quorum_is_unsettled(const struct quorum *q, uint16_t slot))
 NEVER(void, quorum_settle(struct quorum *q, const uint16_t *slots, size_t count,
                           struct quorum_write *write))

@@ -225,6 +225,31 @@ static void a_reply_that_was_lost_is_found_at_the_owners(void **state)
     end(&story);
 }
 
+/* All owners of one key have heard of it, and too few of the other's: its client is not told that
+ * both are done. */
+static void owners_of_one_key_tell_nothing_of_another(void **state)
+{
+    static const unsigned deaf[] = {0};
+    char request[100], other[NODES_KEY_SIZE];
+    unsigned number = 0;
+    (void)state;
+    struct story story = begin_with_four();
+    struct quorum *quorum = peers_quorum(node_peers(story.nodes->nodes[0].node));
+    do
+        nodes_key(story.nodes, 1, number++, other);
+    while (quorum_same_owners(quorum, slot_of_key(bytes_text(story.key)),
+                              slot_of_key(bytes_text(other))));
+    caller_say(story.caller, "MSET %s v %s v\r\n", story.key, other);
+    caller_expect(story.caller, "+OK\r\n");
+    snprintf(request, sizeof(request), "DEL %s %s", story.key, other);
+    run_and_die(&story, request, 1, deaf);
+    caller_expect(story.caller, unknown);
+    restart(&story, 1, deaf);
+    caller_say(story.other, "EXISTS %s %s\r\n", story.key, other);
+    caller_expect(story.other, ":0\r\n");
+    end(&story);
+}
+
 static void of_what_nobody_has_heard_nobody_can_tell(void **state)
 {
     static const unsigned deaf[] = {0, 2};
@@ -479,6 +504,7 @@ int main(void)
         cmocka_unit_test(what_was_refused_very_late_is_given_more_time),
         cmocka_unit_test(what_nobody_can_tell_in_time_is_run_elsewhere_all_the_same),
         cmocka_unit_test(a_reply_that_was_lost_is_found_at_the_owners),
+        cmocka_unit_test(owners_of_one_key_tell_nothing_of_another),
         cmocka_unit_test(of_what_nobody_has_heard_nobody_can_tell),
         cmocka_unit_test(a_plain_write_of_which_nobody_has_heard_is_run_again),
         cmocka_unit_test(a_death_delays_nobody),
