@@ -201,6 +201,9 @@ void remote_drop(struct remote *remote);
 /* How many they are. */
 size_t forwarder_remotes(const struct forwarder *forwarder);
 
+/* First runs of requests that were run again, and are to be covered: of nodes that are up. */
+size_t forwarder_overtaken(const struct forwarder *forwarder);
+
 /* How much longer than others this node may be silent, for what it has been sent. */
 uint64_t forwarder_patience_ms(const struct forwarder *forwarder, uint64_t node);
 

@@ -167,6 +167,18 @@ void overtaken_turn(struct forwarder *forwarder, uint64_t now_ms)
     }
 }
 
+size_t forwarder_overtaken(const struct forwarder *forwarder)
+{
+    const struct list *at = forwarder->overtaken_by_age.next;
+    size_t count = 0;
+    for (; at != &forwarder->overtaken_by_age; at = at->next) {
+        const struct overtaken *overtaken = list_entry(at, struct overtaken, link);
+        for (unsigned i = 0; i < overtaken->count; i++)
+            count += gossip_is_up(forwarder->options.gossip, overtaken->runs[i].node);
+    }
+    return count;
+}
+
 void overtaken_deinit(struct forwarder *forwarder)
 {
     while (!list_is_empty(&forwarder->overtaken_by_age))

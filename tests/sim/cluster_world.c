@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/xxh.h"
 #include "cluster/layout.h"
+#include "node/forward.h"
 #include "node/peers.h"
 #include "quorum/quorum.h"
 #include "row/slot.h"
@@ -163,20 +164,22 @@ static bool owners_are_equal(struct cluster_world *world)
 static bool nothing_is_left(struct cluster_world *world)
 {
     for (unsigned i = 0; i < world->plan->settings.nodes; i++) {
+        const struct peers *peers = node_peers(world->nodes[i].node);
         struct sync_stats sync;
         struct quorum_stats quorum;
-        sync_stats(peers_sync(node_peers(world->nodes[i].node)), &sync);
-        quorum_stats(peers_quorum(node_peers(world->nodes[i].node)), &quorum);
+        size_t overtaken = forwarder_overtaken(peers_forwarder(peers));
+        sync_stats(peers_sync(peers), &sync);
+        quorum_stats(peers_quorum(peers), &quorum);
         snprintf(world->why, sizeof(world->why),
                  "n%u has %" PRIu64 " hints, %" PRIu64 " foreign rows, %" PRIu64
-                 " unequal slots, %" PRIu64 " slots to gain, %" PRIu64 " pending requests",
+                 " unequal slots, %" PRIu64 " slots to gain, %" PRIu64 " pending requests, %zu "
+                 "overtaken",
                  i + 1, sync.hints_pending, sync.foreign, sync.slots_unequal, sync.slots_to_gain,
-                 quorum.pending);
+                 quorum.pending, overtaken);
         if (sync.foreign)
             return false;
-        if (is_wanted(&world->nodes[i]) &&
-            (!sync_is_quiet(peers_sync(node_peers(world->nodes[i].node))) || quorum.pending ||
-             sync.hints_pending))
+        if (is_wanted(&world->nodes[i]) && (!sync_is_quiet(peers_sync(peers)) || quorum.pending ||
+                                            sync.hints_pending || overtaken))
             return false;
     }
     return true;
