@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/xxh.h"
+#include "quorum/claim.h"
 #include "sim/cluster_scene.h"
 #include "store/export.h"
 
@@ -503,7 +504,6 @@ struct check_options cluster_plan_checks(const struct cluster_plan *plan)
         .slack_us = SLACK_US,
     };
     uint64_t apart_us = 0;
-    unsigned wrong_clocks = 0;
     for (unsigned i = 0; i < plan->fault_count; i++) {
         const struct cluster_fault *fault = &plan->faults[i];
         if (fault->dropped)
@@ -519,14 +519,10 @@ struct check_options cluster_plan_checks(const struct cluster_plan *plan)
             apart_us = STORE_CLOCK_TRUST_MS * SIM_MS;
         if (fault->kind == FAULT_CLOCK && fault->amount * SIM_MS > apart_us)
             apart_us = fault->amount * SIM_MS;
-        if (fault->kind == FAULT_FAR_CLOCK ||
-            (fault->kind == FAULT_CLOCK && fault->amount > STORE_CLOCK_TRUST_MS))
-            wrong_clocks |= fault->nodes;
     }
     options.monotonic = options.strict && 2 * settings->read_quorum > settings->copies;
-    /* Where most clocks are wrong, nobody can tell the time, and dates decide. */
-    options.linear =
-        options.monotonic && 2 * (unsigned)__builtin_popcount(wrong_clocks) < settings->nodes;
+    /* Who wins a slot dates ahead of the others, but not of clocks that are further ahead. */
+    options.linear = options.monotonic && apart_us <= CLAIM_AHEAD_MS / 2 * SIM_MS;
     options.slack_us += 2 * apart_us; /* one may be ahead, the other behind */
     if (settings->nodes == 1)
         options.strict = options.undivided = true;

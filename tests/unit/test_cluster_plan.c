@@ -135,6 +135,9 @@ static void checks_fit_the_faults(void **state)
     plan.fault_count = 1; /* clocks three seconds before and behind */
     assert_int_equal(cluster_plan_checks(&plan).slack_us, calm.slack_us + 6 * SIM_SECOND);
     assert_true(cluster_plan_checks(&plan).strict);
+    assert_false(cluster_plan_checks(&plan).linear);
+    plan.faults[0].amount = 900;
+    assert_true(cluster_plan_checks(&plan).linear);
     plan.fault_count = 2;
     assert_false(cluster_plan_checks(&plan).strict);
     plan.settings.sync = LOG_SYNC_ALWAYS;
