@@ -275,8 +275,10 @@ static enum status route_keys(struct dispatch *dispatch, struct session *session
         return STATUS_OK;
     if (places.nowhere)
         return refuse_nowhere(session);
-    bool divide =
-        kind != GATHER_NONE && !session->remote && (places.apart || places.count > QUORUM_KEYS_MAX);
+    /* Keys of several owners have a coordinator in common only as long as it lives. */
+    bool may_part = places.several_owners && !places.here;
+    bool divide = kind != GATHER_NONE && !session->remote &&
+                  (places.apart || may_part || places.count > QUORUM_KEYS_MAX);
     if (divide)
         return split(dispatch, session, &places);
     if (places.here)

@@ -43,7 +43,6 @@ static void what_may_run_twice_goes_elsewhere(void **state)
     caller_say(story.caller, "SET %s v\r\nGET %s\r\n", story.key, story.key);
     caller_expect(story.caller, "+OK\r\n$1\r\nv\r\n");
     cluster_node_resume(coordinator(&story));
-    nodes_run(story.nodes, 1000);
     expect_everywhere(&story, "GET", "$1\r\nv\r\n");
     end(&story);
 }
@@ -225,29 +224,55 @@ static void a_reply_that_was_lost_is_found_at_the_owners(void **state)
     end(&story);
 }
 
+/* The same node coordinates it, and it has other owners, among them node 0, but not this one. */
+static void other_key(struct story *story, unsigned without, char out[NODES_KEY_SIZE])
+{
+    struct quorum *has = peers_quorum(node_peers(story->nodes->nodes[0].node));
+    struct quorum *lacks = peers_quorum(node_peers(story->nodes->nodes[without].node));
+    unsigned number = 0;
+    uint16_t slot;
+    do {
+        nodes_key(story->nodes, 1, number++, out);
+        slot = slot_of_key(bytes_text(out));
+    } while (!quorum_may_coordinate(has, slot) || quorum_may_coordinate(lacks, slot));
+}
+
 /* All owners of one key have heard of it, and too few of the other's: its client is not told that
  * both are done. */
 static void owners_of_one_key_tell_nothing_of_another(void **state)
 {
     static const unsigned deaf[] = {0};
     char request[100], other[NODES_KEY_SIZE];
-    unsigned number = 0;
     (void)state;
     struct story story = begin_with_four();
-    struct quorum *quorum = peers_quorum(node_peers(story.nodes->nodes[0].node));
-    do
-        nodes_key(story.nodes, 1, number++, other);
-    while (quorum_same_owners(quorum, slot_of_key(bytes_text(story.key)),
-                              slot_of_key(bytes_text(other))));
+    other_key(&story, 2, other);
+    caller_ask(story.caller, "CONSISTENCY R ONE\r\n", "+OK\r\n"); /* so that it asks nobody first */
     caller_say(story.caller, "MSET %s v %s v\r\n", story.key, other);
     caller_expect(story.caller, "+OK\r\n");
-    snprintf(request, sizeof(request), "DEL %s %s", story.key, other);
+    snprintf(request, sizeof(request), "RENAME %s %s", story.key, other);
     run_and_die(&story, request, 1, deaf);
     caller_expect(story.caller, unknown);
     restart(&story, 1, deaf);
     caller_say(story.other, "EXISTS %s %s\r\n", story.key, other);
-    caller_expect(story.other, ":0\r\n");
+    caller_expect(story.other, ":1\r\n");
     end(&story);
+}
+
+/* They have no coordinator in common any more: each is to find its own. */
+static void keys_of_the_dead_part_ways(void **state)
+{
+    (void)state;
+    for (unsigned without = 2; without < 4; without++) {
+        struct story story = begin_with_four();
+        char other[NODES_KEY_SIZE];
+        other_key(&story, without, other);
+        cluster_node_pause(coordinator(&story));
+        caller_say(story.caller, "MSET %s v %s w\r\n", story.key, other);
+        nodes_run(story.nodes, 5);
+        cluster_node_crash(coordinator(&story));
+        caller_expect(story.caller, "+OK\r\n");
+        end(&story);
+    }
 }
 
 static void of_what_nobody_has_heard_nobody_can_tell(void **state)
@@ -505,6 +530,7 @@ int main(void)
         cmocka_unit_test(what_nobody_can_tell_in_time_is_run_elsewhere_all_the_same),
         cmocka_unit_test(a_reply_that_was_lost_is_found_at_the_owners),
         cmocka_unit_test(owners_of_one_key_tell_nothing_of_another),
+        cmocka_unit_test(keys_of_the_dead_part_ways),
         cmocka_unit_test(of_what_nobody_has_heard_nobody_can_tell),
         cmocka_unit_test(a_plain_write_of_which_nobody_has_heard_is_run_again),
         cmocka_unit_test(a_death_delays_nobody),
