@@ -5,7 +5,7 @@
 #include "base/mutant.h"
 #include "node/forward_state.h"
 
-enum { ASK_MS = 1000 };
+enum { ASK_MS = 1000, ASK_AGAIN_MS = 5000 };
 
 struct overtaken {
     struct list link;
@@ -15,7 +15,7 @@ struct overtaken {
     unsigned count;
     struct {
         uint64_t node;
-        bool asked; /* on the links that there are */
+        uint64_t due_ms; /* when it is asked, or again: its answer may find no link */
     } runs[FORWARD_RUNS_MAX];
 };
 
@@ -60,13 +60,16 @@ enum status overtaken_cover(struct forwarder *forwarder, uint64_t from, uint64_t
 
 /* ---- who has the client ---------------------------------------------------------------------- */
 
-static void ask(struct forwarder *forwarder, struct overtaken *overtaken, unsigned run)
+static void ask(struct forwarder *forwarder, struct overtaken *overtaken, unsigned run,
+                uint64_t now_ms)
 {
     struct buffer *out = &forwarder->scratch;
     buffer_clear(out, FORWARD_PART_MAX);
     buffer_append_varint(out, overtaken->first);
-    overtaken->runs[run].asked = outbox_send(&forwarder->options.outbox, overtaken->runs[run].node,
-                                             MESSAGE_OVERTAKEN, buffer_bytes(out));
+    bool sent = outbox_send(&forwarder->options.outbox, overtaken->runs[run].node,
+                            MESSAGE_OVERTAKEN, buffer_bytes(out));
+    uint64_t again_ms = MUTANT(first_run_asked_for_once) ? UINT64_MAX / 2 : ASK_AGAIN_MS;
+    overtaken->runs[run].due_ms = sent ? now_ms + again_ms : 0;
 }
 
 /* Whoever ran it last is not to forget it meanwhile. */
@@ -136,7 +139,7 @@ enum status overtaken_made(struct forwarder *forwarder, uint64_t from, uint64_t 
     if (told)
         forget_run(forwarder, overtaken, run);
     else
-        overtaken->runs[run].asked = false; /* it is asked again, when that one may be there */
+        overtaken->runs[run].due_ms = 0; /* it is asked again, when that one may be there */
     return STATUS_OK;
 }
 
@@ -146,7 +149,8 @@ void overtaken_link_lost(struct forwarder *forwarder, uint64_t node)
     for (; at != &forwarder->overtaken_by_age; at = at->next) {
         struct overtaken *overtaken = list_entry(at, struct overtaken, link);
         for (unsigned i = 0; i < overtaken->count; i++)
-            overtaken->runs[i].asked = overtaken->runs[i].asked && overtaken->runs[i].node != node;
+            if (overtaken->runs[i].node == node)
+                overtaken->runs[i].due_ms = 0;
     }
 }
 
@@ -160,8 +164,8 @@ void overtaken_turn(struct forwarder *forwarder, uint64_t now_ms)
         struct overtaken *overtaken = list_entry(at, struct overtaken, link);
         next = at->next;
         for (unsigned i = 0; i < overtaken->count; i++)
-            if (!overtaken->runs[i].asked)
-                ask(forwarder, overtaken, i);
+            if (now_ms >= overtaken->runs[i].due_ms)
+                ask(forwarder, overtaken, i, now_ms);
         if (now_ms >= overtaken->until_ms)
             forget(forwarder, overtaken);
     }
