@@ -143,6 +143,13 @@ static bool may_be_hidden(const struct checking *checking, const struct history_
     return false;
 }
 
+/* Whether who writes has seen what was acknowledged before. Else it may still be with a stand-in,
+ * or come back later from an old directory. */
+static bool sees_all(const struct checking *checking)
+{
+    return checking->options->strict || checking->options->undivided;
+}
+
 /* Who wrote a value after `written` (NULL: the key's beginning) was done, and was done before
  * `read` began: then what `written` wrote is not to be seen any more. */
 static const struct history_event *overwriter(const struct checking *checking,
@@ -155,8 +162,7 @@ static const struct history_event *overwriter(const struct checking *checking,
             continue;
         /* Whoever deletes what it has not seen has deleted nothing; and where it has deleted only
          * what had come later, that hides it no more. */
-        bool sees_all = checking->options->strict || checking->options->undivided;
-        if (written && !sees_all &&
+        if (written && !sees_all(checking) &&
             (event->verb == VERB_DEL || may_be_deleted(checking, event, read)))
             continue;
         /* What has expired is deleted, too, and then hides nothing that comes back. */
@@ -168,13 +174,12 @@ static const struct history_event *overwriter(const struct checking *checking,
     return NULL;
 }
 
-/* A value without a reply may be there beside what others wrote later without having seen it, and
- * one that an old directory has brought back beside what came after its deletion. What reads choose
- * is one of the values; of the times that they came with the longest counts. */
+/* A value may be there beside what others wrote later without having seen it. What reads choose is
+ * one of the values; of the times that they came with the longest counts. */
 static bool may_stand_beside(const struct checking *checking, const struct history_event *event)
 {
     return sets_value(event) && event->verb != VERB_DEL &&
-           (event->outcome == OUTCOME_UNKNOWN || checking->options->reverted);
+           (event->outcome == OUTCOME_UNKNOWN || !sees_all(checking));
 }
 
 /* Whether what `written` wrote may still have been alive. */
@@ -186,11 +191,11 @@ static bool may_be_seen(const struct checking *checking, const struct history_ev
         bool sets = event == written || changes_time(event) || may_stand_beside(checking, event);
         if (!sets || !history_may_apply(event) || event->begun_us > read->ended_us)
             continue;
-        if (event != written && !checking->options->reverted &&
-            was_before(checking, event, written))
+        bool was_seen = event == written || sees_all(checking);
+        if (event != written && was_seen && was_before(checking, event, written))
             continue;
         if (seen_until_us(checking, event) >= read->begun_us &&
-            !time_is_replaced(checking, event, read))
+            !(was_seen && time_is_replaced(checking, event, read)))
             return true;
     }
     return false;
