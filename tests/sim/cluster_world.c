@@ -19,7 +19,9 @@
 enum {
     FORMING_US = 120 * SIM_SECOND,
     CLIENTS_END_US = 30 * SIM_SECOND,
-    REST_US = 180 * SIM_SECOND,   /* after healing, until nothing is left to do */
+    /* After healing, until nothing is left to do: also where most clocks were ahead by minutes, and
+     * what they have dated has to wait. */
+    REST_US = 480 * SIM_SECOND,
     AUDIT_US = 60 * SIM_SECOND,   /* to read every key at every node */
     LOOK_US = 250 * SIM_MS,       /* between two looks whether something is so */
     ROUNDS_US = 120 * SIM_SECOND, /* for two rounds of anti-entropy */
