@@ -43,6 +43,7 @@ static void what_may_run_twice_goes_elsewhere(void **state)
     caller_say(story.caller, "SET %s v\r\nGET %s\r\n", story.key, story.key);
     caller_expect(story.caller, "+OK\r\n$1\r\nv\r\n");
     cluster_node_resume(coordinator(&story));
+    nodes_run(story.nodes, 1000);
     expect_everywhere(&story, "GET", "$1\r\nv\r\n");
     end(&story);
 }
@@ -271,6 +272,8 @@ static void keys_of_the_dead_part_ways(void **state)
         nodes_run(story.nodes, 5);
         cluster_node_crash(coordinator(&story));
         caller_expect(story.caller, "+OK\r\n");
+        caller_say(story.other, "MGET %s %s\r\n", story.key, other);
+        caller_expect(story.other, "*2\r\n$1\r\nv\r\n$1\r\nw\r\n");
         end(&story);
     }
 }
