@@ -517,7 +517,7 @@ static void recover(struct forwarder *forwarder, struct forward *forward, uint64
     } else if (forward->fixed) {
         forward->was_lost = true;
         lose(forwarder, forward);
-    } else if (forward->writes && forward->is_apart && !MUTANT(one_slot_tells_of_all)) {
+    } else if (forward->writes && forward->several_owners && !MUTANT(one_slot_tells_of_all)) {
         nobody_knows(forwarder, forward, now_ms);
     } else if (forward->writes) {
         find_outcome(forwarder, forward, now_ms);

@@ -114,7 +114,7 @@ struct forward {
     struct consistency consistency;
     bool writes;           /* it may change something */
     bool blind;            /* to run it twice is as good as once */
-    bool is_apart;         /* its keys have several sets of owners */
+    bool several_owners;   /* its keys have several sets of them */
     uint16_t slot;         /* whose coordinator runs it, */
     uint64_t fixed;        /* or this node, where it is not 0; */
     const uint64_t *slots; /* it answers for these; NULL: all. Stays as long as this struct. */
